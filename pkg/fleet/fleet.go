@@ -1,0 +1,233 @@
+package fleet
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Format is the version of the fleet file that this program writes. Files of
+// an older format are read; a newer one is refused.
+const Format = 1
+
+// Fleet is all that one operator runs, as written in fleet.yaml.
+type Fleet struct {
+	// Format is the version of the file's form; now 1.
+	Format int `json:"format" yaml:"format" jsonschema:"enum=1,description=Version of this file's form."`
+	// Zone is the DNS zone that the agents answer for, without the trailing
+	// dot. Every service and every target lies inside it.
+	Zone string `json:"zone" yaml:"zone" jsonschema:"description=DNS zone the agents are authoritative for; example: voice.example.net."`
+	// Hostmaster is the mailbox for the SOA record (RFC 1035 §3.3.13), written
+	// as an address: hostmaster@example.net. Default: hostmaster@ZONE.
+	Hostmaster string `json:"hostmaster,omitempty" yaml:"hostmaster,omitempty" jsonschema:"description=Mailbox for the SOA record."`
+	// NameServers are published as the zone's NS set, in this order.
+	NameServers []NameServer `json:"name_servers" yaml:"name_servers" jsonschema:"minItems=1,description=Name servers of the zone: one for each agent that answers phones."`
+	// Sites are the places that take traffic.
+	Sites []Site `json:"sites" yaml:"sites" jsonschema:"minItems=1"`
+	// Services are the steered SIP domains.
+	Services []Service `json:"services" yaml:"services" jsonschema:"minItems=1"`
+	// Policy holds what automation may do and the limits for operators.
+	Policy Policy `json:"policy,omitzero" yaml:"policy,omitempty"`
+	// Checks says what is asked of the softswitches, and how often.
+	Checks Checks `json:"checks,omitzero" yaml:"checks,omitempty"`
+}
+
+// NameServer is one member of the zone's NS set.
+type NameServer struct {
+	// Name is relative to the zone ("ns1") or, with a trailing dot, absolute.
+	Name string `json:"name" yaml:"name" jsonschema:"description=Relative to the zone (ns1) or absolute with a trailing dot."`
+	// Addresses are published as A and AAAA of Name; needed when Name is
+	// inside the zone.
+	Addresses []netip.Addr `json:"addresses,omitempty" yaml:"addresses,omitempty"`
+}
+
+// Site is a place that takes traffic.
+type Site struct {
+	// Name is a DNS label.
+	Name SiteID `json:"name" yaml:"name" jsonschema:"pattern=^[a-z0-9]([a-z0-9-]{0\\,61}[a-z0-9])?$"`
+	// Host is the SRV target of the site, relative to the zone. Default:
+	// sip.NAME. Each site has its own (phones remember a target by its name).
+	Host string `json:"host,omitempty" yaml:"host,omitempty" jsonschema:"description=SRV target relative to the zone. Default sip.NAME."`
+	// Addresses are the public SIP addresses (the gate), published as A and
+	// AAAA of Host.
+	Addresses []netip.Addr `json:"addresses" yaml:"addresses" jsonschema:"minItems=1"`
+	// Ports overrides the public port of a transport. Default 5060, tls 5061.
+	Ports map[Transport]uint16 `json:"ports,omitempty" yaml:"ports,omitempty"`
+	// Softswitches are the SIP servers behind the gate.
+	Softswitches []Softswitch `json:"softswitches" yaml:"softswitches" jsonschema:"minItems=1"`
+	// Capacity is what the site can carry.
+	Capacity Capacity `json:"capacity,omitzero" yaml:"capacity,omitempty"`
+	// FateGroups name what the site shares with others: a hypervisor, a
+	// storage system, a carrier, a configuration push.
+	FateGroups []string `json:"fate_groups,omitempty" yaml:"fate_groups,omitempty"`
+}
+
+// Capacity is what a site can carry. Zero means not stated: no check is made.
+type Capacity struct {
+	// Registrations is the number of bindings the site's registrar can hold.
+	Registrations int `json:"registrations,omitempty" yaml:"registrations,omitempty" jsonschema:"minimum=0"`
+	// Calls is the number of calls that may be up at once.
+	Calls int `json:"calls,omitempty" yaml:"calls,omitempty" jsonschema:"minimum=0"`
+	// RegisterRate is REGISTER requests per second.
+	RegisterRate int `json:"register_rate,omitempty" yaml:"register_rate,omitempty" jsonschema:"minimum=0"`
+	// TLSHandshakeRate is full TLS handshakes per second.
+	TLSHandshakeRate int `json:"tls_handshake_rate,omitempty" yaml:"tls_handshake_rate,omitempty" jsonschema:"minimum=0"`
+}
+
+// Softswitch is a SIP server at a site.
+type Softswitch struct {
+	Name SwitchID `json:"name" yaml:"name"`
+	// Listeners: one for each transport and address.
+	Listeners []Listener `json:"listeners" yaml:"listeners" jsonschema:"minItems=1"`
+}
+
+// Listener is one transport and address of a softswitch.
+type Listener struct {
+	Transport Transport `json:"transport" yaml:"transport" jsonschema:"type=string,enum=udp,enum=tcp,enum=tls,enum=ws,enum=wss"`
+	// Address is IP:port, [IPv6]:port.
+	Address netip.AddrPort `json:"address" yaml:"address" jsonschema:"description=IP:port"`
+	// ServerName is sent as SNI and checked against the certificate (RFC 5922
+	// §7: the SIP domain, not the SRV target). Default: the first service
+	// that uses the site.
+	ServerName string `json:"server_name,omitempty" yaml:"server_name,omitempty"`
+}
+
+// Automation says what the program may do by itself for a service.
+type Automation string
+
+// The grades of automation. The zero value is the safest: AutomationAdvise.
+const (
+	AutomationOff    Automation = "off"    // watch only
+	AutomationAdvise Automation = "advise" // propose; a person approves
+	AutomationAct    Automation = "act"    // move traffic by itself, inside the guards
+)
+
+// Service is a steered SIP domain.
+type Service struct {
+	// Name is the SIP domain, inside the zone.
+	Name ServiceID `json:"name" yaml:"name"`
+	// Sites in order of preference, best first.
+	Sites []SiteID `json:"sites" yaml:"sites" jsonschema:"minItems=1"`
+	// Transports offered, best first: this is the NAPTR order.
+	Transports []Transport `json:"transports" yaml:"transports" jsonschema:"minItems=1"`
+	// TTL overrides the policy's.
+	TTL TTL `json:"ttl,omitzero" yaml:"ttl,omitempty"`
+	// Automation: off, advise or act. Default advise.
+	Automation Automation `json:"automation,omitempty" yaml:"automation,omitempty" jsonschema:"enum=off,enum=advise,enum=act"`
+	// MinSites overrides the policy's.
+	MinSites int `json:"min_sites,omitempty" yaml:"min_sites,omitempty" jsonschema:"minimum=0"`
+}
+
+// TTL holds the DNS lifetimes of steered record sets.
+type TTL struct {
+	// Normal is used while every site of the service is in and healthy.
+	Normal Duration `json:"normal,omitzero" yaml:"normal,omitempty" jsonschema:"type=string"`
+	// Event is used while anything is drained, out, or down.
+	Event Duration `json:"event,omitzero" yaml:"event,omitempty" jsonschema:"type=string"`
+}
+
+// FQDN returns name, relative to the zone, as an absolute lower-case name
+// with a trailing dot. A name that has a trailing dot is absolute already.
+func (f *Fleet) FQDN(name string) string {
+	name = strings.ToLower(name)
+	if strings.HasSuffix(name, ".") {
+		return name
+	}
+	return name + "." + f.Zone + "."
+}
+
+// Site returns the site with that name, or nil.
+func (f *Fleet) Site(id SiteID) *Site {
+	i := slices.IndexFunc(f.Sites, func(s Site) bool { return s.Name == id })
+	if i < 0 {
+		return nil
+	}
+	return &f.Sites[i]
+}
+
+// Service returns the service with that name, or nil.
+func (f *Fleet) Service(id ServiceID) *Service {
+	i := slices.IndexFunc(f.Services, func(s Service) bool { return s.Name == id })
+	if i < 0 {
+		return nil
+	}
+	return &f.Services[i]
+}
+
+// SiteIDs returns the sites' names in the file's order.
+func (f *Fleet) SiteIDs() []SiteID {
+	ids := make([]SiteID, len(f.Sites))
+	for i := range f.Sites {
+		ids[i] = f.Sites[i].Name
+	}
+	return ids
+}
+
+// HostName returns the absolute SRV target of the site.
+func (f *Fleet) HostName(s *Site) string {
+	if s.Host != "" {
+		return f.FQDN(s.Host)
+	}
+	return f.FQDN("sip." + string(s.Name))
+}
+
+// Port returns the public port of the transport at the site.
+func (s *Site) Port(t Transport) uint16 {
+	if p, ok := s.Ports[t]; ok {
+		return p
+	}
+	return t.DefaultPort()
+}
+
+// Serves reports whether any softswitch of the site listens on the transport.
+func (s *Site) Serves(t Transport) bool {
+	return slices.ContainsFunc(s.Softswitches, func(sw Softswitch) bool {
+		return slices.ContainsFunc(sw.Listeners, func(l Listener) bool { return l.Transport == t })
+	})
+}
+
+// Transports returns the transports that the site's softswitches listen on,
+// in the order of their values.
+func (s *Site) Transports() []Transport {
+	var ts []Transport
+	for _, t := range Transports {
+		if s.Serves(t) {
+			ts = append(ts, t)
+		}
+	}
+	return ts
+}
+
+// ServiceTTL returns the lifetimes in force for the service.
+func (f *Fleet) ServiceTTL(s *Service) TTL {
+	ttl := f.Policy.TTL()
+	if s.TTL.Normal != 0 {
+		ttl.Normal = s.TTL.Normal
+	}
+	if s.TTL.Event != 0 {
+		ttl.Event = s.TTL.Event
+	}
+	return ttl
+}
+
+// ServiceMinSites returns the number of sites that must stay in the answers.
+func (f *Fleet) ServiceMinSites(s *Service) int {
+	if s.MinSites > 0 {
+		return s.MinSites
+	}
+	return f.Policy.MinSites
+}
+
+// ServerName returns the name to send as SNI to the listener and to check its
+// certificate against: its own, or the first service that uses the site.
+func (f *Fleet) ServerName(site SiteID, l Listener) string {
+	if l.ServerName != "" {
+		return l.ServerName
+	}
+	for i := range f.Services {
+		if slices.Contains(f.Services[i].Sites, site) {
+			return string(f.Services[i].Name)
+		}
+	}
+	return f.Zone
+}

@@ -1,0 +1,144 @@
+package health
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+)
+
+// Kind is the kind of a check.
+type Kind string
+
+// The kinds of checks.
+const (
+	Options  Kind = "options"  // SIP OPTIONS, answered (RFC 3261 §11)
+	TLS      Kind = "tls"      // TLS handshake and certificate
+	Standing Kind = "standing" // a TCP connection held open
+	Register Kind = "register" // REGISTER with digest, as a subscriber
+)
+
+// Target is what a check asks: one transport of one softswitch.
+type Target struct {
+	Site      fleet.SiteID    `json:"site"`
+	Switch    fleet.SwitchID  `json:"switch"`
+	Transport fleet.Transport `json:"transport"`
+}
+
+func (t Target) String() string {
+	return fmt.Sprintf("%s/%s/%s", t.Site, t.Switch, t.Transport)
+}
+
+// Check is one question to one target.
+type Check struct {
+	Target
+	Kind Kind `json:"kind"`
+}
+
+func (c Check) String() string { return c.Target.String() + "/" + string(c.Kind) }
+
+// Compare orders checks by site, switch, transport and kind.
+func (c Check) Compare(o Check) int {
+	return strings.Compare(c.key(), o.key())
+}
+
+func (c Check) key() string {
+	return string(c.Site) + "\x00" + string(c.Switch) + "\x00" + string(rune('0'+c.Transport)) + "\x00" + string(c.Kind)
+}
+
+// Status is what is believed of a check: unknown, up or down.
+type Status uint8
+
+// The statuses. The zero value is Unknown.
+const (
+	Unknown Status = iota
+	Up
+	Down
+)
+
+var statusNames = [...]string{"unknown", "up", "down"}
+
+// String returns unknown, up or down.
+func (s Status) String() string {
+	if int(s) < len(statusNames) {
+		return statusNames[s]
+	}
+	return "unknown"
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *Status) UnmarshalText(b []byte) error {
+	for i, n := range statusNames {
+		if n == string(b) {
+			*s = Status(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("unknown status %q (one of up, down, unknown)", b)
+}
+
+// Cause says in one word why a probe failed. The words are stable: they are
+// compared across sites to find a common cause.
+type Cause string
+
+// Causes of failure.
+const (
+	CauseNone        Cause = ""
+	CauseTimeout     Cause = "timeout"      // asked, no answer in time
+	CauseRefused     Cause = "refused"      // connection refused, ICMP unreachable
+	CauseReset       Cause = "reset"        // connection closed or reset by the softswitch
+	CauseUnreachable Cause = "unreachable"  // no route
+	CauseStatus      Cause = "status"       // a SIP status that is not expected
+	CauseMalformed   Cause = "malformed"    // an answer that is not SIP, or not to our request
+	CauseTLSHang     Cause = "tls-hang"     // TCP accepted, the handshake did not end
+	CauseTLSRefused  Cause = "tls-refused"  // handshake ended by an alert
+	CauseCertExpired Cause = "cert-expired" // outside its dates
+	CauseCertName    Cause = "cert-name"    // not for the SIP domain (RFC 5922 §7)
+	CauseCertUntrust Cause = "cert-untrusted"
+	CauseCertInvalid Cause = "cert-invalid" // cannot be parsed or used
+	CauseLocal       Cause = "local"        // the observer itself could not ask: no verdict
+)
+
+// Outcome is the result of one probe.
+type Outcome uint8
+
+// The outcomes. NoData, the zero value, changes no counter.
+const (
+	NoData Outcome = iota
+	Success
+	Failure
+)
+
+// Observation is one result of one check by one observer.
+type Observation struct {
+	Check   Check
+	At      time.Time // when the answer or the time-out came, by the observer's clock
+	Outcome Outcome
+	Cause   Cause         // why, when Outcome is Failure
+	Detail  string        // one line for people; holds no control characters
+	RTT     time.Duration // until the answer; 0 when there was none
+}
+
+// Opinion is what one observer believes of one check.
+type Opinion struct {
+	Check  Check  `json:"check"`
+	Status Status `json:"status"`
+	Cause  Cause  `json:"cause,omitempty"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// Verdict is what the fleet believes of one check, after the observers were
+// combined.
+type Verdict struct {
+	Check  Check     `json:"check"`
+	Status Status    `json:"status"`
+	Cause  Cause     `json:"cause,omitempty"`
+	Detail string    `json:"detail,omitempty"`
+	Since  time.Time `json:"since"` // when Status became what it is, by the leader's clock
+	// Observers lists who holds this opinion, sorted.
+	Observers []fleet.AgentID `json:"observers,omitempty"`
+}

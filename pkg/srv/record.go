@@ -1,0 +1,128 @@
+package srv
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// Type is a DNS RR type (RFC 1035 §3.2.2).
+type Type uint16
+
+// The types that a steered zone holds.
+const (
+	TypeA     Type = 1
+	TypeNS    Type = 2
+	TypeSOA   Type = 6
+	TypeTXT   Type = 16
+	TypeAAAA  Type = 28
+	TypeSRV   Type = 33
+	TypeNAPTR Type = 35
+)
+
+// String returns the mnemonic.
+func (t Type) String() string {
+	switch t {
+	case TypeA:
+		return "A"
+	case TypeNS:
+		return "NS"
+	case TypeSOA:
+		return "SOA"
+	case TypeTXT:
+		return "TXT"
+	case TypeAAAA:
+		return "AAAA"
+	case TypeSRV:
+		return "SRV"
+	case TypeNAPTR:
+		return "NAPTR"
+	}
+	return "TYPE" + strconv.Itoa(int(t))
+}
+
+// Data is the RDATA of one record: A, AAAA, NS, TXT, SRV or NAPTR.
+type Data interface {
+	// Type is the RR type that the data belongs to.
+	Type() Type
+	// String is the presentation format (RFC 1035 §5.1).
+	String() string
+}
+
+// A is an IPv4 address (RFC 1035 §3.4.1).
+type A struct{ Addr netip.Addr }
+
+// AAAA is an IPv6 address (RFC 3596).
+type AAAA struct{ Addr netip.Addr }
+
+// NS names a name server (RFC 1035 §3.3.11).
+type NS struct{ Host string }
+
+// TXT holds character strings of at most 255 octets each (RFC 1035 §3.3.14).
+type TXT struct{ Strings []string }
+
+// SRV is a service location (RFC 2782). Target is absolute, in lower case.
+type SRV struct {
+	Priority, Weight, Port uint16
+	Target                 string
+}
+
+// NAPTR is a naming authority pointer (RFC 3403 §4).
+type NAPTR struct {
+	Order, Preference      uint16
+	Flags, Service, Regexp string
+	Replacement            string
+}
+
+// Type implements Data.
+func (A) Type() Type { return TypeA }
+
+// Type implements Data.
+func (AAAA) Type() Type { return TypeAAAA }
+
+// Type implements Data.
+func (NS) Type() Type { return TypeNS }
+
+// Type implements Data.
+func (TXT) Type() Type { return TypeTXT }
+
+// Type implements Data.
+func (SRV) Type() Type { return TypeSRV }
+
+// Type implements Data.
+func (NAPTR) Type() Type { return TypeNAPTR }
+
+func (d A) String() string    { return d.Addr.String() }
+func (d AAAA) String() string { return d.Addr.String() }
+func (d NS) String() string   { return d.Host }
+func (d TXT) String() string {
+	q := make([]string, len(d.Strings))
+	for i, s := range d.Strings {
+		q[i] = strconv.Quote(s)
+	}
+	return strings.Join(q, " ")
+}
+func (d SRV) String() string {
+	return fmt.Sprintf("%d %d %d %s", d.Priority, d.Weight, d.Port, d.Target)
+}
+func (d NAPTR) String() string {
+	return fmt.Sprintf("%d %d %q %q %q %s", d.Order, d.Preference, d.Flags, d.Service, d.Regexp, d.Replacement)
+}
+
+// RRset is all records of one owner and type (RFC 8499 §5). Data is in the
+// order in which it is to be answered: best first, since many phones use only
+// the first.
+type RRset struct {
+	Name string // absolute, lower case, trailing dot
+	Type Type
+	TTL  uint32 // seconds
+	Data []Data
+}
+
+// SOA is the start of authority (RFC 1035 §3.3.13). Times are in seconds.
+type SOA struct {
+	MName, RName                            string
+	Serial, Refresh, Retry, Expire, Minimum uint32
+	TTL                                     uint32
+}

@@ -1,0 +1,157 @@
+package srv
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Zone is everything that the name servers answer at one epoch. It is a value
+// that is never changed after it was built; a new epoch is a new Zone.
+type Zone struct {
+	// Origin is the zone's name: absolute, lower case, trailing dot.
+	Origin string
+	// Epoch of the decision that the zone follows. SOA.Serial is its low 32
+	// bits.
+	Epoch uint64
+	SOA   SOA
+	// Sets are ordered by (Name, Type) and hold no SOA. The apex NS set is
+	// among them.
+	Sets []RRset
+	// Steered lists the owners and types that must never be empty.
+	Steered []Key
+}
+
+// Key names an RRset.
+type Key struct {
+	Name string
+	Type Type
+}
+
+func (k Key) String() string { return k.Name + " " + k.Type.String() }
+
+// Compare orders keys by name, then type.
+func (k Key) Compare(o Key) int {
+	return cmp.Or(strings.Compare(k.Name, o.Name), cmp.Compare(k.Type, o.Type))
+}
+
+// Errors of Check.
+var (
+	// ErrEmptySet is returned when a steered name would answer with nothing.
+	ErrEmptySet = errors.New("never-empty: steered set is empty")
+	// ErrDanglingTarget is returned when a target inside the zone has no
+	// address.
+	ErrDanglingTarget = errors.New("never-empty: target has no address")
+	// ErrMalformed is returned when the zone breaks its own form.
+	ErrMalformed = errors.New("malformed zone")
+)
+
+// Key returns the set's key.
+func (s RRset) Key() Key { return Key{s.Name, s.Type} }
+
+// Lookup returns the set with that owner and type. Names compare as stored:
+// lower case with a trailing dot.
+func (z *Zone) Lookup(name string, t Type) (RRset, bool) {
+	want := Key{name, t}
+	i, ok := slices.BinarySearchFunc(z.Sets, want, func(s RRset, k Key) int { return s.Key().Compare(k) })
+	if !ok {
+		return RRset{}, false
+	}
+	return z.Sets[i], true
+}
+
+// InZone reports whether name is the origin or below it.
+func (z *Zone) InZone(name string) bool {
+	return name == z.Origin || strings.HasSuffix(name, "."+z.Origin)
+}
+
+// Check reports the first reason why the zone must not be served: a steered
+// set without records, a target inside the zone without an address, sets out
+// of order or twice, a serial that is not the epoch's. Every name server calls
+// it again before a swap (rule never-empty).
+func (z *Zone) Check() error {
+	if z.Origin == "" || !strings.HasSuffix(z.Origin, ".") {
+		return fmt.Errorf("%w: origin %q has no trailing dot", ErrMalformed, z.Origin)
+	}
+	if z.SOA.Serial != uint32(z.Epoch) {
+		return fmt.Errorf("%w: serial %d is not epoch %d", ErrMalformed, z.SOA.Serial, z.Epoch)
+	}
+	if len(z.Sets) == 0 {
+		return fmt.Errorf("%w: no record sets", ErrMalformed)
+	}
+	for i, s := range z.Sets {
+		if i > 0 && z.Sets[i-1].Key().Compare(s.Key()) >= 0 {
+			return fmt.Errorf("%w: %s out of order or twice", ErrMalformed, s.Key())
+		}
+		if err := z.checkSet(s); err != nil {
+			return err
+		}
+	}
+	if _, ok := z.Lookup(z.Origin, TypeNS); !ok {
+		return fmt.Errorf("%w: no NS set at %s", ErrMalformed, z.Origin)
+	}
+	for _, k := range z.Steered {
+		if s, ok := z.Lookup(k.Name, k.Type); !ok || len(s.Data) == 0 {
+			return fmt.Errorf("%w: %s", ErrEmptySet, k)
+		}
+	}
+	return nil
+}
+
+func (z *Zone) checkSet(s RRset) error {
+	if !z.InZone(s.Name) || s.Name != strings.ToLower(s.Name) {
+		return fmt.Errorf("%w: %s is not a lower-case name in %s", ErrMalformed, s.Key(), z.Origin)
+	}
+	if len(s.Data) == 0 {
+		return fmt.Errorf("%w: %s", ErrEmptySet, s.Key())
+	}
+	for _, d := range s.Data {
+		if d == nil || d.Type() != s.Type {
+			return fmt.Errorf("%w: %s holds a record of another type", ErrMalformed, s.Key())
+		}
+		var host string
+		switch d := d.(type) {
+		case SRV:
+			host = d.Target
+		case NS:
+			host = d.Host
+		case NAPTR:
+			if _, ok := z.Lookup(d.Replacement, TypeSRV); !ok && z.InZone(d.Replacement) && strings.EqualFold(d.Flags, "s") {
+				return fmt.Errorf("%w: %s points to %s, which has no SRV set", ErrDanglingTarget, s.Key(), d.Replacement)
+			}
+			continue
+		default:
+			continue
+		}
+		if !z.InZone(host) {
+			continue
+		}
+		_, v4 := z.Lookup(host, TypeA)
+		_, v6 := z.Lookup(host, TypeAAAA)
+		if !v4 && !v6 {
+			return fmt.Errorf("%w: %s points to %s", ErrDanglingTarget, s.Key(), host)
+		}
+	}
+	return nil
+}
+
+// Sort brings the sets into the order that Check demands.
+func (z *Zone) Sort() {
+	slices.SortFunc(z.Sets, func(a, b RRset) int { return a.Key().Compare(b.Key()) })
+}
+
+// String prints the zone in master file format (RFC 1035 §5), with the epoch
+// in a comment.
+func (z *Zone) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "; epoch %d\n%s %d IN SOA %s %s %d %d %d %d %d\n", z.Epoch, z.Origin, z.SOA.TTL,
+		z.SOA.MName, z.SOA.RName, z.SOA.Serial, z.SOA.Refresh, z.SOA.Retry, z.SOA.Expire, z.SOA.Minimum)
+	for _, s := range z.Sets {
+		for _, d := range s.Data {
+			fmt.Fprintf(&b, "%s %d IN %s %s\n", s.Name, s.TTL, s.Type, d)
+		}
+	}
+	return b.String()
+}
