@@ -101,6 +101,9 @@ const (
 	CauseCertUntrust Cause = "cert-untrusted"
 	CauseCertInvalid Cause = "cert-invalid" // cannot be parsed or used
 	CauseLocal       Cause = "local"        // the observer itself could not ask: no verdict
+	CauseNetwork     Cause = "network"      // only the outside cannot reach it: the path, not the softswitch
+	CauseAuth        Cause = "auth-rejected"
+	CauseBinding     Cause = "binding-missing" // registered, but the registrar does not hold the Contact
 )
 
 // Outcome is the result of one probe.
