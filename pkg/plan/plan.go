@@ -1,0 +1,251 @@
+package plan
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/srv"
+	"github.com/sipsteer/sipsteer/pkg/steer"
+)
+
+// Format is the version of a saved plan.
+const Format = 1
+
+// Plan is what a command would do at one epoch.
+type Plan struct {
+	Format int       `json:"format"`
+	Epoch  uint64    `json:"epoch"` // that the plan was made at; apply refuses another
+	MadeAt time.Time `json:"made_at"`
+	// Command is what apply proposes. Its ExpectEpoch is Epoch.
+	Command steer.Command  `json:"command"`
+	Refusal *steer.Refusal `json:"refusal,omitempty"` // the guard that would refuse it
+	Records []RecordChange `json:"records,omitempty"` // at once
+	Gates   []GateChange   `json:"gates,omitempty"`   // at once
+	Shares  []ShareChange  `json:"shares,omitempty"`  // when all steps are done
+	Steps   []Step         `json:"steps,omitempty"`   // what follows by itself
+	Horizon fleet.Duration `json:"horizon"`           // until every old answer has run out
+}
+
+// RecordChange is one RRset before and after.
+type RecordChange struct {
+	Name      string   `json:"name"`
+	Type      string   `json:"type"`
+	TTLBefore uint32   `json:"ttl_before"` // seconds
+	TTLAfter  uint32   `json:"ttl_after"`
+	Before    []string `json:"before"`
+	After     []string `json:"after"`
+}
+
+// GateChange is the rule of a gate before and after.
+type GateChange struct {
+	Site      fleet.SiteID    `json:"site"`
+	Transport fleet.Transport `json:"transport"`
+	Before    string          `json:"before"`
+	After     string          `json:"after"`
+}
+
+// ShareChange is how the new registrations of a service and transport spread
+// over the sites, in per cent, before and after.
+type ShareChange struct {
+	Service   fleet.ServiceID      `json:"service"`
+	Transport fleet.Transport      `json:"transport"`
+	Before    map[fleet.SiteID]int `json:"before"`
+	After     map[fleet.SiteID]int `json:"after"`
+}
+
+// Step is something that the leader will do by itself later.
+type Step struct {
+	After fleet.Duration `json:"after"` // since the command
+	Text  string         `json:"text"`
+}
+
+// maxSteps bounds how far a plan looks ahead.
+const maxSteps = 24
+
+// Make plans a command against a State. A refusal by a guard is part of the
+// plan, not an error; an error says that the command makes no sense as
+// written (*steer.Invalid).
+func Make(s steer.State, c steer.Command, now time.Time) (Plan, error) {
+	c.At = now
+	p := Plan{Format: Format, Epoch: s.Epoch, MadeAt: now, Command: c}
+	p.Command.ExpectEpoch = s.Epoch
+	p.Command.At = time.Time{}
+	after, _, err := steer.Apply(s, c)
+	if errors.As(err, &p.Refusal) {
+		return p, nil
+	}
+	if err != nil {
+		return Plan{}, err
+	}
+	before := steer.Records(s)
+	p.Records = diff(before, steer.Records(after))
+	p.Gates = gateDiff(s, after)
+	p.Horizon = horizon(before, p.Records)
+	final := p.lookAhead(after, now)
+	p.Shares = shareDiff(s, final)
+	return p, nil
+}
+
+// lookAhead runs the leader's policy forward in time, with the verdicts as
+// they are now, until nothing is due any more.
+func (p *Plan) lookAhead(s steer.State, start time.Time) steer.State {
+	now := start
+	for range maxSteps {
+		due, ok := steer.NextDue(s, now)
+		if !ok || due.Sub(start) > fleet.MaxForLimit {
+			break
+		}
+		now = due
+		for _, c := range steer.Decide(s, steer.Input{Now: now, Verdicts: s.Verdicts, Settled: true}) {
+			next, events, err := steer.Apply(s, c)
+			if err != nil {
+				continue
+			}
+			s = next
+			if c.Kind == steer.KindDrainExpire {
+				p.addSteps(events, now.Sub(start))
+				return s // what comes after the end is the next plan's
+			}
+			p.addSteps(events, now.Sub(start))
+		}
+	}
+	return s
+}
+
+func (p *Plan) addSteps(events []steer.Event, after time.Duration) {
+	for _, e := range events {
+		p.Steps = append(p.Steps, Step{After: fleet.Duration(after), Text: e.Text})
+	}
+}
+
+func diff(before, after srv.Zone) []RecordChange {
+	keys := map[srv.Key]bool{}
+	var order []srv.Key
+	for _, z := range []srv.Zone{before, after} {
+		for _, s := range z.Sets {
+			if k := s.Key(); !keys[k] {
+				keys[k] = true
+				order = append(order, k)
+			}
+		}
+	}
+	slices.SortFunc(order, srv.Key.Compare)
+	var out []RecordChange
+	for _, k := range order {
+		b, _ := before.Lookup(k.Name, k.Type)
+		a, _ := after.Lookup(k.Name, k.Type)
+		c := RecordChange{Name: k.Name, Type: k.Type.String(), TTLBefore: b.TTL, TTLAfter: a.TTL, Before: texts(b), After: texts(a)}
+		if c.TTLBefore != c.TTLAfter || !slices.Equal(c.Before, c.After) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func texts(s srv.RRset) []string {
+	out := make([]string, len(s.Data))
+	for i, d := range s.Data {
+		out[i] = d.String()
+	}
+	return out
+}
+
+// horizon is how long a resolver may still hold an answer that changed.
+func horizon(before srv.Zone, changes []RecordChange) fleet.Duration {
+	var longest uint32
+	for _, c := range changes {
+		longest = max(longest, c.TTLBefore)
+	}
+	return fleet.Duration(time.Duration(longest) * time.Second)
+}
+
+func gateDiff(before, after steer.State) []GateChange {
+	b, a := steer.GateStates(before), steer.GateStates(after)
+	var out []GateChange
+	if after.Fleet == nil {
+		return nil
+	}
+	for _, site := range after.Fleet.SiteIDs() {
+		for _, r := range a[site].Rules {
+			old := b[site].Rule(r.Transport)
+			if ruleText(old) != ruleText(r) {
+				out = append(out, GateChange{Site: site, Transport: r.Transport, Before: ruleText(old), After: ruleText(r)})
+			}
+		}
+	}
+	return out
+}
+
+func ruleText(r steer.GateRule) string {
+	if r.Mode == steer.GateDraining && r.PassInvite {
+		return "refuses REGISTER"
+	}
+	if r.Mode == steer.GateDraining {
+		return "refuses new work"
+	}
+	return r.Mode.String()
+}
+
+func shareDiff(before, after steer.State) []ShareChange {
+	if before.Fleet == nil || after.Fleet == nil {
+		return nil
+	}
+	var out []ShareChange
+	for i := range after.Fleet.Services {
+		svc := &after.Fleet.Services[i]
+		old := before.Fleet.Service(svc.Name)
+		if old == nil {
+			continue
+		}
+		b, a := steer.Answers(before, old), steer.Answers(after, svc)
+		for _, t := range svc.Transports {
+			c := ShareChange{Service: svc.Name, Transport: t, Before: Shares(b[t]), After: Shares(a[t])}
+			if !sameShares(c.Before, c.After) {
+				out = append(out, c)
+			}
+		}
+	}
+	return out
+}
+
+// Shares is how clients that follow RFC 2782 spread over the targets of the
+// best priority, in per cent.
+func Shares(targets []steer.Target) map[fleet.SiteID]int {
+	out := map[fleet.SiteID]int{}
+	total := 0
+	for _, t := range targets {
+		if t.Priority == targets[0].Priority {
+			total += int(t.Weight)
+		}
+	}
+	for _, t := range targets {
+		if t.Priority == targets[0].Priority && total > 0 {
+			out[t.Site] += 100 * int(t.Weight) / total
+		}
+	}
+	return out
+}
+
+func sameShares(a, b map[fleet.SiteID]int) bool {
+	return sharesText(a) == sharesText(b)
+}
+
+// sharesText prints shares in the order of the site names.
+func sharesText(m map[fleet.SiteID]int) string {
+	var sites []string
+	for site := range m {
+		sites = append(sites, string(site))
+	}
+	slices.Sort(sites)
+	var b strings.Builder
+	for _, s := range sites {
+		b.WriteString(s)
+		b.WriteByte(' ')
+		b.WriteString(percent(m[fleet.SiteID(s)]))
+		b.WriteString("  ")
+	}
+	return strings.TrimSpace(b.String())
+}

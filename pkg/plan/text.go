@@ -1,0 +1,100 @@
+package plan
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+func percent(n int) string { return strconv.Itoa(n) + " %" }
+
+// Write prints the plan for people.
+func (p Plan) Write(w io.Writer) {
+	fmt.Fprintf(w, "plan at epoch %d: %s\n", p.Epoch, p.Title())
+	if r := p.Refusal; r != nil {
+		fmt.Fprintf(w, "\nwould be refused by %s: %s\n  now    %s\n  limit  %s\n  next   %s\n", r.Rule, r.Text, r.Value, r.Limit, r.Next)
+		return
+	}
+	if len(p.Records)+len(p.Gates)+len(p.Steps) == 0 {
+		fmt.Fprintln(w, "\nnothing would change")
+		return
+	}
+	p.writeRecords(w)
+	if len(p.Gates) > 0 {
+		fmt.Fprintln(w, "\ngates, at once:")
+		for _, g := range p.Gates {
+			fmt.Fprintf(w, "  %-12s %-4s %s -> %s\n", g.Site, g.Transport, g.Before, g.After)
+		}
+	}
+	if len(p.Shares) > 0 {
+		fmt.Fprintln(w, "\nnew registrations, when all is done:")
+		for _, s := range p.Shares {
+			fmt.Fprintf(w, "  %-32s %-4s %s -> %s\n", s.Service, s.Transport, sharesText(s.Before), sharesText(s.After))
+		}
+	}
+	if len(p.Steps) > 0 {
+		fmt.Fprintln(w, "\nthen, by itself:")
+		for _, s := range p.Steps {
+			fmt.Fprintf(w, "  +%-8s %s\n", s.After, s.Text)
+		}
+	}
+	if p.Horizon > 0 {
+		fmt.Fprintf(w, "\nold answers live at most %s in caches that honour TTLs\n", p.Horizon)
+	}
+}
+
+// Title names the planned command.
+func (p Plan) Title() string {
+	c := p.Command
+	t := string(c.Kind)
+	if c.Site != "" {
+		t += " " + string(c.Site)
+	}
+	if c.Service != "" {
+		t += " for " + string(c.Service)
+	}
+	if c.Transport != 0 {
+		t += " over " + c.Transport.String()
+	}
+	if c.Reason != "" {
+		t += " (" + c.Reason + ")"
+	}
+	return t
+}
+
+func (p Plan) writeRecords(w io.Writer) {
+	if len(p.Records) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nrecords, at once:")
+	for _, c := range p.Records {
+		ttl := ""
+		if c.TTLBefore != c.TTLAfter {
+			ttl = fmt.Sprintf("   TTL %d -> %d", c.TTLBefore, c.TTLAfter)
+		}
+		fmt.Fprintf(w, "  %s %s%s\n", c.Name, c.Type, ttl)
+		if strings.Join(c.Before, "\n") == strings.Join(c.After, "\n") {
+			continue
+		}
+		for _, b := range c.Before {
+			if !contains(c.After, b) {
+				fmt.Fprintf(w, "    - %s\n", b)
+			}
+		}
+		for _, a := range c.After {
+			if !contains(c.Before, a) {
+				fmt.Fprintf(w, "    + %s\n", a)
+			}
+		}
+	}
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}

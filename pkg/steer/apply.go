@@ -1,0 +1,271 @@
+package steer
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/health"
+)
+
+// Apply carries out one command and returns the new State and what happened.
+// It is the only way that State changes, and yields the same on every machine.
+//
+// A refusal (*Refusal) or a command that makes no sense (*Invalid) leaves the
+// State as it was but for its counters and, after a refusal, the event in the
+// audit trail. ErrUnknownCommand means that this replica must stop.
+func Apply(s State, c Command) (State, []Event, error) {
+	if c.ID != "" && slices.Contains(s.Seen, c.ID) {
+		return s, nil, nil
+	}
+	t := &transition{State: s, cmd: c}
+	t.Revision++
+	if c.At.After(t.Now) {
+		t.Now = c.At
+	}
+	before := t.State
+	err := t.run()
+	if errors.Is(err, ErrUnknownCommand) {
+		return s, nil, err
+	}
+	if err != nil {
+		refused := t.refusalEvents(err)
+		t = &transition{State: before, cmd: c}
+		t.events = refused
+	} else {
+		if c.ID != "" {
+			t.Seen = appendBounded(t.Seen, MaxSeen, c.ID)
+		}
+		t.followUp()
+		if t.decided || !sameAnswers(before, t.State) {
+			t.Epoch++
+		}
+	}
+	for i := range t.events {
+		t.events[i].Epoch, t.events[i].Revision = t.Epoch, t.Revision
+	}
+	t.Events = appendBounded(t.Events, MaxEvents, t.events...)
+	return t.State, t.events, err
+}
+
+// ApplyAll carries out the commands of one log entry in turn. The error is the
+// first one; later commands are still carried out, since each is whole in
+// itself.
+func ApplyAll(s State, cmds []Command) (State, []Event, error) {
+	var events []Event
+	var first error
+	for _, c := range cmds {
+		next, ev, err := Apply(s, c)
+		if errors.Is(err, ErrUnknownCommand) {
+			return s, nil, err
+		}
+		s, events = next, append(events, ev...)
+		if first == nil {
+			first = err
+		}
+	}
+	return s, events, first
+}
+
+// transition is a State in the middle of one command. Handlers replace the
+// slices of the State and never write into them.
+type transition struct {
+	State
+	cmd     Command
+	events  []Event
+	decided bool // an intent changed: the epoch goes up even if no answer did
+}
+
+func (t *transition) run() error {
+	c := t.cmd
+	if c.ExpectEpoch != 0 && c.ExpectEpoch != t.Epoch {
+		return t.stale()
+	}
+	if c.Kind == KindSetFleet {
+		return t.setFleet()
+	}
+	if t.Fleet == nil {
+		return &Invalid{Field: "fleet", Message: "no fleet is set yet", Hint: "start an agent with a fleet file, or: sipsteer apply fleet.yaml"}
+	}
+	switch c.Kind {
+	case KindDrain:
+		return t.drain()
+	case KindUndrain:
+		return t.undrain()
+	case KindFailover:
+		return t.failover()
+	case KindFailback:
+		return t.failback()
+	case KindHold:
+		return t.hold()
+	case KindRelease:
+		return t.release()
+	case KindAck:
+		return t.ack()
+	case KindVerdicts:
+		return t.setVerdicts()
+	case KindWithdraw:
+		return t.withdraw()
+	case KindAdvise:
+		return t.advise()
+	case KindDrainStage:
+		return t.drainStage()
+	case KindDrainExpire:
+		return t.drainExpire()
+	case KindHoldExpire:
+		return t.holdExpire()
+	case KindFailbackStep:
+		return t.failbackStep()
+	case KindFailbackAbort:
+		return t.failbackAbort()
+	case KindUnblock:
+		return t.unblock()
+	}
+	return fmt.Errorf("%w: kind %q; upgrade this agent", ErrUnknownCommand, c.Kind)
+}
+
+func (t *transition) stale() error {
+	r := &Refusal{
+		Rule: RuleStalePlan, Hard: true, Text: "the fleet has changed since the plan was made",
+		Value: fmt.Sprintf("epoch %d", t.Epoch), Limit: fmt.Sprintf("epoch %d", t.cmd.ExpectEpoch),
+		Next: "sipsteer history   # what changed and by whom; then make the plan again",
+	}
+	for _, e := range slices.Backward(t.Events) {
+		if e.Kind != EventRefused && e.Epoch == t.Epoch {
+			r.Text += fmt.Sprintf("; last change by %s: %s", e.By, e.Text)
+			break
+		}
+	}
+	return r
+}
+
+// event records what happened. Text is a whole sentence.
+func (t *transition) event(kind EventKind, e Event) {
+	e.Kind, e.At = kind, t.Now
+	if e.By == "" {
+		e.By = t.cmd.By
+	}
+	if e.Reason == "" {
+		e.Reason = t.cmd.Reason
+	}
+	t.events = append(t.events, e)
+}
+
+func (t *transition) refusalEvents(err error) []Event {
+	var r *Refusal
+	if !errors.As(err, &r) {
+		return nil
+	}
+	return []Event{{
+		At: t.Now, Kind: EventRefused, By: t.cmd.By, Reason: t.cmd.Reason, Site: t.cmd.Site, Service: t.cmd.Service,
+		Transport: t.cmd.Transport, Rule: r.Rule, Value: r.Value, Limit: r.Limit,
+		Text: fmt.Sprintf("%s refused: %s", t.cmd.Kind, r.Text),
+	}}
+}
+
+// overrides records each rule that a command passed by name.
+func (t *transition) overrides(used ...Rule) {
+	for _, r := range used {
+		t.event(EventOverride, Event{Site: t.cmd.Site, Rule: r, Text: fmt.Sprintf("%s overrode %s for %s of %s", t.cmd.By, r, t.cmd.Kind, t.cmd.Site)})
+	}
+}
+
+// sameAnswers reports whether both States have the same zone and gates.
+func sameAnswers(a, b State) bool {
+	b.Epoch = a.Epoch
+	return reflect.DeepEqual(Records(a), Records(b)) && reflect.DeepEqual(GateStates(a), GateStates(b))
+}
+
+func (t *transition) setFleet() error {
+	if t.cmd.Fleet == nil {
+		return &Invalid{Field: "fleet", Message: "the command holds no fleet"}
+	}
+	f := t.cmd.Fleet.WithDefaults()
+	if problems := fleet.Validate(f); len(problems) > 0 {
+		p := problems[0]
+		return &Invalid{Field: p.Path, Message: p.Message, Hint: p.Hint}
+	}
+	if err := t.fleetInUse(&f); err != nil {
+		return err
+	}
+	first := t.Fleet == nil
+	t.Fleet, t.decided = &f, true
+	t.dropUnknown()
+	text := fmt.Sprintf("fleet changed: %s, %s", plural(len(f.Sites), "site"), plural(len(f.Services), "service"))
+	if first {
+		text = fmt.Sprintf("fleet set: zone %s, %s, %s", f.Zone, plural(len(f.Sites), "site"), plural(len(f.Services), "service"))
+	}
+	t.event(EventFleet, Event{Text: text})
+	return nil
+}
+
+// fleetInUse refuses to take away a site or service that an intent names: the
+// intent would be lost without a word.
+func (t *transition) fleetInUse(f *fleet.Fleet) error {
+	for _, d := range t.Drains {
+		if f.Site(d.Site) == nil || (d.Service != "" && f.Service(d.Service) == nil) {
+			return &Invalid{Field: "fleet.sites", Message: fmt.Sprintf("the new fleet lacks %s, which is drained by %s (%s)", d.Scope(), d.Owner, d.Reason), Hint: "sipsteer undrain " + string(d.Site)}
+		}
+	}
+	for _, h := range t.Holds {
+		if h.Service != "" && f.Service(h.Service) == nil {
+			return &Invalid{Field: "fleet.services", Message: fmt.Sprintf("the new fleet lacks %s, which is held by %s (%s)", h.Service, h.Owner, h.Reason), Hint: "sipsteer release --service " + string(h.Service)}
+		}
+	}
+	return nil
+}
+
+// dropUnknown forgets verdicts, removals and blocks of what the fleet no
+// longer has.
+func (t *transition) dropUnknown() {
+	has := func(s Slot) bool {
+		svc := t.Fleet.Service(s.Service)
+		return svc != nil && slices.Contains(svc.Sites, s.Site) && slices.Contains(svc.Transports, s.Transport)
+	}
+	t.Verdicts = deleted(t.Verdicts, func(v health.Verdict) bool { return !t.hasTarget(v.Check.Target) })
+	t.Outs = deleted(t.Outs, func(o Out) bool { return !has(o.Slot) })
+	t.Advice = deleted(t.Advice, func(a Advice) bool { return !has(a.Slot) })
+	t.Blocks = deleted(t.Blocks, func(b Block) bool { return t.Fleet.Service(b.Service) == nil || t.Fleet.Site(b.Site) == nil })
+	var back []Failback
+	for _, f := range t.Failbacks {
+		f.Slots = deleted(f.Slots, func(s Slot) bool { return !has(s) })
+		f.Step = min(f.Step, len(t.Fleet.Policy.FailbackSteps)-1)
+		if len(f.Slots) > 0 {
+			back = append(back, f)
+		}
+	}
+	t.Failbacks = back
+}
+
+func appendBounded[T any](s []T, limit int, add ...T) []T {
+	if len(add) == 0 {
+		return s
+	}
+	out := append(slices.Clone(s), add...)
+	return out[max(0, len(out)-limit):]
+}
+
+// deleted is slices.DeleteFunc on a copy.
+func deleted[T any](s []T, del func(T) bool) []T {
+	if !slices.ContainsFunc(s, del) {
+		return s
+	}
+	return slices.DeleteFunc(slices.Clone(s), del)
+}
+
+// inserted puts x into the ordered s, replacing its equal, on a copy.
+func inserted[T any](s []T, x T, compare func(a, b T) int) []T {
+	i, found := slices.BinarySearchFunc(s, x, compare)
+	out := slices.Clone(s)
+	if found {
+		out[i] = x
+		return out
+	}
+	return slices.Insert(out, i, x)
+}
+
+// until is the end of an intent that begins now.
+func (t *transition) until() time.Time { return t.Now.Add(t.cmd.For.D()) }

@@ -1,0 +1,188 @@
+package steer
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/health"
+)
+
+// setVerdicts takes over what the leader has combined from the observers.
+func (t *transition) setVerdicts() error {
+	for _, nv := range t.cmd.Verdicts {
+		if !t.hasTarget(nv.Check.Target) {
+			continue
+		}
+		old := t.verdict(nv.Check)
+		t.Verdicts = inserted(t.Verdicts, nv, compareVerdicts)
+		if old.Status != nv.Status {
+			t.event(EventVerdict, Event{Site: nv.Check.Site, Transport: nv.Check.Transport, Text: verdictText(old, nv)})
+		}
+	}
+	return nil
+}
+
+func compareVerdicts(a, b health.Verdict) int { return a.Check.Compare(b.Check) }
+
+func (t *transition) verdict(c health.Check) health.Verdict {
+	if i, ok := slices.BinarySearchFunc(t.Verdicts, health.Verdict{Check: c}, compareVerdicts); ok {
+		return t.Verdicts[i]
+	}
+	return health.Verdict{Check: c}
+}
+
+func (t *transition) hasTarget(g health.Target) bool {
+	site := t.Fleet.Site(g.Site)
+	return site != nil && slices.ContainsFunc(site.Softswitches, func(sw fleet.Softswitch) bool {
+		return sw.Name == g.Switch && slices.ContainsFunc(sw.Listeners, func(l fleet.Listener) bool { return l.Transport == g.Transport })
+	})
+}
+
+func verdictText(old, v health.Verdict) string {
+	text := fmt.Sprintf("%s %s: %s, was %s", v.Check.Target, v.Check.Kind, v.Status, old.Status)
+	if v.Cause != health.CauseNone {
+		text += "; " + string(v.Cause)
+	}
+	if v.Detail != "" {
+		text += ": " + v.Detail
+	}
+	if len(v.Observers) > 0 {
+		text += "; seen by " + joined(v.Observers)
+	}
+	return text
+}
+
+// automationGuards are asked, in this order, before automation takes one slot
+// out.
+func (v *view) automationGuards(c change, slot Slot, causes []health.CommonCauseFinding, now time.Time) *Refusal {
+	if r := v.guardHold(slot); r != nil {
+		return r
+	}
+	if r := v.guardCommonCause(slot, causes); r != nil {
+		return r
+	}
+	if r := v.removalGuards(c, now); r != nil {
+		return r
+	}
+	if r := v.guardBlock(slot, now); r != nil {
+		return r
+	}
+	return v.guardAdvise(c, slot)
+}
+
+func (v *view) guardHold(slot Slot) *Refusal {
+	for _, h := range v.Holds {
+		if h.Service == "" || h.Service == slot.Service {
+			next := "sipsteer release"
+			if h.Service != "" {
+				next += " --service " + string(h.Service)
+			}
+			return &Refusal{
+				Rule: RuleHold, Hard: true, Text: fmt.Sprintf("automation is held for %s by %s (%s)", h.what(), h.Owner, h.Reason),
+				Value: "held", Limit: "not held", Next: next,
+			}
+		}
+	}
+	return nil
+}
+
+func (v *view) guardAdvise(c change, slot Slot) *Refusal {
+	svc := v.Fleet.Service(slot.Service)
+	if svc.Automation == fleet.AutomationAct {
+		return nil
+	}
+	return &Refusal{
+		Rule: RuleAdvise, Hard: true, Text: fmt.Sprintf("%s should leave %s, and %s is not set to act by itself", c.site, slot.Service, slot.Service),
+		Value: "automation " + string(cmp.Or(svc.Automation, fleet.AutomationAdvise)), Limit: "automation act", Next: c.retry,
+	}
+}
+
+// guardBlock: no second automatic action on a service at another site until
+// the block of the first is over. The same site growing worse is the same
+// action.
+func (v *view) guardBlock(slot Slot, now time.Time) *Refusal {
+	for _, b := range v.Blocks {
+		if b.Service == slot.Service && b.Site != slot.Site && b.Until.After(now) {
+			return &Refusal{
+				Rule: RuleBlock, Hard: true, Text: fmt.Sprintf("automation took %s out of %s and leaves it alone now", b.Site, b.Service),
+				Value: "moved " + now.Sub(b.Since).Round(time.Second).String() + " ago", Limit: b.Until.Sub(b.Since).String() + " or acknowledged",
+				Next: "sipsteer ack --service " + string(b.Service),
+			}
+		}
+	}
+	return nil
+}
+
+func (v *view) guardCommonCause(slot Slot, causes []health.CommonCauseFinding) *Refusal {
+	for _, cc := range causes {
+		if cc.Transport == slot.Transport && slices.Contains(cc.Sites, slot.Site) {
+			return &Refusal{
+				Rule: RuleCommonCause, Hard: true, Text: "common cause: " + cc.Sentence + "; moving traffic would not cure it",
+				Value: plural(len(cc.Sites), "site"), Limit: "1 site inside " + v.Fleet.Policy.CommonCauseWindow.String(),
+				Next: "sipsteer history   # what changed at these sites; to move all the same: sipsteer failover " + string(slot.Site),
+			}
+		}
+	}
+	return nil
+}
+
+// withdraw takes slots out because they failed. The guards are asked here
+// again: the leader may have decided on an older State.
+func (t *transition) withdraw() error {
+	c := change{site: t.cmd.Site, slots: t.cmd.Slots, actor: t.cmd.By, retry: "sipsteer failover " + string(t.cmd.Site)}
+	v := newView(&t.State)
+	causes := v.commonCauses(t.Now)
+	for _, s := range c.slots {
+		if t.Fleet.Service(s.Service) == nil || s.Site != c.site {
+			return &Invalid{Field: "slots", Message: "names a slot that the fleet does not have: " + s.String()}
+		}
+		if r := v.automationGuards(c, s, causes, t.Now); r != nil {
+			return r
+		}
+	}
+	cause := health.CauseNone
+	var added []Slot
+	for _, s := range c.slots {
+		if _, out := v.out(s); out {
+			continue
+		}
+		added = append(added, s)
+		cause = cmp.Or(cause, v.cause(s))
+		t.Outs = inserted(t.Outs, Out{Slot: s, Since: t.Now, By: AutomationOwner, Reason: t.cmd.Reason, Cause: v.cause(s)}, compareOuts)
+	}
+	if len(added) == 0 {
+		return nil
+	}
+	t.decided = true
+	for _, s := range added {
+		b := Block{Service: s.Service, Site: s.Site, Since: t.Now, Until: t.Now.Add(t.Fleet.Policy.Block.D())}
+		t.Blocks = inserted(t.Blocks, b, func(a, b Block) int { return strings.Compare(string(a.Service), string(b.Service)) })
+	}
+	t.event(EventWithdraw, Event{Site: t.cmd.Site, Text: fmt.Sprintf("%s taken out of %s: %s", t.cmd.Site, describe(added), t.cmd.Reason)})
+	return nil
+}
+
+// advise replaces what automation would do and does not.
+func (t *transition) advise() error {
+	old := t.Advice
+	t.Advice = slices.Clone(t.cmd.Advice)
+	var said []string
+	for _, a := range t.Advice {
+		known := slices.ContainsFunc(old, func(o Advice) bool { return o.Site == a.Site && o.Rule == a.Rule })
+		key := string(a.Site) + string(a.Rule)
+		if known || slices.Contains(said, key) {
+			continue
+		}
+		said = append(said, key)
+		t.event(EventAdvice, Event{Site: a.Site, Service: a.Service, Transport: a.Transport, Rule: a.Rule, Reason: a.Next, Text: fmt.Sprintf("automation holds back (%s): %s", a.Rule, a.Text)})
+	}
+	return nil
+}
+
+func (v *view) commonCauses(now time.Time) []health.CommonCauseFinding {
+	return health.CommonCause(v.Verdicts, v.Fleet.Policy.CommonCauseWindow.D(), now)
+}

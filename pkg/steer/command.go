@@ -1,0 +1,111 @@
+package steer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/health"
+)
+
+// CommandVersion is the newest version of the command encoding that this
+// program applies. A new kind of command, or a new field that changes what a
+// kind does, raises it; it is proposed only when every voter can apply it.
+const CommandVersion = 1
+
+// Kind is the kind of a command. The words travel in the Raft log and are
+// append-only.
+type Kind string
+
+// The kinds of commands. Operators propose the first group, the leader's
+// automation the second.
+const (
+	KindSetFleet Kind = "set-fleet"
+	KindDrain    Kind = "drain"
+	KindUndrain  Kind = "undrain"
+	KindFailover Kind = "failover"
+	KindFailback Kind = "failback"
+	KindHold     Kind = "hold"
+	KindRelease  Kind = "release"
+	KindAck      Kind = "ack"
+
+	KindVerdicts      Kind = "verdicts"
+	KindWithdraw      Kind = "withdraw"
+	KindAdvise        Kind = "advise"
+	KindDrainStage    Kind = "drain-stage"
+	KindDrainExpire   Kind = "drain-expire"
+	KindHoldExpire    Kind = "hold-expire"
+	KindFailbackStep  Kind = "failback-step"
+	KindFailbackAbort Kind = "failback-abort"
+	KindUnblock       Kind = "unblock"
+)
+
+// Command is one proposal. Which fields count depends on Kind.
+type Command struct {
+	Version int       `json:"v"`
+	ID      string    `json:"id,omitempty"` // of the request: a second one with the same ID has no effect
+	Kind    Kind      `json:"kind"`
+	At      time.Time `json:"at"` // stamped by the leader
+	By      string    `json:"by"`
+	Reason  string    `json:"reason,omitempty"`
+	// For is how long the intent lasts.
+	For fleet.Duration `json:"for,omitzero"`
+	// Override names the rules that the operator wants to pass.
+	Override []Rule `json:"override,omitempty"`
+	// ExpectEpoch refuses the command when the State is at another epoch.
+	// 0 means any.
+	ExpectEpoch uint64 `json:"expect_epoch,omitempty"`
+
+	Site      fleet.SiteID    `json:"site,omitempty"`
+	Service   fleet.ServiceID `json:"service,omitempty"`
+	Transport fleet.Transport `json:"transport,omitzero"`
+	// Now skips what a gentle command does first: a drain's announcement and
+	// REGISTER phase, a failback's steps.
+	Now bool `json:"now,omitempty"`
+
+	Fleet    *fleet.Fleet     `json:"fleet,omitempty"`    // KindSetFleet
+	Verdicts []health.Verdict `json:"verdicts,omitempty"` // KindVerdicts: the changed ones
+	Slots    []Slot           `json:"slots,omitempty"`    // KindWithdraw
+	Advice   []Advice         `json:"advice,omitempty"`   // KindAdvise: all that holds now
+	Target   string           `json:"target,omitempty"`   // ID of a drain
+}
+
+// Automation reports whether the command is one that only the leader's own
+// Decide may propose.
+func (c Command) Automation() bool {
+	switch c.Kind {
+	case KindVerdicts, KindWithdraw, KindAdvise, KindDrainStage, KindDrainExpire, KindHoldExpire,
+		KindFailbackStep, KindFailbackAbort, KindUnblock:
+		return true
+	}
+	return false
+}
+
+// Errors of the codec.
+var (
+	// ErrUnknownCommand is returned when a command is of a version or kind that
+	// this program does not know. A replica that meets it must stop: skipping
+	// it would split the replicas.
+	ErrUnknownCommand = errors.New("unknown command")
+	// ErrDamaged is returned when an entry cannot be decoded.
+	ErrDamaged = errors.New("damaged entry")
+)
+
+// Encode writes commands as one log entry: they are applied together.
+func Encode(cmds []Command) ([]byte, error) { return json.Marshal(cmds) }
+
+// Decode is the inverse of Encode.
+func Decode(b []byte) ([]Command, error) {
+	var cmds []Command
+	if err := json.Unmarshal(b, &cmds); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	for _, c := range cmds {
+		if c.Version > CommandVersion || c.Version < 1 {
+			return nil, fmt.Errorf("%w: version %d, this program knows up to %d; upgrade this agent", ErrUnknownCommand, c.Version, CommandVersion)
+		}
+	}
+	return cmds, nil
+}

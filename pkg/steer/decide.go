@@ -1,0 +1,218 @@
+package steer
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/health"
+)
+
+// Input is what the leader knows beside the State.
+type Input struct {
+	// Now is the leader's time. Decide compares it only with times that a
+	// leader stamped.
+	Now time.Time
+	// Verdicts are the combined ones, of every check that has any. A check
+	// that is missing keeps the verdict that State has.
+	Verdicts []health.Verdict
+	// Settled is false until a new leader has heard the observers for one
+	// window: it takes over verdicts, but moves nothing.
+	Settled bool
+}
+
+// Decide is the leader's policy: what to propose now, in this order. It
+// proposes nothing that Apply would refuse, and nothing twice: after its
+// commands were applied it returns none for the same input.
+func Decide(s State, in Input) []Command {
+	if s.Fleet == nil {
+		return nil
+	}
+	d := &decision{state: s, in: in}
+	d.verdicts()
+	d.expiries()
+	if in.Settled {
+		d.failbacks()
+		d.withdrawals()
+	}
+	d.stages()
+	return d.commands
+}
+
+// decision carries the State forward as if each proposed command had been
+// applied, so that later parts see what earlier ones did.
+type decision struct {
+	state    State
+	in       Input
+	commands []Command
+}
+
+func (d *decision) propose(c Command) bool {
+	c.Version, c.At, c.By = CommandVersion, d.in.Now, AutomationOwner
+	next, _, err := Apply(d.state, c)
+	if err != nil {
+		return false
+	}
+	d.state = next
+	d.commands = append(d.commands, c)
+	return true
+}
+
+// verdicts passes on those that differ from the State's.
+func (d *decision) verdicts() {
+	var changed []health.Verdict
+	for _, v := range d.in.Verdicts {
+		i, ok := slices.BinarySearchFunc(d.state.Verdicts, v, compareVerdicts)
+		if ok && d.state.Verdicts[i].Status == v.Status && d.state.Verdicts[i].Cause == v.Cause {
+			continue
+		}
+		if !ok && v.Status == health.Unknown {
+			continue
+		}
+		changed = append(changed, v)
+	}
+	if len(changed) > 0 {
+		slices.SortFunc(changed, compareVerdicts)
+		d.propose(Command{Kind: KindVerdicts, Verdicts: changed})
+	}
+}
+
+func (d *decision) expiries() {
+	for _, dr := range d.state.Drains {
+		if !dr.Until.After(d.in.Now) {
+			d.propose(Command{Kind: KindDrainExpire, Target: dr.ID, Site: dr.Site})
+		}
+	}
+	if slices.ContainsFunc(d.state.Holds, func(h Hold) bool { return !h.Until.After(d.in.Now) }) {
+		d.propose(Command{Kind: KindHoldExpire})
+	}
+	if slices.ContainsFunc(d.state.Blocks, func(b Block) bool { return !b.Until.After(d.in.Now) }) {
+		d.propose(Command{Kind: KindUnblock})
+	}
+}
+
+// stages moves each drain on when the time of its stage is over.
+func (d *decision) stages() {
+	for _, dr := range d.state.Drains {
+		if wait, ok := StageTime(d.state.Fleet, dr); ok && !dr.StageAt.Add(wait).After(d.in.Now) {
+			d.propose(Command{Kind: KindDrainStage, Target: dr.ID, Site: dr.Site, Reason: dr.Reason})
+		}
+	}
+}
+
+// StageTime is how long the drain stays in its stage; false when it is the
+// last one.
+func StageTime(f *fleet.Fleet, dr Drain) (time.Duration, bool) {
+	switch dr.Stage {
+	case StageAnnounce:
+		return dr.OldTTL.D() + f.Policy.DrainGrace.D(), true
+	case StageRegister:
+		return f.Policy.RegistrationPeriod.D(), true
+	case StageRefuse:
+		return dr.OldTTL.D() + f.Policy.DrainGrace.D(), true
+	}
+	return 0, false
+}
+
+// failbacks steps on where the site is well and the interval is over, and back
+// where it began to fail.
+func (d *decision) failbacks() {
+	for _, f := range d.state.Failbacks {
+		v := newView(&d.state)
+		status := v.worstOf(f.Slots)
+		switch {
+		case status == health.Down && f.Step >= 0:
+			d.propose(Command{Kind: KindFailbackAbort, Site: f.Site, Reason: "failing again while traffic came back"})
+		case status != health.Up || f.NotBefore.After(d.in.Now):
+		case f.Step < 0, !f.StepAt.Add(d.state.Fleet.Policy.FailbackInterval.D()).After(d.in.Now):
+			d.propose(Command{Kind: KindFailbackStep, Site: f.Site, Reason: f.Reason})
+		}
+	}
+}
+
+func (v *view) worstOf(slots []Slot) health.Status {
+	worst := health.Up
+	for _, s := range slots {
+		switch v.status[siteTransport{s.Site, s.Transport}] {
+		case health.Down:
+			return health.Down
+		case health.Unknown:
+			worst = health.Unknown
+		}
+	}
+	return worst
+}
+
+// withdrawals takes out what is down, as far as the guards allow, and says
+// what they do not allow.
+func (d *decision) withdrawals() {
+	var advice []Advice
+	for _, site := range d.state.Fleet.SiteIDs() {
+		advice = append(advice, d.withdrawSite(site)...)
+	}
+	slices.SortFunc(advice, func(a, b Advice) int {
+		return cmp.Or(a.Slot.Compare(b.Slot), strings.Compare(string(a.Rule), string(b.Rule)))
+	})
+	if !sameAdvice(advice, d.state.Advice) {
+		d.propose(Command{Kind: KindAdvise, Advice: advice})
+	}
+}
+
+func (d *decision) withdrawSite(site fleet.SiteID) []Advice {
+	v := newView(&d.state)
+	causes := v.commonCauses(d.in.Now)
+	c := change{site: site, actor: AutomationOwner, retry: "sipsteer failover " + string(site) + " --reason …"}
+	var allowed []Slot
+	var advice []Advice
+	for _, slot := range SlotsOf(d.state.Fleet, site, "", 0) {
+		st := v.standing(slot)
+		if st.Status != health.Down || st.Place == Gone || d.state.Fleet.Service(slot.Service).Automation == fleet.AutomationOff {
+			continue
+		}
+		c.slots = []Slot{slot}
+		if r := v.automationGuards(c, slot, causes, d.in.Now); r != nil {
+			advice = append(advice, Advice{Slot: slot, Rule: r.Rule, Text: fmt.Sprintf("%s (now %s, limit %s)", r.Text, r.Value, r.Limit), Next: r.Next, Since: d.since(slot, r.Rule)})
+			continue
+		}
+		allowed = append(allowed, slot)
+	}
+	if len(allowed) > 0 {
+		d.propose(Command{Kind: KindWithdraw, Site: site, Slots: allowed, Reason: v.failure(site, allowed)})
+	}
+	return advice
+}
+
+func (d *decision) since(slot Slot, rule Rule) time.Time {
+	for _, a := range d.state.Advice {
+		if a.Slot == slot && a.Rule == rule {
+			return a.Since
+		}
+	}
+	return d.in.Now
+}
+
+// sameAdvice ignores the words, which hold running times.
+func sameAdvice(a, b []Advice) bool {
+	return slices.EqualFunc(a, b, func(x, y Advice) bool { return x.Slot == y.Slot && x.Rule == y.Rule })
+}
+
+// failure says in one sentence what failed at the site.
+func (v *view) failure(site fleet.SiteID, slots []Slot) string {
+	var parts []string
+	for _, verdict := range v.Verdicts {
+		c := verdict.Check
+		if c.Site != site || verdict.Status != health.Down {
+			continue
+		}
+		if !slices.ContainsFunc(slots, func(s Slot) bool { return s.Transport == c.Transport }) {
+			continue
+		}
+		if p := fmt.Sprintf("%s %s", c.Transport, cmp.Or(string(verdict.Cause), "down")); !slices.Contains(parts, p) {
+			parts = append(parts, p)
+		}
+	}
+	return strings.Join(parts, ", ")
+}

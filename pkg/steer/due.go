@@ -1,0 +1,37 @@
+package steer
+
+import "time"
+
+// NextDue is the earliest time after now at which Decide would act by the
+// clock alone: the end of a drain, its stage, a hold or a block, or the next
+// failback step. False when nothing is due.
+func NextDue(s State, now time.Time) (time.Time, bool) {
+	if s.Fleet == nil {
+		return time.Time{}, false
+	}
+	var next time.Time
+	add := func(t time.Time) {
+		if t.After(now) && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	for _, d := range s.Drains {
+		add(d.Until)
+		if wait, ok := StageTime(s.Fleet, d); ok {
+			add(d.StageAt.Add(wait))
+		}
+	}
+	for _, h := range s.Holds {
+		add(h.Until)
+	}
+	for _, b := range s.Blocks {
+		add(b.Until)
+	}
+	for _, f := range s.Failbacks {
+		add(f.NotBefore)
+		if f.Step >= 0 {
+			add(f.StepAt.Add(s.Fleet.Policy.FailbackInterval.D()))
+		}
+	}
+	return next, !next.IsZero()
+}

@@ -1,0 +1,52 @@
+package steer
+
+import (
+	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+)
+
+// EventKind is the kind of an event. The words are stable: reports and
+// notifications match on them.
+type EventKind string
+
+// The kinds of events.
+const (
+	EventFleet    EventKind = "fleet"
+	EventVerdict  EventKind = "verdict"
+	EventDrain    EventKind = "drain"
+	EventUndrain  EventKind = "undrain"
+	EventStage    EventKind = "stage"
+	EventExpired  EventKind = "expired"
+	EventWithdraw EventKind = "withdraw"
+	EventFailover EventKind = "failover"
+	EventFailback EventKind = "failback"
+	EventStepBack EventKind = "step-back"
+	EventHold     EventKind = "hold"
+	EventRelease  EventKind = "release"
+	EventAck      EventKind = "ack"
+	EventAdvice   EventKind = "advice"
+	EventRefused  EventKind = "refused"
+	EventOverride EventKind = "override"
+	EventIncident EventKind = "incident"
+	EventUnblock  EventKind = "unblock"
+)
+
+// Event is one thing that happened, as a sentence and as fields. Events are the
+// audit trail: the agents log them, and State keeps the last MaxEvents.
+type Event struct {
+	Epoch     uint64          `json:"epoch"`    // in force after the event
+	Revision  uint64          `json:"revision"` // of the command that caused it
+	At        time.Time       `json:"at"`
+	Kind      EventKind       `json:"kind"`
+	By        string          `json:"by"`
+	Text      string          `json:"text"` // from, to, why, and what stays
+	Site      fleet.SiteID    `json:"site,omitempty"`
+	Service   fleet.ServiceID `json:"service,omitempty"`
+	Transport fleet.Transport `json:"transport,omitzero"`
+	Reason    string          `json:"reason,omitempty"`
+	Rule      Rule            `json:"rule,omitempty"`
+	Value     string          `json:"value,omitempty"`
+	Limit     string          `json:"limit,omitempty"`
+	Incident  string          `json:"incident,omitempty"`
+}

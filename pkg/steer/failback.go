@@ -1,0 +1,224 @@
+package steer
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/health"
+)
+
+// failover takes a site out at once because it failed. Where nothing has
+// failed the operator is sent to drain.
+func (t *transition) failover() error {
+	slots, err := t.scope()
+	if err != nil {
+		return err
+	}
+	if err := t.ownerAndReason(); err != nil {
+		return err
+	}
+	v := newView(&t.State)
+	c := t.cmd.change(slots)
+	if r := v.guardFailureSeen(c); r != nil {
+		return r
+	}
+	if r := v.removalGuards(c, t.Now); r != nil {
+		return r
+	}
+	var added []Slot
+	for _, s := range slots {
+		if _, out := v.out(s); !out {
+			added = append(added, s)
+			t.Outs = inserted(t.Outs, Out{Slot: s, Since: t.Now, By: t.cmd.By, Reason: t.cmd.Reason, Cause: v.cause(s)}, compareOuts)
+		}
+	}
+	t.cancelFailbacks(slots)
+	t.clearBlocks(t.cmd.Site)
+	if len(added) == 0 {
+		return nil // repeated: harmless
+	}
+	t.decided = true
+	t.overrides(t.cmd.Override...)
+	t.event(EventFailover, Event{Site: t.cmd.Site, Service: t.cmd.Service, Transport: t.cmd.Transport, Text: fmt.Sprintf("%s failed over: out of %s until a failback", t.cmd.Site, describe(added))})
+	return nil
+}
+
+func (t *transition) ownerAndReason() error {
+	c := t.cmd
+	c.For = fleet.Duration(time.Second) // has no end: it lasts until the failback
+	return guardIntent(c, t.Fleet.Policy.MaxFor.D())
+}
+
+func (v *view) guardFailureSeen(c change) *Refusal {
+	if c.overridden(RuleFailureSeen) {
+		return nil
+	}
+	var states []string
+	for _, s := range c.slots {
+		st := v.status[siteTransport{s.Site, s.Transport}]
+		if st == health.Down {
+			return nil
+		}
+		if text := s.Transport.String() + " " + st.String(); !slices.Contains(states, text) {
+			states = append(states, text)
+		}
+	}
+	return &Refusal{
+		Rule: RuleFailureSeen, Text: fmt.Sprintf("no check says that %s has failed; a healthy site is drained, so that calls survive", c.site),
+		Value: strings.Join(states, ", "), Limit: "at least one transport down",
+		Next: fmt.Sprintf("sipsteer drain %s --reason … --for …   # or: %s --override failure-seen", c.site, c.retry),
+	}
+}
+
+// cause returns what the checks say of a slot that is down.
+func (v *view) cause(s Slot) health.Cause {
+	for _, verdict := range v.Verdicts {
+		c := verdict.Check
+		if c.Site == s.Site && c.Transport == s.Transport && verdict.Status == health.Down {
+			return verdict.Cause
+		}
+	}
+	return health.CauseNone
+}
+
+// failback brings back what is out of a site, in steps.
+func (t *transition) failback() error {
+	scope, err := t.scope()
+	if err != nil {
+		return err
+	}
+	if err := t.ownerAndReason(); err != nil {
+		return err
+	}
+	v := newView(&t.State)
+	slots := deleted(scope, func(s Slot) bool { _, out := v.out(s); return !out })
+	if i := slices.IndexFunc(t.Drains, func(d Drain) bool { return d.Site == t.cmd.Site }); i >= 0 {
+		d := t.Drains[i]
+		return &Invalid{Field: "site", Message: fmt.Sprintf("%s is drained by %s (%s)", d.Scope(), d.Owner, d.Reason), Hint: "sipsteer undrain " + string(d.Site) + " --reason …"}
+	}
+	if len(slots) == 0 {
+		return nil // all in: repeating is harmless
+	}
+	c := t.cmd.change(slots)
+	if r := v.guardProvenSite(c); r != nil {
+		return r
+	}
+	if r := v.guardBounce(c, t.Now); r != nil {
+		return r
+	}
+	t.decided = true
+	t.overrides(t.cmd.Override...)
+	t.clearBlocks(t.cmd.Site)
+	if t.cmd.Now {
+		t.bringIn(slots)
+		t.event(EventFailback, Event{Site: t.cmd.Site, Service: t.cmd.Service, Transport: t.cmd.Transport, Text: fmt.Sprintf("%s is back in %s at once", t.cmd.Site, describe(slots))})
+		return nil
+	}
+	t.startFailback(t.cmd.Site, slots, t.Now, t.cmd.By, t.cmd.Reason)
+	return t.firstStep(t.cmd.Site)
+}
+
+func compareFailbacks(a, b Failback) int { return strings.Compare(string(a.Site), string(b.Site)) }
+
+// startFailback queues slots to come back; slots that are on their way already
+// begin again together with the new ones.
+func (t *transition) startFailback(site fleet.SiteID, slots []Slot, notBefore time.Time, by, reason string) {
+	if len(slots) == 0 {
+		return
+	}
+	f := Failback{Site: site, Slots: slots, Step: -1, StepAt: t.Now, NotBefore: notBefore, Owner: by, Reason: reason, Since: t.Now}
+	if i := slices.IndexFunc(t.Failbacks, func(f Failback) bool { return f.Site == site }); i >= 0 {
+		for _, s := range t.Failbacks[i].Slots {
+			f.Slots = inserted(f.Slots, s, Slot.Compare)
+		}
+	}
+	t.Failbacks = inserted(t.Failbacks, f, compareFailbacks)
+}
+
+func (t *transition) firstStep(site fleet.SiteID) error {
+	t.cmd.Site = site
+	return t.failbackStep()
+}
+
+// failbackStep goes one step further. It is proposed by Decide after the
+// interval, and again looks whether the site is well.
+func (t *transition) failbackStep() error {
+	i := slices.IndexFunc(t.Failbacks, func(f Failback) bool { return f.Site == t.cmd.Site })
+	if i < 0 || t.Failbacks[i].NotBefore.After(t.Now) {
+		return nil
+	}
+	f := t.Failbacks[i]
+	v := newView(&t.State)
+	if r := v.guardProvenSite(change{site: f.Site, slots: f.Slots, retry: "sipsteer failback " + string(f.Site), override: t.cmd.Override}); r != nil {
+		return r
+	}
+	f.Step, f.StepAt = f.Step+1, t.Now
+	t.decided = true
+	steps := t.Fleet.Policy.FailbackSteps
+	share := steps[min(f.Step, len(steps)-1)]
+	if share >= 100 {
+		t.bringIn(f.Slots)
+		t.event(EventFailback, Event{Site: f.Site, By: f.Owner, Reason: f.Reason, Text: fmt.Sprintf("%s is back in %s (100 %%)", f.Site, describe(f.Slots))})
+		return nil
+	}
+	t.Failbacks = inserted(t.Failbacks, f, compareFailbacks)
+	t.event(EventFailback, Event{Site: f.Site, By: f.Owner, Reason: f.Reason, Text: fmt.Sprintf("%s takes %d %% of %s", f.Site, share, describe(f.Slots))})
+	return nil
+}
+
+// failbackAbort steps back because the site began to fail as load arrived
+// (target-proven). What was out stays out.
+func (t *transition) failbackAbort() error {
+	i := slices.IndexFunc(t.Failbacks, func(f Failback) bool { return f.Site == t.cmd.Site })
+	if i < 0 {
+		return nil
+	}
+	f := t.Failbacks[i]
+	t.Failbacks = deleted(t.Failbacks, func(x Failback) bool { return x.Site == f.Site })
+	for _, s := range f.Slots {
+		t.Outs = inserted(t.Outs, Out{Slot: s, Since: t.Now, By: t.cmd.By, Reason: t.cmd.Reason, Cause: newView(&t.State).cause(s)}, compareOuts)
+	}
+	t.decided = true
+	t.event(EventStepBack, Event{Site: f.Site, Rule: RuleTargetProven, Text: fmt.Sprintf("%s began to fail while traffic came back: stepped back, out of %s", f.Site, describe(f.Slots))})
+	return nil
+}
+
+func (t *transition) bringIn(slots []Slot) {
+	t.Outs = deleted(t.Outs, func(o Out) bool { return slices.Contains(slots, o.Slot) })
+	t.cancelFailbacks(slots)
+}
+
+// cancelFailbacks takes slots out of the failbacks under way.
+func (t *transition) cancelFailbacks(slots []Slot) {
+	var left []Failback
+	for _, f := range t.Failbacks {
+		f.Slots = deleted(f.Slots, func(s Slot) bool { return slices.Contains(slots, s) })
+		if len(f.Slots) > 0 {
+			left = append(left, f)
+		}
+	}
+	t.Failbacks = left
+}
+
+// describe names slots shortly: the transports, and the services where they
+// differ.
+func describe(slots []Slot) string {
+	var services []fleet.ServiceID
+	var transports []string
+	for _, s := range slots {
+		if !slices.Contains(services, s.Service) {
+			services = append(services, s.Service)
+		}
+		if t := s.Transport.Label(); !slices.Contains(transports, t) {
+			transports = append(transports, t)
+		}
+	}
+	slices.Sort(transports)
+	if len(services) > 3 {
+		return fmt.Sprintf("%s of %d services", strings.Join(transports, ", "), len(services))
+	}
+	return strings.Join(transports, ", ") + " of " + joined(services)
+}

@@ -1,0 +1,260 @@
+package steer
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/health"
+)
+
+// Rule names a guard. Operators see it in refusals and give it to --override.
+type Rule string
+
+// The guards. RuleDocs says what each one is for.
+const (
+	RuleNeverEmpty   Rule = "never-empty"
+	RuleMinSites     Rule = "min-sites"
+	RuleOneAtATime   Rule = "one-at-a-time"
+	RuleBlock        Rule = "block"
+	RuleCommonCause  Rule = "common-cause"
+	RuleTargetProven Rule = "target-proven"
+	RuleFailureSeen  Rule = "failure-seen"
+	RuleManualBack   Rule = "manual-back"
+	RuleExpires      Rule = "expires"
+	RuleStalePlan    Rule = "stale-plan"
+	RuleHold         Rule = "hold"
+	RuleAdvise       Rule = "advise"
+)
+
+// RuleDoc is a guard as the documentation and the CLI show it.
+type RuleDoc struct {
+	Rule     Rule   `json:"rule"`
+	Sentence string `json:"sentence"`
+	Hard     bool   `json:"hard"` // cannot be overridden
+}
+
+// RuleDocs lists every guard in the order in which they are asked.
+func RuleDocs() []RuleDoc {
+	return []RuleDoc{
+		{RuleStalePlan, "A plan is applied only at the epoch that it was made at.", true},
+		{RuleExpires, "Every drain and hold has an owner, a reason and an end, 72 hours away at most.", true},
+		{RuleNeverEmpty, "No steered name is ever left without a site.", true},
+		{RuleMinSites, "At least min_sites sites stay in the answers of a service.", false},
+		{RuleTargetProven, "Traffic moves only to where at least one site is known to be up on that transport.", false},
+		{RuleOneAtATime, "No more than max_sites_out sites are drained or out at once.", false},
+		{RuleFailureSeen, "A failover needs a failure; a healthy site is drained.", false},
+		{RuleManualBack, "Traffic comes back by a person, to a site that is up, and not twice inside one registration period.", false},
+		{RuleHold, "Automation does nothing while it is held.", true},
+		{RuleAdvise, "Automation only proposes where a service is not set to act.", true},
+		{RuleBlock, "After automation moved a service it leaves it alone until the block ends or is acknowledged.", true},
+		{RuleCommonCause, "The same failure at two sites inside the window is not cured by moving traffic.", true},
+	}
+}
+
+// change is what a command wants to take out, as the guards see it.
+type change struct {
+	site     fleet.SiteID
+	slots    []Slot // that would leave the answers, now or later
+	override []Rule
+	actor    string
+	retry    string // the command line, to which an override is added
+}
+
+func (c change) overridden(r Rule) bool { return slices.Contains(c.override, r) }
+
+// removalGuards are asked, in this order, before slots leave the answers.
+func (v *view) removalGuards(c change, now time.Time) *Refusal {
+	for _, g := range []func(change, time.Time) *Refusal{
+		v.guardNeverEmpty, v.guardMinSites, v.guardTargetProven, v.guardOneAtATime,
+	} {
+		if r := g(c, now); r != nil && (r.Hard || !c.overridden(r.Rule)) {
+			return r
+		}
+	}
+	return nil
+}
+
+// rest returns what would stay in the answer that the slot belongs to.
+func (v *view) rest(c change, slot Slot) []Standing {
+	svc := v.Fleet.Service(slot.Service)
+	return slices.DeleteFunc(v.slots(svc, slot.Transport), func(s Standing) bool {
+		return s.Place == Gone || s.Place == Leaving || slices.Contains(c.slots, s.Slot)
+	})
+}
+
+func (v *view) guardNeverEmpty(c change, _ time.Time) *Refusal {
+	for _, slot := range c.slots {
+		if len(v.rest(c, slot)) == 0 {
+			return &Refusal{
+				Rule: RuleNeverEmpty, Hard: true,
+				Text:  fmt.Sprintf("%s.%s would have no site left without %s", slot.Transport.Label(), slot.Service, c.site),
+				Value: "0 sites left", Limit: "at least 1",
+				Next: "sipsteer status   # then bring another site back first: sipsteer undrain SITE, or sipsteer failback SITE",
+			}
+		}
+	}
+	return nil
+}
+
+func (v *view) guardMinSites(c change, _ time.Time) *Refusal {
+	for _, slot := range c.slots {
+		least := v.Fleet.ServiceMinSites(v.Fleet.Service(slot.Service))
+		if n := len(v.rest(c, slot)); n < least {
+			return &Refusal{
+				Rule:  RuleMinSites,
+				Text:  fmt.Sprintf("%s.%s would keep too few sites without %s", slot.Transport.Label(), slot.Service, c.site),
+				Value: plural(n, "site") + " left", Limit: "min_sites " + fmt.Sprint(least),
+				Next: c.retry + " --override min-sites",
+			}
+		}
+	}
+	return nil
+}
+
+func (v *view) guardTargetProven(c change, _ time.Time) *Refusal {
+	for _, slot := range c.slots {
+		rest := v.rest(c, slot)
+		if slices.ContainsFunc(rest, func(s Standing) bool { return s.Status == health.Up }) {
+			continue
+		}
+		states := make([]string, len(rest))
+		for i, s := range rest {
+			states[i] = string(s.Site) + " " + s.Status.String()
+		}
+		return &Refusal{
+			Rule:  RuleTargetProven,
+			Text:  fmt.Sprintf("no site that would stay in %s.%s is known to be up", slot.Transport.Label(), slot.Service),
+			Value: strings.Join(states, ", "), Limit: "at least 1 up",
+			Next: c.retry + " --override target-proven",
+		}
+	}
+	return nil
+}
+
+// guardOneAtATime counts the other sites from which anything is taken away.
+func (v *view) guardOneAtATime(c change, _ time.Time) *Refusal {
+	others := v.sitesOut(c.site)
+	if limit := v.Fleet.Policy.MaxSitesOut; len(others) >= limit {
+		return &Refusal{
+			Rule:  RuleOneAtATime,
+			Text:  fmt.Sprintf("%s cannot leave while %s", c.site, v.whyOut(others)),
+			Value: plural(len(others), "other site") + " out", Limit: "max_sites_out " + fmt.Sprint(limit),
+			Next: c.retry + " --override one-at-a-time   # or first: " + v.wayBack(others[0]),
+		}
+	}
+	return nil
+}
+
+// sitesOut lists the sites, other than except, from which a drain or a removal
+// takes anything away.
+func (v *view) sitesOut(except fleet.SiteID) []fleet.SiteID {
+	var sites []fleet.SiteID
+	add := func(s fleet.SiteID) {
+		if s != except && !slices.Contains(sites, s) {
+			sites = append(sites, s)
+		}
+	}
+	for _, d := range v.Drains {
+		add(d.Site)
+	}
+	for _, o := range v.Outs {
+		add(o.Site)
+	}
+	slices.Sort(sites)
+	return sites
+}
+
+func (v *view) whyOut(sites []fleet.SiteID) string {
+	var why []string
+	for _, site := range sites {
+		switch {
+		case slices.ContainsFunc(v.Drains, func(d Drain) bool { return d.Site == site }):
+			d := v.Drains[slices.IndexFunc(v.Drains, func(d Drain) bool { return d.Site == site })]
+			why = append(why, fmt.Sprintf("%s is drained by %s (%s)", d.Scope(), d.Owner, d.Reason))
+		default:
+			o := v.Outs[slices.IndexFunc(v.Outs, func(o Out) bool { return o.Site == site })]
+			why = append(why, fmt.Sprintf("%s is out by %s (%s)", site, o.By, o.Reason))
+		}
+	}
+	return strings.Join(why, " and ")
+}
+
+func (v *view) wayBack(site fleet.SiteID) string {
+	if slices.ContainsFunc(v.Drains, func(d Drain) bool { return d.Site == site }) {
+		return "sipsteer undrain " + string(site)
+	}
+	return "sipsteer failback " + string(site)
+}
+
+// guardIntent is rule expires.
+func guardIntent(c Command, maxFor time.Duration) error {
+	switch {
+	case strings.TrimSpace(c.By) == "":
+		return &Invalid{Field: "by", Message: "nobody is named as the owner", Hint: "give --owner NAME"}
+	case strings.TrimSpace(c.Reason) == "":
+		return &Invalid{Field: "reason", Message: "a reason is required", Hint: `add --reason "why, for the next shift to read"`}
+	case c.For <= 0:
+		return &Invalid{Field: "for", Message: "an end is required", Hint: "add --for 2h (at most " + maxFor.String() + ")"}
+	case c.For.D() > maxFor:
+		return &Refusal{
+			Rule: RuleExpires, Hard: true, Text: "an intent may not last so long; it can be renewed",
+			Value: c.For.String(), Limit: maxFor.String(), Next: "repeat with --for " + maxFor.String() + " or less",
+		}
+	}
+	return nil
+}
+
+// guardProvenSite is asked before traffic comes back to a site: the site must
+// be up on every transport that comes back.
+func (v *view) guardProvenSite(c change) *Refusal {
+	if c.overridden(RuleManualBack) {
+		return nil
+	}
+	for _, slot := range c.slots {
+		if st := v.status[siteTransport{slot.Site, slot.Transport}]; st != health.Up {
+			return &Refusal{
+				Rule:  RuleManualBack,
+				Text:  fmt.Sprintf("%s is not known to be up over %s", slot.Site, slot.Transport),
+				Value: st.String(), Limit: "up",
+				Next: "sipsteer status --watch   # until it is up; or: " + c.retry + " --override manual-back",
+			}
+		}
+	}
+	return nil
+}
+
+// guardBounce refuses to move phones twice inside one registration period.
+func (v *view) guardBounce(c change, now time.Time) *Refusal {
+	period := v.Fleet.Policy.RegistrationPeriod.D()
+	moved := v.lastMove(c.slots)
+	if since := now.Sub(moved); !moved.IsZero() && since < period && !c.overridden(RuleManualBack) {
+		return &Refusal{
+			Rule:  RuleManualBack,
+			Text:  fmt.Sprintf("phones left %s too short a while ago and would be moved twice", c.site),
+			Value: since.Round(time.Second).String() + " since they left", Limit: "registration_period " + period.String(),
+			Next: fmt.Sprintf("wait %s, then: %s", (period - since).Round(time.Second), c.retry),
+		}
+	}
+	return nil
+}
+
+// lastMove is when the latest of the slots went out.
+func (v *view) lastMove(slots []Slot) time.Time {
+	var last time.Time
+	for _, slot := range slots {
+		if o, ok := v.out(slot); ok && o.Since.After(last) {
+			last = o.Since
+		}
+	}
+	return last
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

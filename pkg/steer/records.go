@@ -1,0 +1,209 @@
+package steer
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/health"
+	"github.com/sipsteer/sipsteer/pkg/srv"
+)
+
+const (
+	priorityStep  = 10  // between two sites of a preference
+	defaultWeight = 100 // of a site that does not share its priority
+)
+
+// Records derives the zone that every name server serves. It is total: a State
+// with a fleet always yields a zone that passes srv.Zone.Check.
+func Records(s State) srv.Zone {
+	if s.Fleet == nil {
+		return srv.Zone{}
+	}
+	v := newView(&s)
+	f := s.Fleet
+	b := &zoneBuilder{fleet: f, zone: srv.Zone{Origin: f.FQDN(f.Zone + "."), Epoch: s.Epoch}}
+	b.apex()
+	for i := range f.Sites {
+		b.addresses(f.HostName(&f.Sites[i]), f.Sites[i].Addresses, b.hostTTL())
+	}
+	for i := range f.Services {
+		b.service(v, &f.Services[i])
+	}
+	b.zone.Sort()
+	return b.zone
+}
+
+type zoneBuilder struct {
+	fleet *fleet.Fleet
+	zone  srv.Zone
+}
+
+// hostTTL is that of target addresses: at least the longest SRV TTL, so that
+// no resolver has a target without its address.
+func (b *zoneBuilder) hostTTL() uint32 {
+	longest := b.fleet.Policy.TTLNormal
+	for i := range b.fleet.Services {
+		longest = max(longest, b.fleet.ServiceTTL(&b.fleet.Services[i]).Normal)
+	}
+	return longest.Seconds()
+}
+
+// apex sets SOA and NS. The SOA minimum is the TTL floor, so that a name that
+// was missing comes back quickly (RFC 2308 §5).
+func (b *zoneBuilder) apex() {
+	f := b.fleet
+	floor := f.Policy.TTLFloor.Seconds()
+	var ns []srv.Data
+	for _, n := range f.NameServers {
+		ns = append(ns, srv.NS{Host: f.FQDN(n.Name)})
+		b.addresses(f.FQDN(n.Name), n.Addresses, 3600)
+	}
+	b.add(b.zone.Origin, srv.TypeNS, 3600, ns)
+	b.zone.SOA = srv.SOA{
+		MName: f.FQDN(f.NameServers[0].Name), RName: mailbox(f.Hostmaster), Serial: uint32(b.zone.Epoch),
+		Refresh: 60, Retry: 15, Expire: 1209600, Minimum: floor, TTL: floor,
+	}
+}
+
+// mailbox writes an address as a domain name; dots of the local part are
+// escaped (RFC 1035 §8).
+func mailbox(addr string) string {
+	local, domain, ok := strings.Cut(addr, "@")
+	if !ok {
+		return strings.TrimSuffix(addr, ".") + "."
+	}
+	return strings.ReplaceAll(local, ".", `\.`) + "." + strings.TrimSuffix(domain, ".") + "."
+}
+
+func (b *zoneBuilder) add(name string, t srv.Type, ttl uint32, data []srv.Data) {
+	if len(data) > 0 {
+		b.zone.Sets = append(b.zone.Sets, srv.RRset{Name: name, Type: t, TTL: ttl, Data: data})
+	}
+}
+
+func (b *zoneBuilder) addresses(name string, addrs []netip.Addr, ttl uint32) {
+	var v4, v6 []srv.Data
+	for _, a := range addrs {
+		if a.Unmap().Is4() {
+			v4 = append(v4, srv.A{Addr: a.Unmap()})
+		} else {
+			v6 = append(v6, srv.AAAA{Addr: a})
+		}
+	}
+	b.add(name, srv.TypeA, ttl, v4)
+	b.add(name, srv.TypeAAAA, ttl, v6)
+}
+
+// service adds SRV sets for each transport, the NAPTR set in the order of the
+// service's transports, and the addresses of the best site for clients
+// without SRV.
+func (b *zoneBuilder) service(v *view, svc *fleet.Service) {
+	name := b.fleet.FQDN(string(svc.Name) + ".")
+	ttl := b.serviceTTL(v, svc)
+	var naptr []srv.Data
+	for i, t := range svc.Transports {
+		owner := t.Label() + "." + name
+		var data []srv.Data
+		for _, r := range Answer(v.slots(svc, t), b.fleet.Policy) {
+			site := b.fleet.Site(r.Site)
+			data = append(data, srv.SRV{Priority: r.Priority, Weight: r.Weight, Port: site.Port(t), Target: b.fleet.HostName(site)})
+		}
+		b.add(owner, srv.TypeSRV, ttl, data)
+		b.zone.Steered = append(b.zone.Steered, srv.Key{Name: owner, Type: srv.TypeSRV})
+		naptr = append(naptr, srv.NAPTR{
+			Order: uint16(priorityStep * (i + 1)), Preference: priorityStep,
+			Flags: "s", Service: t.NAPTRService(), Replacement: owner,
+		})
+	}
+	b.add(name, srv.TypeNAPTR, ttl, naptr)
+	b.addresses(name, v.bestSite(svc).Addresses, ttl)
+}
+
+// serviceTTL is the normal one in peace and the event one while anything of
+// the service is not in its place or not well.
+func (b *zoneBuilder) serviceTTL(v *view, svc *fleet.Service) uint32 {
+	ttl := b.fleet.ServiceTTL(svc)
+	for _, t := range svc.Transports {
+		for _, st := range v.slots(svc, t) {
+			if st.Place != In || st.Status == health.Down {
+				return ttl.Event.Seconds()
+			}
+		}
+	}
+	return ttl.Normal.Seconds()
+}
+
+// Target is one SRV target of an answer.
+type Target struct {
+	Site     fleet.SiteID `json:"site"`
+	Priority uint16       `json:"priority"`
+	Weight   uint16       `json:"weight"`
+}
+
+// Answer gives slots, in order of preference, their priorities and weights
+// (RFC 2782). Each site keeps the priority of its place in the preference: 10,
+// 20, …; a leaving one gets the drain offset on top; a returning one shares
+// the priority of the best site that is in, with its share as weight; one that
+// is gone is left out. If all are gone none is left out: an answer that may be
+// stale beats an empty one (never-empty). The result is ordered best first,
+// since many phones look no further.
+func Answer(slots []Standing, policy fleet.Policy) []Target {
+	best := slices.IndexFunc(slots, func(s Standing) bool { return s.Place == In })
+	none := !slices.ContainsFunc(slots, func(s Standing) bool { return s.Place != Gone })
+	out := make([]Target, 0, len(slots))
+	shared := 0 // weight that returning sites take from the best one
+	for i, s := range slots {
+		t := Target{Site: s.Site, Priority: uint16(priorityStep * (i + 1)), Weight: defaultWeight}
+		switch {
+		case s.Place == Gone && !none:
+			continue
+		case s.Place == Leaving:
+			t.Priority += uint16(policy.DrainPriority)
+		case s.Place == Returning && i < best:
+			t.Priority, t.Weight = uint16(priorityStep*(best+1)), uint16(s.Share)
+			shared += s.Share
+		}
+		out = append(out, t)
+	}
+	if shared > 0 {
+		i := slices.IndexFunc(out, func(t Target) bool { return t.Site == slots[best].Site })
+		out[i].Weight = uint16(max(1, 100-shared))
+	}
+	slices.SortStableFunc(out, func(a, b Target) int {
+		return cmp.Or(cmp.Compare(a.Priority, b.Priority), cmp.Compare(b.Weight, a.Weight))
+	})
+	return out
+}
+
+// answered reports whether the site stands in the answer.
+func (v *view) answered(svc *fleet.Service, t fleet.Transport, site fleet.SiteID) bool {
+	return slices.ContainsFunc(Answer(v.slots(svc, t), v.Fleet.Policy), func(x Target) bool { return x.Site == site })
+}
+
+// bestSite is the site whose addresses stand at the service's own name, for
+// clients without SRV: the first target of the least preferred plain
+// transport, since such clients rarely speak TLS.
+func (v *view) bestSite(svc *fleet.Service) *fleet.Site {
+	t := svc.Transports[0]
+	for _, u := range svc.Transports {
+		if !u.Secure() {
+			t = u // the last plain one listed is what the simplest clients speak
+		}
+	}
+	targets := Answer(v.slots(svc, t), v.Fleet.Policy)
+	return v.Fleet.Site(targets[0].Site)
+}
+
+// Answers returns the SRV targets of a service by transport, as they stand in
+// the zone.
+func Answers(s State, svc *fleet.Service) map[fleet.Transport][]Target {
+	v := newView(&s)
+	out := make(map[fleet.Transport][]Target, len(svc.Transports))
+	for _, t := range svc.Transports {
+		out[t] = Answer(v.slots(svc, t), s.Fleet.Policy)
+	}
+	return out
+}

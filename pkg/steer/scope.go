@@ -1,0 +1,100 @@
+package steer
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+)
+
+// scope checks the site, service and transport that a command names and
+// returns the slots that they cover.
+func (t *transition) scope() ([]Slot, error) {
+	c := t.cmd
+	if c.Site == "" {
+		return nil, &Invalid{Field: "site", Message: "no site is named", Hint: "one of " + joined(t.Fleet.SiteIDs())}
+	}
+	if t.Fleet.Site(c.Site) == nil {
+		return nil, &Invalid{Field: "site", Message: fmt.Sprintf("no site is called %q", c.Site), Hint: "one of " + joined(t.Fleet.SiteIDs())}
+	}
+	if err := t.knownService(); err != nil {
+		return nil, err
+	}
+	slots := SlotsOf(t.Fleet, c.Site, c.Service, c.Transport)
+	if len(slots) == 0 {
+		return nil, &Invalid{
+			Field: "site", Message: fmt.Sprintf("%s takes no part in what the command covers", c.Site),
+			Hint: "sipsteer status   # shows which services and transports use it",
+		}
+	}
+	return slots, nil
+}
+
+func (t *transition) knownService() error {
+	if t.cmd.Service == "" || t.Fleet.Service(t.cmd.Service) != nil {
+		return nil
+	}
+	names := make([]fleet.ServiceID, len(t.Fleet.Services))
+	for i := range t.Fleet.Services {
+		names[i] = t.Fleet.Services[i].Name
+	}
+	return &Invalid{Field: "service", Message: fmt.Sprintf("no service is called %q", t.cmd.Service), Hint: "one of " + joined(names)}
+}
+
+// SlotsOf returns the slots of a site, ordered; an empty service or a zero
+// transport means all.
+func SlotsOf(f *fleet.Fleet, site fleet.SiteID, service fleet.ServiceID, transport fleet.Transport) []Slot {
+	var out []Slot
+	fs := f.Site(site)
+	if fs == nil {
+		return nil
+	}
+	for i := range f.Services {
+		svc := &f.Services[i]
+		if (service != "" && svc.Name != service) || !slices.Contains(svc.Sites, site) {
+			continue
+		}
+		for _, tr := range svc.Transports {
+			if (transport == 0 || tr == transport) && fs.Serves(tr) {
+				out = append(out, Slot{svc.Name, site, tr})
+			}
+		}
+	}
+	slices.SortFunc(out, Slot.Compare)
+	return out
+}
+
+// line is the command line of the operator's command, for hints.
+func (c Command) line() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "sipsteer %s %s", c.Kind, c.Site)
+	if c.Service != "" {
+		fmt.Fprintf(&b, " --service %s", c.Service)
+	}
+	if c.Transport != 0 {
+		fmt.Fprintf(&b, " --transport %s", c.Transport)
+	}
+	if c.Now {
+		b.WriteString(" --now")
+	}
+	if c.Reason != "" {
+		fmt.Fprintf(&b, " --reason %q", c.Reason)
+	}
+	if c.For > 0 {
+		fmt.Fprintf(&b, " --for %s", c.For)
+	}
+	return b.String()
+}
+
+func (c Command) change(slots []Slot) change {
+	return change{site: c.Site, slots: slots, override: c.Override, actor: c.By, retry: c.line()}
+}
+
+func joined[T ~string](ids []T) string {
+	s := make([]string, len(ids))
+	for i, id := range ids {
+		s[i] = string(id)
+	}
+	return strings.Join(s, ", ")
+}
