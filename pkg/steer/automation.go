@@ -58,7 +58,7 @@ func verdictText(old, v health.Verdict) string {
 
 // automationGuards are asked, in this order, before automation takes one slot
 // out.
-func (v *view) automationGuards(c change, slot Slot, causes []health.CommonCauseFinding, now time.Time) *Refusal {
+func (v *view) automationGuards(c change, slot Slot, causes []health.Common, now time.Time) *Refusal {
 	if r := v.guardHold(slot); r != nil {
 		return r
 	}
@@ -117,7 +117,7 @@ func (v *view) guardBlock(slot Slot, now time.Time) *Refusal {
 	return nil
 }
 
-func (v *view) guardCommonCause(slot Slot, causes []health.CommonCauseFinding) *Refusal {
+func (v *view) guardCommonCause(slot Slot, causes []health.Common) *Refusal {
 	for _, cc := range causes {
 		if cc.Transport == slot.Transport && slices.Contains(cc.Sites, slot.Site) {
 			return &Refusal{
@@ -183,6 +183,6 @@ func (t *transition) advise() error {
 	return nil
 }
 
-func (v *view) commonCauses(now time.Time) []health.CommonCauseFinding {
+func (v *view) commonCauses(now time.Time) []health.Common {
 	return health.CommonCause(v.Verdicts, v.Fleet.Policy.CommonCauseWindow.D(), now)
 }

@@ -64,7 +64,7 @@ func (t *transition) openIncident(site fleet.SiteID) {
 }
 
 func (t *transition) shareCause(site fleet.SiteID, others []fleet.SiteID) bool {
-	return slices.ContainsFunc(newView(&t.State).commonCauses(t.Now), func(cc health.CommonCauseFinding) bool {
+	return slices.ContainsFunc(newView(&t.State).commonCauses(t.Now), func(cc health.Common) bool {
 		return slices.Contains(cc.Sites, site) && slices.ContainsFunc(others, func(o fleet.SiteID) bool { return slices.Contains(cc.Sites, o) })
 	})
 }

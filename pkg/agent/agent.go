@@ -1,0 +1,303 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/sipsteer/sipsteer/dnsserver"
+	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/gate"
+	"github.com/sipsteer/sipsteer/probes"
+	"github.com/sipsteer/sipsteer/raftstore"
+)
+
+// stopTimeout bounds each step of a stop.
+const stopTimeout = 3 * time.Second
+
+// Peer is one agent of the cluster as the others reach it.
+type Peer struct {
+	Name fleet.AgentID
+	Site fleet.SiteID
+	Raft string // host:port
+	API  string // host:port
+}
+
+// Config says what one agent is made of.
+type Config struct {
+	// Name is the agent's, and its Raft server ID; it is among Peers.
+	Name fleet.AgentID
+	// Site is where the agent is: its gate and its local checks belong there.
+	Site fleet.SiteID
+	// Dir holds the agent's data. It is made when it is missing.
+	Dir string
+	// Fleet is proposed when the cluster has none yet. May be nil.
+	Fleet *fleet.Fleet
+	// Peers are all agents, this one included; the same at every agent.
+	Peers []Peer
+	// DNS, Gate and the addresses are where this agent serves. Gate may be nil.
+	DNS     dnsserver.Config
+	Gate    *gate.Config
+	Raft    RaftConfig
+	API     string // host:port
+	Version string
+	Logger  zerolog.Logger
+	// DialPeer connects to other agents; nil means plain TCP.
+	DialPeer func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// RaftConfig says where and how fast an agent speaks Raft.
+type RaftConfig struct {
+	Listen, Advertise string
+	Profile           raftstore.Profile
+}
+
+// Agent is one running agent. Make it with New, then Start; Stop ends it.
+type Agent struct {
+	cfg     Config
+	log     zerolog.Logger
+	machine *machine
+	pub     *publisher
+	mem     *memory
+
+	dns      *dnsserver.Server
+	gate     *gate.Gate // nil without one
+	store    *raftstore.Store
+	opinions *opinions
+	clients  map[fleet.AgentID]*api.Client // peers, without this agent
+	api      *http.Server
+	apiAddr  net.Listener
+
+	reportNow chan struct{}
+	runnerMu  sync.Mutex
+	runner    *probes.Runner // guarded by runnerMu
+
+	cancel context.CancelFunc
+	loops  sync.WaitGroup
+	stops  []stop
+}
+
+// stop is one step of taking an agent down.
+type stop struct {
+	name string
+	do   func(ctx context.Context) error
+}
+
+// New checks the configuration and puts the parts together. It opens nothing.
+func New(cfg Config) (*Agent, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	a := &Agent{cfg: cfg, log: cfg.Logger, reportNow: make(chan struct{}, 1), clients: map[fleet.AgentID]*api.Client{}}
+	dns, err := dnsserver.New(cfg.DNS)
+	if err != nil {
+		return nil, fmt.Errorf("configure name server: %w", err)
+	}
+	a.dns = dns
+	var g gateway
+	if cfg.Gate != nil {
+		if a.gate, err = gate.New(*cfg.Gate); err != nil {
+			return nil, fmt.Errorf("configure gate: %w", err)
+		}
+		g = a.gate
+	}
+	a.mem = newMemory(cfg.Dir, cfg.Logger)
+	a.pub = newPublisher(cfg.Site, dns, g, cfg.Logger)
+	a.pub.keep = a.mem.keep
+	a.machine = &machine{log: cfg.Logger, publish: a.pub.publish}
+	a.opinions = newOpinions(cfg.Peers, reportFresh)
+	for _, p := range cfg.Peers {
+		if p.Name != cfg.Name {
+			a.clients[p.Name] = api.NewClient(string(p.Name), "http://"+p.API, cfg.DialPeer)
+		}
+	}
+	return a, nil
+}
+
+func (c Config) validate() error {
+	if c.Dir == "" {
+		return errors.New("configure agent: no data directory")
+	}
+	for _, p := range c.Peers {
+		if p.Name == c.Name && p.Site == c.Site {
+			return nil
+		}
+	}
+	return fmt.Errorf("configure agent: %s at site %s is not among the peers", c.Name, c.Site)
+}
+
+// Start brings the agent up. On an error everything that was started is
+// stopped again.
+//
+// The order: what is served from memory first, so that phones have an answer
+// before anything that may wait for other agents; then the log; then the loops
+// that feed it; the API last, when there is something to tell.
+func (a *Agent) Start() error {
+	for _, step := range []struct {
+		name string
+		do   func() error
+	}{
+		{"make data directory", func() error { return os.MkdirAll(a.cfg.Dir, 0o700) }},
+		{"bind API", a.bindAPI}, // binds only: a second agent on this address ends here, before it touches the data
+		{"recall served state", a.recall},
+		{"start gate", a.startGate},
+		{"start name server", a.startDNS},
+		{"open replicated state", a.openStore},
+		{"start loops", a.startLoops},
+		{"start API", a.startAPI},
+	} {
+		if err := step.do(); err != nil {
+			ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+			defer cancel()
+			return errors.Join(fmt.Errorf("%s: %w", step.name, err), a.Stop(ctx))
+		}
+	}
+	return nil
+}
+
+// Stop ends the agent in the reverse order: first it tells nobody anything
+// new, then it leaves the cluster's leadership, and the answers end last.
+func (a *Agent) Stop(ctx context.Context) error {
+	var errs []error
+	for len(a.stops) > 0 {
+		last := a.stops[len(a.stops)-1]
+		a.stops = a.stops[:len(a.stops)-1]
+		if err := last.do(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("stop %s: %w", last.name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (a *Agent) onStop(name string, do func(ctx context.Context) error) {
+	a.stops = append(a.stops, stop{name, do})
+}
+
+// recall serves what was served last, whatever the log will say later. Damage
+// is named and passed over: the log has the truth.
+func (a *Agent) recall() error {
+	s, ok, err := a.mem.load()
+	if err != nil {
+		a.log.Error().Err(err).Msg("cannot recall the served state; waiting for the log instead")
+		return nil
+	}
+	if ok {
+		a.pub.publish(s)
+		a.log.Info().Uint64("epoch", s.Epoch).Msg("serving the last known state")
+	}
+	return nil
+}
+
+func (a *Agent) startGate() error {
+	if a.gate == nil {
+		return nil
+	}
+	if err := a.gate.Start(); err != nil {
+		return err
+	}
+	a.onStop("gate", a.gate.Stop)
+	return nil
+}
+
+func (a *Agent) startDNS() error {
+	if err := a.dns.Start(); err != nil {
+		return err
+	}
+	a.onStop("name server", a.dns.Stop)
+	return nil
+}
+
+func (a *Agent) openStore() error {
+	members := make([]raftstore.Member, len(a.cfg.Peers))
+	for i, p := range a.cfg.Peers {
+		members[i] = raftstore.Member{ID: p.Name, Address: p.Raft, Voter: true}
+	}
+	cfg := raftstore.Config{
+		ID: a.cfg.Name, Dir: a.cfg.Dir, Listen: a.cfg.Raft.Listen, Advertise: a.cfg.Raft.Advertise, Profile: a.cfg.Raft.Profile,
+		Members: members, Machine: a.machine, Logger: a.log.With().Str("part", "raft").Logger(), Lead: a.lead,
+	}
+	if a.cfg.DialPeer != nil {
+		cfg.Dial = func(ctx context.Context, address string) (net.Conn, error) { return a.cfg.DialPeer(ctx, "tcp", address) }
+	}
+	store, err := raftstore.Open(cfg)
+	if err != nil {
+		return err
+	}
+	a.store = store
+	a.onStop("replicated state", store.Close)
+	return nil
+}
+
+// startLoops starts the goroutines that run as long as the agent; Stop cancels
+// them and waits.
+func (a *Agent) startLoops() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	a.cancel = cancel
+	a.loops.Go(func() { a.mem.run(ctx) })
+	a.loops.Go(func() { a.observe(ctx) })
+	a.loops.Go(func() { a.report(ctx) })
+	a.onStop("loops", func(context.Context) error {
+		cancel()
+		a.loops.Wait()
+		return nil
+	})
+	return nil
+}
+
+func (a *Agent) bindAPI() error {
+	l, err := net.Listen("tcp", a.cfg.API)
+	if err != nil {
+		return err
+	}
+	a.apiAddr = l
+	a.onStop("API listener", func(context.Context) error {
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	return nil
+}
+
+func (a *Agent) startAPI() error {
+	a.api = &http.Server{
+		Handler: api.Handler(a, a.cfg.Version, a.metrics()), ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout: 15 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10,
+	}
+	done := make(chan struct{})
+	go func() { // ended by the stop below
+		defer close(done)
+		if err := a.api.Serve(a.apiAddr); !errors.Is(err, http.ErrServerClosed) {
+			a.log.Error().Err(err).Msg("API ended")
+		}
+	}()
+	a.onStop("API", func(ctx context.Context) error {
+		err := a.api.Shutdown(ctx)
+		if err != nil {
+			err = a.api.Close() // a client that does not let go
+		}
+		<-done
+		for _, c := range a.clients {
+			c.Close()
+		}
+		return err
+	})
+	return nil
+}
+
+// Ready returns when this agent serves a fleet, or ctx ends.
+func (a *Agent) Ready(ctx context.Context) error {
+	a.pub.wait(ctx, 1)
+	if now, _ := a.pub.served(); now.state.Epoch == 0 {
+		return fmt.Errorf("wait for a fleet: %w", ctx.Err())
+	}
+	return nil
+}

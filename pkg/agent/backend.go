@@ -1,0 +1,232 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/config"
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/plan"
+	"github.com/sipsteer/sipsteer/pkg/steer"
+	"github.com/sipsteer/sipsteer/raftstore"
+)
+
+const (
+	// commandTimeout bounds one operator's command, leader search included.
+	commandTimeout = 10 * time.Second
+	// leaderSearch is how long a command waits for a leader before it says
+	// that there is none.
+	leaderSearch = 4 * time.Second
+	// effectTimeout is how long a command waits for each agent to serve it.
+	effectTimeout = 2 * time.Second
+)
+
+// State returns what this agent knows: the applied State, or after a restart
+// without a leader the one that it keeps serving.
+func (a *Agent) state() steer.State {
+	s := a.machine.State()
+	if now, _ := a.pub.served(); now.state.Revision > s.Revision {
+		return now.state
+	}
+	return s
+}
+
+// History implements api.Backend.
+func (a *Agent) History(_ context.Context, limit int) ([]steer.Event, error) {
+	events := a.state().Events
+	return append([]steer.Event{}, events[max(0, len(events)-limit):]...), nil
+}
+
+// Why implements api.Backend.
+func (a *Agent) Why(_ context.Context, name string) (steer.Explanation, error) {
+	return steer.Explain(a.state(), name)
+}
+
+// Plan implements api.Backend.
+func (a *Agent) Plan(_ context.Context, req api.CommandRequest) (plan.Plan, error) {
+	cmd, err := command(req)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	return plan.Make(a.state(), cmd, time.Now())
+}
+
+// Report implements api.Backend.
+func (a *Agent) Report(_ context.Context, r api.Report) error {
+	return a.opinions.take(r, time.Now())
+}
+
+// Effect implements api.Backend.
+func (a *Agent) Effect(ctx context.Context, epoch uint64, wait time.Duration) (api.Effect, error) {
+	if wait > 0 {
+		ctx, cancel := context.WithTimeout(ctx, wait)
+		defer cancel()
+		a.pub.wait(ctx, epoch)
+	}
+	return a.effect(), nil
+}
+
+// Do implements api.Backend: at the leader it proposes and waits for the
+// effect; elsewhere it passes the command on. The command's ID makes it safe
+// to try again when a leader was lost on the way.
+func (a *Agent) Do(ctx context.Context, req api.CommandRequest, forwarded bool) (api.Result, error) {
+	cmd, err := command(req)
+	if err != nil {
+		return api.Result{}, err
+	}
+	if cmd.ID == "" {
+		cmd.ID = newID()
+		req.ID = cmd.ID
+	}
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	start := time.Now()
+	for {
+		res, err := a.try(ctx, req, cmd, forwarded, start)
+		if !retriable(err) || forwarded || time.Since(start) > leaderSearch || ctx.Err() != nil {
+			return res, outcome(err)
+		}
+		pause(ctx, proposeRetry)
+	}
+}
+
+func (a *Agent) try(ctx context.Context, req api.CommandRequest, cmd steer.Command, forwarded bool, start time.Time) (api.Result, error) {
+	leader, _ := a.store.Leader()
+	switch {
+	case leader == a.cfg.Name:
+		return a.doHere(ctx, cmd, start)
+	case forwarded || leader == "":
+		return api.Result{}, raftstore.ErrNotLeader
+	}
+	c, ok := a.clients[leader]
+	if !ok {
+		return api.Result{}, fmt.Errorf("leader %s is no peer of %s", leader, a.cfg.Name)
+	}
+	res, err := c.Forward(ctx, req)
+	var e *api.Error
+	if errors.As(err, &e) && (e.Category == api.Unreachable || e.Category == api.Uncertain) {
+		return res, errors.Join(raftstore.ErrNotLeader, err)
+	}
+	return res, err
+}
+
+// doHere proposes the command and waits until every agent that can be reached
+// serves its effect.
+func (a *Agent) doHere(ctx context.Context, cmd steer.Command, start time.Time) (api.Result, error) {
+	cmd.At = time.Now()
+	out, err := a.propose(ctx, []steer.Command{cmd})
+	if err != nil {
+		return api.Result{}, err
+	}
+	if out.err != nil {
+		return api.Result{}, out.err
+	}
+	reached, missed := a.waitEffect(ctx, out.epoch)
+	return api.Result{
+		Epoch: out.epoch, Changed: len(out.events) > 0, Events: append([]steer.Event{}, out.events...),
+		Reached: reached, Missed: missed, Took: time.Since(start).Round(time.Millisecond).String(),
+	}, nil
+}
+
+// waitEffect asks every agent until it serves the epoch.
+func (a *Agent) waitEffect(ctx context.Context, epoch uint64) (reached []string, missed []api.MissedAgent) {
+	reasons := make([]string, len(a.cfg.Peers))
+	var wg sync.WaitGroup
+	for i, p := range a.cfg.Peers {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, effectTimeout+500*time.Millisecond)
+			defer cancel()
+			var e api.Effect
+			var err error
+			if p.Name == a.cfg.Name {
+				e, err = a.Effect(ctx, epoch, effectTimeout)
+			} else {
+				e, err = a.clients[p.Name].Effect(ctx, epoch, effectTimeout)
+			}
+			switch {
+			case err != nil:
+				reasons[i] = err.Error()
+			case e.Epoch < epoch:
+				reasons[i] = cmp.Or(e.Problem, fmt.Sprintf("still serves epoch %d", e.Epoch))
+			}
+		})
+	}
+	wg.Wait()
+	reached, missed = []string{}, []api.MissedAgent{}
+	for i, p := range a.cfg.Peers {
+		if reasons[i] == "" {
+			reached = append(reached, string(p.Name))
+		} else {
+			missed = append(missed, api.MissedAgent{Agent: string(p.Name), Reason: reasons[i]})
+		}
+	}
+	return reached, missed
+}
+
+// retriable errors may be gone when there is a new leader.
+func retriable(err error) bool {
+	var e *api.Error
+	if errors.As(err, &e) && e.Category == api.NoQuorum {
+		return true
+	}
+	return errors.Is(err, raftstore.ErrNotLeader) || errors.Is(err, raftstore.ErrNoQuorum) || errors.Is(err, raftstore.ErrUncertain)
+}
+
+// outcome puts the store's errors into words for operators.
+func outcome(err error) error {
+	switch {
+	case errors.Is(err, raftstore.ErrUncertain):
+		return &api.Error{Category: api.Uncertain, Message: "the leader was lost while it wrote the command: it may or may not be done", Hint: "sipsteer status   # then repeat the command: repeating is harmless"}
+	case errors.Is(err, raftstore.ErrNotLeader), errors.Is(err, raftstore.ErrNoQuorum):
+		return &api.Error{Category: api.NoQuorum, Message: "no quorum: too few agents can reach each other to change anything; the name servers go on answering the last decision", Hint: "sipsteer status   # shows which agents are reachable; start or reconnect one of them"}
+	}
+	return err
+}
+
+// command reads a request.
+func command(req api.CommandRequest) (steer.Command, error) {
+	c := steer.Command{
+		Version: steer.CommandVersion, ID: req.ID, Kind: steer.Kind(req.Kind), By: req.By, Reason: req.Reason,
+		ExpectEpoch: req.ExpectEpoch, Site: fleet.SiteID(req.Site), Service: fleet.ServiceID(req.Service), Now: req.Now,
+	}
+	if c.Automation() {
+		return c, &api.Error{Category: api.Invalid, Field: "kind", Message: fmt.Sprintf("%q is not an operator's command", req.Kind)}
+	}
+	for _, r := range req.Override {
+		c.Override = append(c.Override, steer.Rule(r))
+	}
+	if req.Transport != "" {
+		t, err := fleet.ParseTransport(req.Transport)
+		if err != nil {
+			return c, &api.Error{Category: api.Invalid, Field: "transport", Message: err.Error()}
+		}
+		c.Transport = t
+	}
+	if req.For != "" {
+		if err := c.For.UnmarshalText([]byte(req.For)); err != nil {
+			return c, &api.Error{Category: api.Invalid, Field: "for", Message: err.Error()}
+		}
+	}
+	if c.Kind == steer.KindSetFleet {
+		f, err := config.ParseFleet("fleet.yaml", []byte(req.Fleet))
+		if err != nil {
+			return c, &api.Error{Category: api.Invalid, Field: "fleet", Message: err.Error(), Hint: "sipsteer config check FILE"}
+		}
+		c.Fleet = f
+	}
+	return c, nil
+}
+
+// newID returns the ID of a request whose client gave none.
+func newID() string {
+	var b [12]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return hex.EncodeToString(b[:])
+}

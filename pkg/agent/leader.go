@@ -1,0 +1,135 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/steer"
+	"github.com/sipsteer/sipsteer/raftstore"
+)
+
+const (
+	// leaderTick bounds how long the leader sleeps when nothing is due.
+	leaderTick = time.Second
+	// proposeTimeout bounds one proposal of the leader's own.
+	proposeTimeout = 3 * time.Second
+	// proposeRetry is the pause after a proposal that failed.
+	proposeRetry = 100 * time.Millisecond
+)
+
+// lead is the loop of a leader: it combines the opinions, asks the core what
+// to do, and proposes it. raftstore calls it when the State here has caught up
+// with the term, and ends ctx when the leadership is over.
+func (a *Agent) lead(ctx context.Context, term uint64) {
+	a.log.Info().Uint64("term", term).Msg("leading")
+	defer a.log.Info().Uint64("term", term).Msg("no longer leading")
+	settledAt := time.Now().Add(a.window())
+	for ctx.Err() == nil {
+		now := time.Now()
+		cmds := a.decide(now, !now.Before(settledAt))
+		if len(cmds) > 0 {
+			if err := a.proposeOwn(ctx, cmds); err != nil {
+				a.log.Warn().Err(err).Int("commands", len(cmds)).Msg("cannot propose")
+				pause(ctx, proposeRetry)
+			}
+			continue // look again at once: one decision may open the way for the next
+		}
+		a.waitForWork(ctx, settledAt)
+	}
+}
+
+// window is how long a new leader listens before it moves traffic: every
+// observer has reported at least one round of checks by then.
+func (a *Agent) window() time.Duration {
+	c := fleet.Checks{}.WithDefaults()
+	if f := a.machine.State().Fleet; f != nil {
+		c = f.Checks
+	}
+	return c.Interval.D() + c.Timeout.D()
+}
+
+func (a *Agent) decide(now time.Time, settled bool) []steer.Command {
+	s := a.machine.State()
+	if s.Fleet == nil {
+		return a.firstFleet(now)
+	}
+	return steer.Decide(s, steer.Input{Now: now, Verdicts: a.opinions.verdicts(s, now), Settled: settled})
+}
+
+// firstFleet proposes the fleet file that this agent was started with to a
+// cluster that has none.
+func (a *Agent) firstFleet(now time.Time) []steer.Command {
+	if a.cfg.Fleet == nil {
+		return nil
+	}
+	return []steer.Command{{
+		Version: steer.CommandVersion, Kind: steer.KindSetFleet, At: now, By: "agent " + string(a.cfg.Name),
+		Reason: "first start", Fleet: a.cfg.Fleet,
+	}}
+}
+
+func (a *Agent) proposeOwn(ctx context.Context, cmds []steer.Command) error {
+	ctx, cancel := context.WithTimeout(ctx, proposeTimeout)
+	defer cancel()
+	res, err := a.propose(ctx, cmds)
+	if err != nil {
+		return err
+	}
+	if res.err != nil {
+		// The State moved between the decision and its entry.
+		return fmt.Errorf("own command refused: %w", res.err)
+	}
+	return nil
+}
+
+// propose writes commands into the log and returns what became of them.
+func (a *Agent) propose(ctx context.Context, cmds []steer.Command) (applied, error) {
+	data, err := steer.Encode(cmds)
+	if err != nil {
+		return applied{}, fmt.Errorf("encode commands: %w", err)
+	}
+	res, err := a.store.Propose(ctx, data)
+	if err != nil {
+		return applied{}, err
+	}
+	out, ok := res.Value.(applied)
+	if !ok {
+		return applied{}, errors.Join(raftstore.ErrStopped, fmt.Errorf("entry %d was not applied: %v", res.Index, res.Value))
+	}
+	return out, nil
+}
+
+// waitForWork returns when the opinions or the State have changed, or when
+// something is due.
+func (a *Agent) waitForWork(ctx context.Context, settledAt time.Time) {
+	_, changed := a.pub.served()
+	now := time.Now()
+	wait := leaderTick
+	if due, ok := steer.NextDue(a.machine.State(), now); ok {
+		wait = min(wait, due.Sub(now))
+	}
+	if settledAt.After(now) {
+		wait = min(wait, settledAt.Sub(now))
+	}
+	timer := time.NewTimer(max(wait, time.Millisecond))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-a.opinions.notify:
+	case <-changed:
+	case <-timer.C:
+	}
+}
+
+// pause sleeps for d or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}

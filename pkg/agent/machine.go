@@ -1,0 +1,113 @@
+package agent
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/rs/zerolog"
+
+	"github.com/sipsteer/sipsteer/pkg/steer"
+	"github.com/sipsteer/sipsteer/raftstore"
+)
+
+// machine is the replicated State behind raftstore. Its methods are called by
+// one goroutine of the store; readers take State.
+type machine struct {
+	log     zerolog.Logger
+	publish func(steer.State) // serves the State here; called before an entry counts as applied
+
+	mu    sync.Mutex
+	state steer.State // guarded by mu; the value itself never changes
+}
+
+// applied is what Propose gets back.
+type applied struct {
+	epoch  uint64
+	events []steer.Event
+	err    error // of the guards
+}
+
+// State returns the latest State applied here.
+func (m *machine) State() steer.State {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.state
+}
+
+func (m *machine) set(s steer.State) {
+	m.mu.Lock()
+	m.state = s
+	m.mu.Unlock()
+	m.publish(s)
+}
+
+// Apply carries out the commands of one entry. An entry that this program
+// cannot know stops the store: to skip it would split the replicas.
+func (m *machine) Apply(e raftstore.Entry) any {
+	cmds, err := steer.Decode(e.Data)
+	if err != nil {
+		return &raftstore.Fatal{Reason: fmt.Errorf("entry %d: %w", e.Index, err)}
+	}
+	next, events, err := steer.ApplyAll(m.State(), cmds)
+	if errors.Is(err, steer.ErrUnknownCommand) {
+		return &raftstore.Fatal{Reason: fmt.Errorf("entry %d: %w", e.Index, err)}
+	}
+	m.set(next)
+	for _, ev := range events {
+		logEvent(m.log, ev)
+	}
+	return applied{epoch: next.Epoch, events: events, err: err}
+}
+
+// logEvent writes an event of the core into the log.
+func logEvent(log zerolog.Logger, e steer.Event) {
+	level := zerolog.InfoLevel
+	if e.Kind == steer.EventRefused || e.Kind == steer.EventAdvice {
+		level = zerolog.WarnLevel
+	}
+	l := log.WithLevel(level).Str("event", string(e.Kind)).Uint64("epoch", e.Epoch).Str("by", e.By)
+	if e.Site != "" {
+		l = l.Str("site", string(e.Site))
+	}
+	if e.Service != "" {
+		l = l.Str("service", string(e.Service))
+	}
+	if e.Rule != "" {
+		l = l.Str("rule", string(e.Rule))
+	}
+	if e.Reason != "" {
+		l = l.Str("reason", e.Reason)
+	}
+	l.Msg(e.Text)
+}
+
+// Snapshot returns a writer of the State as it is now.
+func (m *machine) Snapshot() (func(io.Writer) error, error) {
+	s := m.State()
+	return func(w io.Writer) error { return json.NewEncoder(w).Encode(s) }, nil
+}
+
+// Restore replaces the State by a snapshot's.
+func (m *machine) Restore(r io.Reader) error {
+	s, err := decodeState(r)
+	if err != nil {
+		return err
+	}
+	m.set(s)
+	return nil
+}
+
+// decodeState reads a State and refuses one of a newer format.
+func decodeState(r io.Reader) (steer.State, error) {
+	var s steer.State
+	if err := json.NewDecoder(r).Decode(&s); err != nil {
+		return steer.State{}, fmt.Errorf("decode state: %w", err)
+	}
+	if s.Format > steer.StateFormat || s.Format < 1 {
+		return steer.State{}, fmt.Errorf("decode state: format %d, this program knows up to %d; upgrade this agent", s.Format, steer.StateFormat)
+	}
+	return s, nil
+}

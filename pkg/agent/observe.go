@@ -1,0 +1,209 @@
+package agent
+
+import (
+	"context"
+	"crypto/x509"
+	"reflect"
+	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/health"
+	"github.com/sipsteer/sipsteer/probes"
+	"github.com/sipsteer/sipsteer/probes/options"
+	"github.com/sipsteer/sipsteer/probes/standing"
+	"github.com/sipsteer/sipsteer/probes/tlscheck"
+)
+
+const (
+	// reportPeriod is how often an agent repeats its opinions to the leader
+	// when they do not change: a new leader knows them after one period.
+	reportPeriod = 500 * time.Millisecond
+	// reportFresh is how old a report may be and still count. An agent that is
+	// not heard for so long has no voice.
+	reportFresh = 5 * reportPeriod
+	// reportTimeout bounds one report.
+	reportTimeout = time.Second
+)
+
+// observe keeps the probes in step with the fleet file.
+func (a *Agent) observe(ctx context.Context) {
+	var fleetNow *fleet.Fleet
+	for ctx.Err() == nil {
+		now, changed := a.pub.served()
+		if now.state.Fleet != nil && now.state.Fleet != fleetNow {
+			a.adoptFleet(fleetNow, now.state.Fleet)
+			fleetNow = now.state.Fleet
+		}
+		select {
+		case <-ctx.Done():
+		case <-changed:
+		}
+	}
+	a.stopProbes()
+}
+
+// adoptFleet hands the runner its new checks, of which unchanged ones keep
+// their counters. Only other settings of the checks need a new runner.
+func (a *Agent) adoptFleet(old, f *fleet.Fleet) {
+	roots := a.trustRoots(f)
+	specs := append(specsOf(f, roots), standingSpecs(f)...)
+	if old != nil && reflect.DeepEqual(old.Checks, f.Checks) {
+		if err := a.setSpecs(specs); err != nil {
+			a.log.Error().Err(err).Msg("cannot change the checks; the old ones go on")
+		}
+		return
+	}
+	a.stopProbes()
+	runner, err := probes.New(probes.Config{
+		Observer: a.cfg.Name, Interval: f.Checks.Interval.D(), Timeout: f.Checks.Timeout.D(), Burst: f.Checks.Burst.D(),
+		Thresholds: health.Thresholds{Fall: f.Checks.Fall, Reset: f.Checks.Reset, Rise: f.Checks.Rise},
+		Probers:    map[health.Kind]probes.Prober{health.Options: options.Prober{}, health.TLS: tlscheck.Prober{}},
+		Watchers:   map[health.Kind]probes.Watcher{health.Standing: standing.Watcher{KeepAlive: f.Checks.Interval.D()}},
+		Logger:     a.log.With().Str("part", "probes").Logger(),
+		OnOpinion:  func(health.Opinion) { a.opinionChanged() },
+	})
+	if err != nil {
+		a.log.Error().Err(err).Msg("cannot start the probes")
+		return
+	}
+	a.runnerMu.Lock()
+	a.runner = runner
+	a.runnerMu.Unlock()
+	if err := a.setSpecs(specs); err != nil {
+		a.log.Error().Err(err).Msg("cannot set the checks")
+	}
+	runner.Start()
+}
+
+func (a *Agent) setSpecs(specs []probes.Spec) error {
+	a.runnerMu.Lock()
+	defer a.runnerMu.Unlock()
+	if a.runner == nil {
+		return nil
+	}
+	return a.runner.SetSpecs(specs)
+}
+
+// trustRoots are the authorities of the TLS checks; nil means the machine's.
+func (a *Agent) trustRoots(f *fleet.Fleet) *x509.CertPool {
+	if f.Checks.TrustRoots == "" {
+		return nil
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM([]byte(f.Checks.TrustRoots)) {
+		a.log.Error().Msg("checks.trust_roots holds no certificate; TLS checks use the machine's roots")
+		return nil
+	}
+	return roots
+}
+
+func (a *Agent) stopProbes() {
+	a.runnerMu.Lock()
+	old := a.runner
+	a.runner = nil
+	a.runnerMu.Unlock()
+	if old == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	if err := old.Stop(ctx); err != nil {
+		a.log.Warn().Err(err).Msg("probes did not stop in time")
+	}
+}
+
+func (a *Agent) currentOpinions() []health.Opinion {
+	a.runnerMu.Lock()
+	defer a.runnerMu.Unlock()
+	if a.runner == nil {
+		return nil
+	}
+	return a.runner.Opinions()
+}
+
+// opinionChanged wakes the reporter. It is called by the probes and must not
+// wait.
+func (a *Agent) opinionChanged() {
+	select {
+	case a.reportNow <- struct{}{}:
+	default:
+	}
+}
+
+// report sends this agent's opinions to the leader, at once when one changes
+// and again each period, and lets the local reflex follow them.
+func (a *Agent) report(ctx context.Context) {
+	tick := time.NewTicker(reportPeriod)
+	defer tick.Stop()
+	for seq := uint64(1); ; seq++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-a.reportNow:
+		}
+		ops := a.currentOpinions()
+		a.pub.setDead(a.deadTransports(ops))
+		r := api.Report{Agent: string(a.cfg.Name), Site: string(a.cfg.Site), Seq: seq, Opinions: ops}
+		if err := a.sendReport(ctx, r); err != nil {
+			a.log.Debug().Err(err).Msg("report not delivered")
+		}
+	}
+}
+
+func (a *Agent) sendReport(ctx context.Context, r api.Report) error {
+	leader, _ := a.store.Leader()
+	if leader == a.cfg.Name {
+		return a.opinions.take(r, time.Now())
+	}
+	c, ok := a.clients[leader]
+	if !ok {
+		return nil // no leader known: the next period tries again
+	}
+	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
+	defer cancel()
+	return c.Report(ctx, r)
+}
+
+// deadTransports finds the transports on which every softswitch of this site
+// is down by this agent's own checks.
+func (a *Agent) deadTransports(ops []health.Opinion) map[fleet.Transport]bool {
+	now, _ := a.pub.served()
+	if now.state.Fleet == nil {
+		return nil
+	}
+	site := now.state.Fleet.Site(a.cfg.Site)
+	if site == nil {
+		return nil
+	}
+	status := map[health.Target]health.Status{}
+	for _, op := range ops {
+		if op.Check.Site == a.cfg.Site && (op.Status == health.Down || status[op.Check.Target] == health.Unknown) {
+			status[op.Check.Target] = op.Status
+		}
+	}
+	dead := map[fleet.Transport]bool{}
+	for _, t := range site.Transports() {
+		if deadOn(site, t, status) {
+			dead[t] = true
+		}
+	}
+	return dead
+}
+
+func deadOn(site *fleet.Site, t fleet.Transport, status map[health.Target]health.Status) bool {
+	n := 0
+	for _, sw := range site.Softswitches {
+		for _, l := range sw.Listeners {
+			if l.Transport != t {
+				continue
+			}
+			n++
+			if status[health.Target{Site: site.Name, Switch: sw.Name, Transport: t}] != health.Down {
+				return false
+			}
+		}
+	}
+	return n > 0
+}

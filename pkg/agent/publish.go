@@ -1,0 +1,201 @@
+package agent
+
+import (
+	"context"
+	"maps"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"github.com/rs/zerolog"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/gate"
+	"github.com/sipsteer/sipsteer/pkg/health"
+	"github.com/sipsteer/sipsteer/pkg/srv"
+	"github.com/sipsteer/sipsteer/pkg/steer"
+)
+
+// nameServer is what a publisher needs of package dnsserver.
+type nameServer interface {
+	Serve(z *srv.Zone) error
+	Epoch() uint64
+}
+
+// gateway is what a publisher needs of package gate.
+type gateway interface {
+	SetPolicy(p gate.Policy)
+	Policy() gate.Policy
+}
+
+// publisher makes the name server and the gate of this site follow the State
+// and the local reflex. It never goes back: an older epoch, as it comes by
+// when the log is replayed after a restart, is not served.
+type publisher struct {
+	site fleet.SiteID
+	dns  nameServer
+	gate gateway // nil in an agent without a gate
+	log  zerolog.Logger
+	keep func(steer.State) // told of each State that is served
+
+	mu      sync.Mutex
+	state   steer.State              // served now
+	dead    map[fleet.Transport]bool // the local reflex: this site's softswitches do not answer
+	problem string                   // why the newest State is not served
+	changed chan struct{}            // closed and replaced at each change
+}
+
+func newPublisher(site fleet.SiteID, dns nameServer, g gateway, log zerolog.Logger) *publisher {
+	return &publisher{site: site, dns: dns, gate: g, log: log, dead: map[fleet.Transport]bool{}, changed: make(chan struct{})}
+}
+
+// publish serves the State if it is newer than what is served. A State whose
+// zone fails its checks is not served, the old one stays, and the reason is
+// shown.
+func (p *publisher) publish(s steer.State) {
+	if s.Fleet == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s.Epoch < p.state.Epoch {
+		return
+	}
+	if s.Epoch > p.state.Epoch {
+		zone := steer.Records(s)
+		if err := p.dns.Serve(&zone); err != nil {
+			p.problem = err.Error()
+			p.log.Error().Err(err).Uint64("epoch", s.Epoch).Uint64("serving", p.state.Epoch).Msg("refused to serve a new zone; the old one stays")
+			p.wake()
+			return
+		}
+		p.problem = ""
+	}
+	newer := s.Epoch > p.state.Epoch
+	p.state = s
+	p.applyGate()
+	p.wake()
+	if newer && p.keep != nil {
+		p.keep(s)
+	}
+}
+
+// setDead sets the local reflex: the transports on which this site's own
+// softswitches are dead by this agent's own checks.
+func (p *publisher) setDead(dead map[fleet.Transport]bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if maps.Equal(dead, p.dead) {
+		return
+	}
+	for _, t := range fleet.Transports {
+		if dead[t] != p.dead[t] && p.gate != nil {
+			p.log.Warn().Str("transport", t.String()).Bool("closed", dead[t]).Msg("local reflex: the gate follows the state of this site's softswitch")
+		}
+	}
+	p.dead = dead
+	p.applyGate()
+	p.wake()
+}
+
+func (p *publisher) wake() {
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// applyGate is called with mu held.
+func (p *publisher) applyGate() {
+	if p.gate == nil || p.state.Fleet == nil {
+		return
+	}
+	p.gate.SetPolicy(gatePolicy(p.state, p.site, p.dead))
+}
+
+// gatePolicy puts the decision and the local reflex together: whichever is
+// stricter counts.
+func gatePolicy(s steer.State, site fleet.SiteID, dead map[fleet.Transport]bool) gate.Policy {
+	f := s.Fleet
+	policy := gate.Policy{
+		Rules: map[fleet.Transport]gate.Rule{}, Upstreams: map[fleet.Transport][]netip.AddrPort{},
+		RetryAfterMin: f.Policy.RetryAfterMin, RetryAfterMax: f.Policy.RetryAfterMax,
+		Emergency: f.Policy.EmergencyNumbers, EmergencyRedirect: emergencyTargets(s, site),
+	}
+	for _, r := range steer.GateStates(s)[site].Rules {
+		policy.Rules[r.Transport] = gate.Rule{Mode: gateModes[r.Mode], PassInvite: r.PassInvite, Reason: r.Reason}
+		if dead[r.Transport] {
+			policy.Rules[r.Transport] = gate.Rule{Mode: gate.Closed, Reason: "softswitch down"}
+		}
+	}
+	if fs := f.Site(site); fs != nil {
+		for _, sw := range fs.Softswitches {
+			for _, l := range sw.Listeners {
+				policy.Upstreams[l.Transport] = append(policy.Upstreams[l.Transport], l.Address)
+			}
+		}
+	}
+	return policy
+}
+
+var gateModes = map[steer.GateMode]gate.Mode{
+	steer.GateOpen: gate.Open, steer.GateDraining: gate.Draining, steer.GateClosed: gate.Closed,
+}
+
+// emergencyTargets are the other sites that an emergency call is sent to when
+// this site's softswitch is dead, best first.
+func emergencyTargets(s steer.State, site fleet.SiteID) []string {
+	var out []string
+	for i := range s.Fleet.Services {
+		svc := &s.Fleet.Services[i]
+		if !slices.Contains(svc.Sites, site) {
+			continue
+		}
+		for _, t := range svc.Transports {
+			if t.Secure() {
+				continue
+			}
+			for _, target := range steer.Answers(s, svc)[t] {
+				other := s.Fleet.Site(target.Site)
+				if target.Site == site || s.SiteStatus(target.Site, t) != health.Up {
+					continue
+				}
+				uri := "sip:" + hostPort(other, t) + ";transport=" + t.String()
+				if !slices.Contains(out, uri) {
+					out = append(out, uri)
+				}
+			}
+		}
+	}
+	return out
+}
+
+func hostPort(site *fleet.Site, t fleet.Transport) string {
+	return netip.AddrPortFrom(site.Addresses[0], site.Port(t)).String()
+}
+
+// served is what this agent answers now.
+type served struct {
+	state   steer.State
+	dead    map[fleet.Transport]bool
+	problem string
+}
+
+func (p *publisher) served() (served, <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return served{p.state, p.dead, p.problem}, p.changed
+}
+
+// wait returns when the epoch is served here, or ctx ends.
+func (p *publisher) wait(ctx context.Context, epoch uint64) {
+	for {
+		now, changed := p.served()
+		if now.state.Epoch >= epoch {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

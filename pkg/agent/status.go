@@ -1,0 +1,231 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/gate"
+	"github.com/sipsteer/sipsteer/pkg/health"
+	"github.com/sipsteer/sipsteer/pkg/srv"
+	"github.com/sipsteer/sipsteer/pkg/steer"
+)
+
+// statusTimeout is how long a status waits for the other agents.
+const statusTimeout = 400 * time.Millisecond
+
+// Status implements api.Backend.
+func (a *Agent) Status(ctx context.Context) (api.Status, error) {
+	s := a.state()
+	leader, _ := a.store.Leader()
+	out := api.Status{
+		Agent: string(a.cfg.Name), Epoch: s.Epoch, Leader: string(leader), Quorum: a.store.HasQuorum() && leader != "",
+		Time: time.Now().UTC(), Version: a.cfg.Version,
+		Sites: []api.SiteStatus{}, Services: []api.ServiceStatus{}, Agents: []api.AgentStatus{},
+		Incidents: incidents(s), Drains: drains(s), Holds: holds(s), Failbacks: failbacks(s), Blocks: blocks(s), Advice: advice(s),
+	}
+	if s.Fleet == nil {
+		return out, nil
+	}
+	effects := a.effects(ctx)
+	gates := steer.GateStates(s)
+	for i := range s.Fleet.Sites {
+		out.Sites = append(out.Sites, siteStatus(s, &s.Fleet.Sites[i], gates, effects))
+	}
+	for i := range s.Fleet.Services {
+		out.Services = append(out.Services, serviceStatus(s, &s.Fleet.Services[i]))
+	}
+	for i, p := range a.cfg.Peers {
+		out.Agents = append(out.Agents, agentStatus(p, effects[i]))
+	}
+	return out, nil
+}
+
+// effect is what this agent serves.
+func (a *Agent) effect() api.Effect {
+	now, _ := a.pub.served()
+	e := api.Effect{Agent: string(a.cfg.Name), Epoch: now.state.Epoch, Gates: map[string]string{}, Reflex: len(now.dead) > 0, Problem: now.problem}
+	if a.gate == nil {
+		return e
+	}
+	policy := a.gate.Policy()
+	worst := gate.Closed
+	for t, r := range policy.Rules {
+		e.Gates[t.String()] = r.Mode.String()
+		worst = min(worst, r.Mode)
+	}
+	if len(policy.Rules) == 0 {
+		worst = gate.Open
+	}
+	e.Gate = worst.String()
+	st := a.gate.Stats()
+	e.GateStats = &api.GateStats{Relayed: st.Relayed, Refused: st.Refused, Redirected: st.Redirected, Dropped: st.Dropped, Connections: st.Connections}
+	return e
+}
+
+// peerEffect is what a peer serves, or why it could not be asked.
+type peerEffect struct {
+	api.Effect
+	site fleet.SiteID
+	err  error
+}
+
+func (a *Agent) effects(ctx context.Context) []peerEffect {
+	out := make([]peerEffect, len(a.cfg.Peers))
+	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
+	defer cancel()
+	var wg sync.WaitGroup
+	for i, p := range a.cfg.Peers {
+		wg.Go(func() {
+			if p.Name == a.cfg.Name {
+				out[i].Effect = a.effect()
+				return
+			}
+			out[i].Effect, out[i].err = a.clients[p.Name].Effect(ctx, 0, 0)
+		})
+	}
+	wg.Wait()
+	for i, p := range a.cfg.Peers {
+		out[i].Agent, out[i].site = string(p.Name), p.Site
+	}
+	return out
+}
+
+func agentStatus(p Peer, e peerEffect) api.AgentStatus {
+	out := api.AgentStatus{Name: string(p.Name), Site: string(p.Site), Reachable: e.err == nil, Epoch: e.Epoch, Gate: e.Gate, Problem: e.Problem}
+	if e.err != nil {
+		out.Problem = "not reachable"
+	}
+	return out
+}
+
+func siteStatus(s steer.State, site *fleet.Site, gates map[fleet.SiteID]steer.GateState, effects []peerEffect) api.SiteStatus {
+	out := api.SiteStatus{
+		Name: string(site.Name), Intent: intent(s, site.Name), Gate: gates[site.Name].Mode().String(),
+		Gates: map[string]string{}, Transports: map[string]string{}, Detail: map[string]string{}, Out: map[string]string{},
+	}
+	for _, t := range site.Transports() {
+		out.Gates[t.String()] = gates[site.Name].Rule(t).Mode.String()
+		out.Transports[t.String()] = s.SiteStatus(site.Name, t).String()
+	}
+	for _, v := range s.Verdicts {
+		if v.Check.Site == site.Name && v.Status == health.Down {
+			out.Detail[v.Check.Transport.String()] = strings.TrimSuffix(fmt.Sprintf("%s: %s", cmp.Or(string(v.Cause), "down"), v.Detail), ": ")
+		}
+	}
+	for _, o := range s.Outs {
+		if o.Site == site.Name {
+			out.Out[o.Transport.String()] = fmt.Sprintf("since %s by %s: %s", o.Since.UTC().Format(time.TimeOnly), o.By, o.Reason)
+		}
+	}
+	for _, e := range effects { // the gate itself knows best, its reflex included
+		if e.err == nil && e.Gate != "" && e.site == site.Name {
+			out.Gate, out.Gates, out.Reflex, out.GateStats = e.Gate, e.Gates, e.Reflex, e.GateStats
+		}
+	}
+	return out
+}
+
+// intent sums up what people want with the whole site.
+func intent(s steer.State, site fleet.SiteID) string {
+	word := "active"
+	for _, d := range s.Drains {
+		if d.Site != site || d.Service != "" || d.Transport != 0 {
+			continue
+		}
+		if d.Stage == steer.StageDone {
+			return "drained"
+		}
+		word = "draining"
+	}
+	return word
+}
+
+func serviceStatus(s steer.State, svc *fleet.Service) api.ServiceStatus {
+	out := api.ServiceStatus{Name: string(svc.Name), Automation: string(cmp.Or(svc.Automation, fleet.AutomationAdvise)), Transports: map[string][]steer.Target{}}
+	for t, targets := range steer.Answers(s, svc) {
+		out.Transports[t.String()] = targets
+	}
+	zone := steer.Records(s)
+	if set, ok := zone.Lookup(svc.Transports[0].Label()+"."+s.Fleet.FQDN(string(svc.Name)+"."), srv.TypeSRV); ok {
+		out.TTL = set.TTL
+	}
+	return out
+}
+
+func incidents(s steer.State) []api.IncidentStatus {
+	out := []api.IncidentStatus{}
+	for _, in := range s.Incidents {
+		if in.State == steer.IncidentClosed {
+			continue
+		}
+		st := api.IncidentStatus{ID: in.ID, State: string(in.State), Summary: in.Summary, OpenedAt: in.OpenedAt}
+		for _, site := range in.Sites {
+			st.Sites = append(st.Sites, string(site))
+		}
+		out = append(out, st)
+	}
+	return out
+}
+
+func drains(s steer.State) []api.IntentStatus {
+	out := []api.IntentStatus{}
+	for _, d := range s.Drains {
+		st := api.IntentStatus{
+			ID: d.ID, Site: string(d.Site), Service: string(d.Service), Stage: d.Stage.String(),
+			Owner: d.Owner, Reason: d.Reason, Since: d.Since, Until: d.Until,
+		}
+		if d.Transport != 0 {
+			st.Transport = d.Transport.String()
+		}
+		if wait, ok := steer.StageTime(s.Fleet, d); ok {
+			st.NextStage = d.StageAt.Add(wait).UTC().Format(time.RFC3339)
+		}
+		out = append(out, st)
+	}
+	return out
+}
+
+func holds(s steer.State) []api.IntentStatus {
+	out := []api.IntentStatus{}
+	for _, h := range s.Holds {
+		out = append(out, api.IntentStatus{Service: string(h.Service), Owner: h.Owner, Reason: h.Reason, Since: h.Since, Until: h.Until})
+	}
+	return out
+}
+
+func failbacks(s steer.State) []api.FailbackStatus {
+	out := []api.FailbackStatus{}
+	for _, f := range s.Failbacks {
+		st := api.FailbackStatus{Site: string(f.Site), Owner: f.Owner, Reason: f.Reason, Next: f.NotBefore.UTC().Format(time.RFC3339)}
+		if f.Step >= 0 {
+			st.Share = s.Fleet.Policy.FailbackSteps[f.Step]
+			st.Next = f.StepAt.Add(s.Fleet.Policy.FailbackInterval.D()).UTC().Format(time.RFC3339)
+		}
+		out = append(out, st)
+	}
+	return out
+}
+
+func blocks(s steer.State) []api.BlockStatus {
+	out := []api.BlockStatus{}
+	for _, b := range s.Blocks {
+		out = append(out, api.BlockStatus{Service: string(b.Service), Site: string(b.Site), Until: b.Until})
+	}
+	return out
+}
+
+// advice lists each site and rule once; the slots differ only in the service
+// and transport.
+func advice(s steer.State) []api.AdviceStatus {
+	out := []api.AdviceStatus{}
+	for _, x := range s.Advice {
+		out = append(out, api.AdviceStatus{Site: string(x.Site), Service: string(x.Service), Transport: x.Transport.String(), Rule: string(x.Rule), Text: x.Text, Next: x.Next})
+	}
+	return out
+}

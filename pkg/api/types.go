@@ -1,0 +1,170 @@
+package api
+
+import (
+	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/health"
+	"github.com/sipsteer/sipsteer/pkg/steer"
+)
+
+// Status is what `sipsteer status` shows: the fleet as one agent sees it.
+type Status struct {
+	Agent     string           `json:"agent" doc:"Agent that answered."`
+	Epoch     uint64           `json:"epoch" doc:"Decision in force."`
+	Leader    string           `json:"leader" doc:"Leading agent; empty when none is known."`
+	Quorum    bool             `json:"quorum" doc:"Whether a change is possible now."`
+	Time      time.Time        `json:"time"`
+	Version   string           `json:"version"`
+	Sites     []SiteStatus     `json:"sites"`
+	Services  []ServiceStatus  `json:"services"`
+	Agents    []AgentStatus    `json:"agents"`
+	Incidents []IncidentStatus `json:"incidents"`
+	Drains    []IntentStatus   `json:"drains"`
+	Holds     []IntentStatus   `json:"holds"`
+	Failbacks []FailbackStatus `json:"failbacks"`
+	Blocks    []BlockStatus    `json:"blocks"`
+	Advice    []AdviceStatus   `json:"advice" doc:"What automation would do and does not, with the command to type."`
+}
+
+// SiteStatus is one site.
+type SiteStatus struct {
+	Name       string            `json:"name"`
+	Intent     string            `json:"intent" enum:"active,draining,drained"`
+	Gate       string            `json:"gate" enum:"open,draining,closed"`
+	Gates      map[string]string `json:"gates" doc:"Gate mode by transport."`
+	Reflex     bool              `json:"reflex" doc:"The gate closed by itself because its softswitch is dead."`
+	Transports map[string]string `json:"transports" doc:"up, down or unknown by transport."`
+	Detail     map[string]string `json:"detail,omitempty" doc:"Why a transport is down."`
+	Out        map[string]string `json:"out,omitempty" doc:"Transports taken out of the answers, and why."`
+	GateStats  *GateStats        `json:"gate_stats,omitempty" doc:"Counters of the site's gate, when its agent could be asked."`
+}
+
+// GateStats are the counters of a gate since its start.
+type GateStats struct {
+	Relayed     uint64 `json:"relayed"`
+	Refused     uint64 `json:"refused"`
+	Redirected  uint64 `json:"redirected"`
+	Dropped     uint64 `json:"dropped"`
+	Connections int    `json:"connections"`
+}
+
+// ServiceStatus is one service with its answers by transport, best first.
+type ServiceStatus struct {
+	Name       string                    `json:"name"`
+	Automation string                    `json:"automation"`
+	TTL        uint32                    `json:"ttl" doc:"Seconds, of the steered sets now."`
+	Transports map[string][]steer.Target `json:"transports"`
+}
+
+// AgentStatus is one agent as the answering one sees it.
+type AgentStatus struct {
+	Name      string  `json:"name"`
+	Site      string  `json:"site"`
+	Reachable bool    `json:"reachable"`
+	Epoch     uint64  `json:"epoch" doc:"That its name server answers."`
+	Gate      string  `json:"gate,omitempty" doc:"What its gate does now, reflex included."`
+	Problem   string  `json:"problem,omitempty"`
+	Seconds   float64 `json:"heard_seconds_ago,omitempty"`
+}
+
+// IncidentStatus is one incident that is not closed, or was closed lately.
+type IncidentStatus struct {
+	ID       string    `json:"id"`
+	State    string    `json:"state"`
+	Summary  string    `json:"summary"`
+	Sites    []string  `json:"sites"`
+	OpenedAt time.Time `json:"opened_at"`
+}
+
+// IntentStatus is a drain or hold.
+type IntentStatus struct {
+	ID        string    `json:"id,omitempty"`
+	Site      string    `json:"site,omitempty"`
+	Service   string    `json:"service,omitempty"`
+	Transport string    `json:"transport,omitempty"`
+	Stage     string    `json:"stage,omitempty"`
+	NextStage string    `json:"next_stage,omitempty" doc:"When the next stage begins, RFC 3339."`
+	Owner     string    `json:"owner"`
+	Reason    string    `json:"reason"`
+	Since     time.Time `json:"since"`
+	Until     time.Time `json:"until"`
+}
+
+// FailbackStatus is a return in steps.
+type FailbackStatus struct {
+	Site   string `json:"site"`
+	Share  int    `json:"share" doc:"Per cent now; 0 before the first step."`
+	Owner  string `json:"owner"`
+	Reason string `json:"reason"`
+	Next   string `json:"next" doc:"When the next step is due, RFC 3339."`
+}
+
+// BlockStatus says that automation leaves a service alone.
+type BlockStatus struct {
+	Service string    `json:"service"`
+	Site    string    `json:"site"`
+	Until   time.Time `json:"until"`
+}
+
+// AdviceStatus is what automation would do and does not.
+type AdviceStatus struct {
+	Site      string `json:"site"`
+	Service   string `json:"service"`
+	Transport string `json:"transport"`
+	Rule      string `json:"rule"`
+	Text      string `json:"text"`
+	Next      string `json:"next"`
+}
+
+// CommandRequest is what an operator wants done.
+type CommandRequest struct {
+	ID          string   `json:"id,omitempty" maxLength:"64" doc:"Of the request: repeating it with the same ID has no second effect."`
+	Kind        string   `json:"kind" enum:"drain,undrain,failover,failback,hold,release,ack,set-fleet"`
+	Site        string   `json:"site,omitempty" maxLength:"63"`
+	Service     string   `json:"service,omitempty" maxLength:"253"`
+	Transport   string   `json:"transport,omitempty" maxLength:"8"`
+	Now         bool     `json:"now,omitempty" doc:"Skip the gentle phases."`
+	By          string   `json:"by" maxLength:"128" doc:"Who wants it."`
+	Reason      string   `json:"reason,omitempty" maxLength:"512"`
+	For         string   `json:"for,omitempty" maxLength:"32" doc:"How long it lasts: 30m, 2h; 72h at most."`
+	Override    []string `json:"override,omitempty" maxItems:"16" doc:"Rules to pass by name."`
+	ExpectEpoch uint64   `json:"expect_epoch,omitempty" doc:"Refuse when the fleet is at another epoch."`
+	Fleet       string   `json:"fleet,omitempty" maxLength:"4194304" doc:"Text of a fleet file, for set-fleet."`
+}
+
+// Result is what became of a command.
+type Result struct {
+	Epoch   uint64        `json:"epoch"`
+	Changed bool          `json:"changed" doc:"False when all was as wanted already."`
+	Events  []steer.Event `json:"events"`
+	// Reached lists the agents that were seen to answer with the new decision,
+	// Missed those that were not.
+	Reached []string      `json:"reached"`
+	Missed  []MissedAgent `json:"missed"`
+	Took    string        `json:"took" doc:"From the request to the effect."`
+}
+
+// MissedAgent is an agent on which the effect was not seen.
+type MissedAgent struct {
+	Agent  string `json:"agent"`
+	Reason string `json:"reason"`
+}
+
+// Report is what one agent's checks say; agents send it to the leader.
+type Report struct {
+	Agent    string           `json:"agent"`
+	Site     string           `json:"site"`
+	Seq      uint64           `json:"seq"` // grows with each report of one process
+	Opinions []health.Opinion `json:"opinions"`
+}
+
+// Effect is what one agent serves now.
+type Effect struct {
+	Agent     string            `json:"agent"`
+	Epoch     uint64            `json:"epoch"`
+	Gate      string            `json:"gate"`
+	Gates     map[string]string `json:"gates"`
+	Reflex    bool              `json:"reflex"`
+	GateStats *GateStats        `json:"gate_stats,omitempty"`
+	Problem   string            `json:"problem,omitempty"`
+}
