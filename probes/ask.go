@@ -1,0 +1,188 @@
+package probes
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/health"
+)
+
+// attempt is one question under way.
+type attempt struct {
+	check *check
+	start time.Time
+	round bool // a regular question, not one under suspicion
+	over  bool // its result has been counted
+}
+
+const (
+	// maxHung bounds what a prober that never returns can pile up for one
+	// check: with so many out, it is not asked again.
+	maxHung = 4
+	// missLimit is how many intervals without data make an opinion unknown.
+	missLimit = 3
+)
+
+// grace is what a prober gets to return after its timeout before the runner
+// counts for it.
+func (r *Runner) grace() time.Duration { return max(r.cfg.Timeout/8, 20*time.Millisecond) }
+
+// advance does everything that is due.
+func (r *Runner) advance(ctx context.Context, now time.Time) {
+	for {
+		e, ok := r.agenda.take(now)
+		if !ok {
+			break
+		}
+		// When this machine was paused or starved, questions ran into their
+		// timeouts while nobody looked. That says nothing about softswitches.
+		if now.Sub(e.at) > r.cfg.Timeout/2 {
+			r.stalled = now
+		}
+		if e.check.removed && e.attempt == nil {
+			continue
+		}
+		switch e.what {
+		case dueRound:
+			r.round(ctx, e.check, now)
+		case dueBurst:
+			r.burst(ctx, e.check, now)
+		case dueNow:
+			r.ask(ctx, e.check, now, false)
+		case dueWatch:
+			r.watch(ctx, e.check)
+		case dueSlow:
+			r.slow(e.attempt, now)
+		case dueCut:
+			r.cut(e.attempt, now)
+		}
+	}
+	r.fill(ctx, now)
+}
+
+// round plans the check's next regular question and asks this one.
+func (r *Runner) round(ctx context.Context, c *check, now time.Time) {
+	c.grid = c.grid.Add(r.cfg.Interval)
+	if !c.grid.After(now) { // after a pause, do not catch up
+		behind := now.Sub(c.grid)/r.cfg.Interval + 1
+		c.grid = c.grid.Add(behind * r.cfg.Interval)
+	}
+	jitter := time.Duration(r.cfg.Rand.Int64N(int64(r.cfg.Interval/20) + 1))
+	r.agenda.add(event{at: c.grid.Add(jitter), what: dueRound, check: c})
+
+	switch {
+	case c.waiting:
+		r.record(c, now, true, Failed(health.CauseLocal, "no place free to ask for a whole interval"), now)
+	case c.hung >= maxHung:
+		r.record(c, now, true, Failed(health.CauseLocal, fmt.Sprintf("%d probers have not returned", c.hung)), now)
+	case now.Sub(c.asked) >= r.cfg.Burst: // else just asked, under suspicion
+		r.ask(ctx, c, now, true)
+	}
+}
+
+// ask starts one question, or lets it wait for a place.
+func (r *Runner) ask(ctx context.Context, c *check, now time.Time, round bool) {
+	if c.removed || c.waiting || c.hung >= maxHung {
+		return
+	}
+	if r.running >= r.cfg.Concurrency {
+		c.waiting, c.round = true, round
+		if c.suspect {
+			r.urgent = append(r.urgent, c)
+		} else {
+			r.patient = append(r.patient, c)
+		}
+		return
+	}
+	c.asked, c.good = now, false
+	a := &attempt{check: c, start: now, round: round}
+	r.agenda.add(event{at: now.Add(r.cfg.Timeout / 2), what: dueSlow, check: c, attempt: a})
+	r.running++
+	r.work.Add(1)
+	// Ends with the prober, at the latest when ctx does; Stop waits for it.
+	go func() {
+		defer r.work.Done()
+		ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
+		defer cancel()
+		r.answered(a, r.probe(ctx, c.prober, c.spec))
+	}()
+}
+
+// probe calls the prober. A panic there must not take down the agent, which
+// answers DNS: it is logged and is no data.
+func (r *Runner) probe(ctx context.Context, p Prober, s Spec) (res Result) {
+	defer func() {
+		if v := recover(); v != nil {
+			r.cfg.Logger.Error().Stringer("check", s.Check).Str("panic", fmt.Sprintf("%q", fmt.Sprint(v))).Msg("prober panicked")
+			res = Failed(health.CauseLocal, "the prober panicked")
+		}
+	}()
+	res = p.Probe(ctx, s)
+	if res.Cause == health.CauseUnreachable && !r.anyRoute() {
+		return Failed(health.CauseLocal, "this machine has no route to any softswitch: "+res.Detail)
+	}
+	return res
+}
+
+// anyRoute reports whether this machine knows a way to at least one softswitch.
+// Loopback does not count, unless there is nothing else.
+func (r *Runner) anyRoute() bool {
+	r.mu.Lock()
+	addresses := r.addresses // never changed in place
+	r.mu.Unlock()
+	outside := false
+	for _, a := range addresses {
+		if a.IsLoopback() {
+			continue
+		}
+		outside = true
+		if r.cfg.HasRoute(a) {
+			return true
+		}
+	}
+	return !outside
+}
+
+// answered counts what a prober returned. One that was cut has been counted.
+func (r *Runner) answered(a *attempt, res Result) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if a.over {
+		a.check.hung--
+		return
+	}
+	a.over = true
+	r.running--
+	r.record(a.check, a.start, a.round, res, time.Now())
+	r.poke()
+}
+
+// cut counts for a prober that did not return, and frees its place.
+func (r *Runner) cut(a *attempt, now time.Time) {
+	if a.over {
+		return
+	}
+	a.over = true
+	r.running--
+	a.check.hung++
+	r.cfg.Logger.Warn().Stringer("check", a.check.spec.Check).Dur("took", now.Sub(a.start)).Msg("prober did not return at its timeout")
+	r.record(a.check, a.start, a.round, Failed(health.CauseTimeout, "the prober did not return at its timeout"), now)
+}
+
+// fill gives free places to the questions that wait.
+func (r *Runner) fill(ctx context.Context, now time.Time) {
+	for r.running < r.cfg.Concurrency {
+		queue := &r.urgent
+		if len(*queue) == 0 {
+			queue = &r.patient
+		}
+		if len(*queue) == 0 {
+			return
+		}
+		c := (*queue)[0]
+		*queue = (*queue)[1:]
+		c.waiting = false
+		r.ask(ctx, c, now, c.round)
+	}
+}

@@ -1,0 +1,92 @@
+package probes
+
+import (
+	"context"
+	"math"
+	"math/bits"
+	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/health"
+)
+
+// recentResults is how many results of each check are kept as evidence.
+const recentResults = 16
+
+// check is what the runner knows of one spec.
+type check struct {
+	spec    Spec
+	prober  Prober  // asked, or
+	watcher Watcher // held open
+	owner   *softswitch
+	stop    context.CancelFunc // ends the watcher
+	removed bool               // no longer wanted; late results are dropped
+
+	phase time.Duration // place in the interval
+	grid  time.Time     // the regular moment last planned, without jitter
+	asked time.Time     // when the last question was sent
+	good  bool          // it was answered well
+	hung  int           // probers that have not returned long after their timeout
+
+	counter health.Counter
+	failed  Result         // the last failure
+	told    health.Opinion // what OnOpinion was last told
+	recent  []health.Observation
+
+	waiting bool // for a free place, see Concurrency
+	round   bool // what waits is the regular question
+
+	suspect    bool // under suspicion
+	burstTimer bool // a dueBurst event is in the agenda
+	streak     int  // successes in a row since the suspicion began
+}
+
+func (c *check) opinion() health.Opinion {
+	o := health.Opinion{Check: c.spec.Check, Status: c.counter.Status()}
+	if o.Status == health.Down {
+		o.Cause, o.Detail = c.failed.Cause, c.failed.Detail
+	}
+	return o
+}
+
+func (c *check) remember(o health.Observation) {
+	if len(c.recent) == recentResults {
+		copy(c.recent, c.recent[1:])
+		c.recent = c.recent[:recentResults-1]
+	}
+	c.recent = append(c.recent, o)
+}
+
+// softswitch groups the checks that are suspected together.
+type softswitch struct {
+	key    switchKey
+	checks []*check
+	offset float64 // place in the interval, 0 to 1
+	placed uint32  // checks that were given a phase so far
+
+	bursting bool
+	clean    bool      // no failure since the suspicion began
+	since    time.Time // when it began
+	muted    time.Time // until then a slow answer or a closed connection alone is no suspicion
+}
+
+type switchKey struct {
+	site fleet.SiteID
+	name fleet.SwitchID
+}
+
+// golden spreads any number of points evenly over a circle: each new one falls
+// into one of the largest gaps.
+const golden = 0.618033988749895
+
+// fraction returns x without its integer part.
+func fraction(x float64) float64 { return x - math.Floor(x) }
+
+// place returns the phase of the softswitch's next check: base-2 van der Corput
+// points, so that whatever the number of checks they halve the largest gap.
+// That gap is the time for which a softswitch can be silent unnoticed.
+func (s *softswitch) place(interval time.Duration) time.Duration {
+	v := float64(bits.Reverse32(s.placed)) / (1 << 32)
+	s.placed++
+	return time.Duration(fraction(s.offset+v) * float64(interval))
+}

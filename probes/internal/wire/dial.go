@@ -1,0 +1,97 @@
+package wire
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/health"
+)
+
+// Dial opens a new connection of the transport: a connected socket for udp, so
+// that ICMP errors come back as refusals; a TCP connection; or TLS over it. A
+// certificate is not judged here.
+func Dial(ctx context.Context, transport fleet.Transport, addr netip.AddrPort, serverName string) (net.Conn, *Fault) {
+	switch transport {
+	case fleet.UDP:
+		var d net.Dialer
+		conn, err := d.DialContext(ctx, "udp", addr.String())
+		if err != nil {
+			return nil, Classify("open socket", err)
+		}
+		return conn, nil
+	case fleet.TCP:
+		return DialTCP(ctx, addr)
+	case fleet.TLS:
+		conn, fault := DialTCP(ctx, addr)
+		if fault != nil {
+			return nil, fault
+		}
+		tc, fault := Handshake(ctx, conn, TLSConfig(serverName))
+		if fault != nil {
+			return nil, fault
+		}
+		return tc, nil
+	}
+	return nil, &Fault{Cause: health.CauseLocal, Detail: "transport " + transport.String() + " cannot be asked"}
+}
+
+// DialTCP opens a TCP connection.
+func DialTCP(ctx context.Context, addr netip.AddrPort) (net.Conn, *Fault) {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", addr.String())
+	if err != nil {
+		return nil, Classify("connect", err)
+	}
+	return conn, nil
+}
+
+// TLSConfig returns a client configuration that takes part in any handshake an
+// old phone could: versions and ciphers that nobody should use for calls are
+// in, because a softswitch that serves such phones is not dead, and a probe
+// carries no secret. Certificates are accepted as they are.
+func TLSConfig(serverName string) *tls.Config {
+	cfg := &tls.Config{
+		ServerName:         serverName,
+		MinVersion:         tls.VersionTLS10,
+		InsecureSkipVerify: true, // judged by tlscheck, apart from the handshake
+	}
+	for _, c := range tls.CipherSuites() {
+		cfg.CipherSuites = append(cfg.CipherSuites, c.ID)
+	}
+	for _, c := range tls.InsecureCipherSuites() {
+		cfg.CipherSuites = append(cfg.CipherSuites, c.ID)
+	}
+	return cfg
+}
+
+// Handshake performs a TLS handshake as client over conn and closes conn if it
+// fails. The faults: CauseTLSHang, it did not end before ctx did;
+// CauseTLSRefused, an alert or no TLS at all; CauseReset, closed in the middle;
+// CauseCertInvalid, what the server sent cannot be used by us, which is nearly
+// always a certificate that does not parse.
+func Handshake(ctx context.Context, conn net.Conn, cfg *tls.Config) (*tls.Conn, *Fault) {
+	tc := tls.Client(conn, cfg)
+	err := tc.HandshakeContext(ctx)
+	if err == nil {
+		return tc, nil
+	}
+	_ = conn.Close()
+	f := Classify("TLS handshake", err)
+	var alert *net.OpError
+	var notTLS tls.RecordHeaderError
+	switch {
+	case errors.As(err, &alert) && alert.Op == "remote error":
+		f.Cause = health.CauseTLSRefused
+	case errors.As(err, &notTLS):
+		f.Cause, f.Detail = health.CauseTLSRefused, "TLS handshake: the listener does not speak TLS"
+	case f.Cause == health.CauseTimeout:
+		f.Cause, f.Detail = health.CauseTLSHang, "TLS handshake: connected, but the handshake did not end in time"
+	case f.Cause == health.CauseLocal && ctx.Err() == nil && !isSyscall(err):
+		f.Cause = health.CauseCertInvalid
+	}
+	return nil, f
+}

@@ -1,0 +1,80 @@
+package probes
+
+import (
+	"context"
+	"crypto/x509"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/health"
+)
+
+// Spec is one check and all that is needed to ask it.
+type Spec struct {
+	Check health.Check
+	// Address is where the softswitch listens.
+	Address netip.AddrPort
+	// ServerName is the SIP domain: it is sent as SNI and is what the
+	// certificate must be for (RFC 5922 §7). Empty leaves both out.
+	ServerName string
+	// ExpectStatus lists SIP status codes beside 200 that mean a living
+	// softswitch.
+	ExpectStatus []int
+	// Roots are the authorities that certificates must lead to; nil means those
+	// of the machine.
+	Roots *x509.CertPool
+}
+
+func (s Spec) equal(o Spec) bool {
+	return s.Check == o.Check && s.Address == o.Address && s.ServerName == o.ServerName &&
+		slices.Equal(s.ExpectStatus, o.ExpectStatus) && equalRoots(s.Roots, o.Roots)
+}
+
+func equalRoots(a, b *x509.CertPool) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Equal(b)
+}
+
+// Result is what came of asking once.
+type Result struct {
+	Outcome health.Outcome
+	Cause   health.Cause  // why, when Outcome is not Success
+	Detail  string        // one line for people; holds no control characters
+	RTT     time.Duration // until the answer; 0 when there was none
+}
+
+// Succeeded returns the result of a question that was answered well.
+func Succeeded(rtt time.Duration, detail string) Result {
+	return Result{Outcome: health.Success, Detail: detail, RTT: rtt}
+}
+
+// Failed returns the result of a question that was not. CauseLocal is the
+// observer's own fault and so no data.
+func Failed(cause health.Cause, detail string) Result {
+	if cause == health.CauseLocal {
+		return Result{Outcome: health.NoData, Cause: cause, Detail: detail}
+	}
+	return Result{Outcome: health.Failure, Cause: cause, Detail: detail}
+}
+
+// Prober asks one question once. It is called from many goroutines at a time.
+type Prober interface {
+	// Probe asks and returns what came of it, at the latest when ctx ends. The
+	// deadline of ctx is the probe's own timer: SIP's Timer F plays no part,
+	// and running into it is a Failure with CauseTimeout or a nearer word. It
+	// sends to spec.Address and nowhere else, whatever the answer says.
+	Probe(ctx context.Context, spec Spec) Result
+}
+
+// Watcher holds something open towards a softswitch instead of asking. It is
+// called once for each spec of its kind, in a goroutine of its own.
+type Watcher interface {
+	// Watch returns when ctx ends. It calls report for each change: Success
+	// when the thing stands (again), Failure when it broke or cannot be had.
+	// CauseReset means that it was closed, which a healthy softswitch may do
+	// too; any other cause is a failure in its own right.
+	Watch(ctx context.Context, spec Spec, report func(Result))
+}

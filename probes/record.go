@@ -1,0 +1,63 @@
+package probes
+
+import (
+	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/health"
+)
+
+// record counts one result of a check that was asked at start.
+func (r *Runner) record(c *check, start time.Time, round bool, res Result, now time.Time) {
+	if c.removed || r.stopped {
+		return
+	}
+	if res.Outcome == health.Failure && timedOut(res.Cause) && r.stalled.After(start) {
+		res = Failed(health.CauseLocal, "this machine was stalled while it waited")
+	}
+	r.observe(c, res, now)
+	switch {
+	case res.Outcome != health.NoData:
+		c.counter = c.counter.Next(res.Outcome, r.cfg.Thresholds)
+	case round:
+		c.counter = c.counter.Miss(missLimit)
+	}
+	if start.Equal(c.asked) {
+		c.good = res.Outcome == health.Success
+	}
+	if res.Outcome == health.Failure {
+		c.failed = res
+	}
+	r.tell(c)
+	r.react(c, start, res.Outcome, now)
+}
+
+func timedOut(c health.Cause) bool {
+	return c == health.CauseTimeout || c == health.CauseTLSHang
+}
+
+// observe keeps one result as evidence and passes it on.
+func (r *Runner) observe(c *check, res Result, now time.Time) {
+	o := health.Observation{Check: c.spec.Check, At: now, Outcome: res.Outcome, Cause: res.Cause, Detail: res.Detail, RTT: res.RTT}
+	c.remember(o)
+	if r.cfg.OnObservation != nil {
+		r.notes = append(r.notes, note{observation: &o})
+	}
+}
+
+// tell passes on a change of opinion. A change of detail alone is none.
+func (r *Runner) tell(c *check) {
+	o := c.opinion()
+	if o.Status == c.told.Status && o.Cause == c.told.Cause {
+		return
+	}
+	id := c.spec.Check
+	r.cfg.Logger.Info().
+		Str("site", string(id.Site)).Str("switch", string(id.Switch)).
+		Stringer("transport", id.Transport).Str("kind", string(id.Kind)).
+		Stringer("from", c.told.Status).Stringer("to", o.Status).
+		Str("cause", string(o.Cause)).Str("detail", o.Detail).Msg("opinion changed")
+	c.told = o
+	if r.cfg.OnOpinion != nil {
+		r.notes = append(r.notes, note{opinion: &o})
+	}
+}
