@@ -1,0 +1,69 @@
+// Package tlscheck asks a TLS listener for a handshake and judges the
+// certificate it shows, as a phone that follows RFC 5922 would. It does not
+// speak SIP: a listener that fails here fails every phone before SIP begins.
+package tlscheck
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/health"
+	"github.com/sipsteer/sipsteer/probes"
+	"github.com/sipsteer/sipsteer/probes/internal/wire"
+)
+
+// Config of a Prober. The zero value is usable.
+type Config struct {
+	// ClockTolerance is by how much our clock or the issuer's may be wrong
+	// before a certificate counts as expired or not yet valid. Default 5 min.
+	ClockTolerance time.Duration
+	// AllowWildcards accepts a certificate for *.example.net at a.example.net.
+	// RFC 5922 §7.2 forbids it, but many phones do it.
+	AllowWildcards bool
+}
+
+// Prober checks handshakes and certificates.
+type Prober struct{ cfg Config }
+
+// New returns a prober.
+func New(cfg Config) *Prober {
+	if cfg.ClockTolerance <= 0 {
+		cfg.ClockTolerance = 5 * time.Minute
+	}
+	return &Prober{cfg: cfg}
+}
+
+// Probe implements probes.Prober. The handshake is finished whatever the
+// certificate, and the certificate is judged afterwards: so its fault is known
+// in full, and the softswitch's log is not filled with alerts.
+func (p *Prober) Probe(ctx context.Context, spec probes.Spec) probes.Result {
+	start := time.Now()
+	conn, fault := wire.DialTCP(ctx, spec.Address)
+	if fault != nil {
+		return probes.Failed(fault.Cause, fault.Detail)
+	}
+	tc, fault := wire.Handshake(ctx, conn, wire.TLSConfig(spec.ServerName))
+	if fault != nil {
+		return probes.Failed(fault.Cause, fault.Detail)
+	}
+	rtt := time.Since(start)
+	state := tc.ConnectionState()
+	_ = tc.Close()
+
+	faults := p.judge(state.PeerCertificates, spec.ServerName, spec.Roots, start)
+	if len(faults) == 0 {
+		leaf := state.PeerCertificates[0]
+		return probes.Succeeded(rtt, fmt.Sprintf("%s, certificate valid until %s",
+			tls.VersionName(state.Version), leaf.NotAfter.UTC().Format(time.DateOnly)))
+	}
+	texts := make([]string, len(faults))
+	for i, f := range faults {
+		texts[i] = f.text
+	}
+	return probes.Result{
+		Outcome: health.Failure, Cause: faults[0].cause, Detail: strings.Join(texts, "; "), RTT: rtt,
+	}
+}
