@@ -1,0 +1,46 @@
+# The targets that people use. CI calls the same ones (.ci/run).
+GO ?= go
+PKGS ?= ./...
+TOOL = $(GO) tool -modfile=.ci/tools/go.mod
+
+.PHONY: all test unit race fuzz bench verify format tidy vet staticcheck vuln peers clean
+
+all: ## build the program into ./sipsteer
+	$(GO) build -o sipsteer ./cmd/sipsteer
+
+test: peers ## every test, with the real peers where they are installed
+	$(GO) test -race -json -timeout 15m $(PKGS) | $(GO) run ./.ci/testreport
+
+unit: ## only tests without real peers and processes
+	$(GO) test -short $(PKGS)
+
+fuzz: ## every fuzz target for a short time
+	.ci/fuzz 20s
+
+bench: ## every benchmark once
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime 1s $(PKGS)
+
+verify: format vet staticcheck tidy vuln ## everything that CI checks beside the tests
+
+format:
+	@out=$$($(TOOL) gofumpt -l cmd pkg raftstore dnsserver probes examples .ci); \
+	if [ -n "$$out" ]; then echo "not formatted (gofumpt -w):"; echo "$$out"; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+	GOOS=darwin $(GO) vet ./...
+
+staticcheck:
+	$(TOOL) staticcheck ./...
+
+tidy: ## go.mod and go.sum are what the code needs
+	$(GO) mod tidy -diff
+
+vuln:
+	.ci/vuln
+
+peers:
+	@.ci/peers
+
+clean:
+	rm -rf sipsteer sipsteer-lab
