@@ -1,0 +1,144 @@
+package raftstore
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/hashicorp/raft"
+	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
+	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
+)
+
+// lockTimeout is how long Open waits for another process to let go of Dir.
+const lockTimeout = time.Second
+
+// disk is everything of this member that outlives the process.
+type disk struct {
+	journal   *journal
+	snapshots snapshots
+	closers   []func() error // in the order of closing
+}
+
+// snapshots is a snapshot store that can tell its range.
+type snapshots interface {
+	raft.SnapshotStore
+	snapshotRange
+}
+
+// openDisk opens Dir, or Memory, and checks what it holds.
+func openDisk(cfg Config) (*disk, error) {
+	if m := cfg.Memory; m != nil {
+		j := &journal{backing: memoryBacking{m.log, m}, file: "memory", snapshots: m.snapshots}
+		return &disk{journal: j, snapshots: m.snapshots}, nil
+	}
+	if err := claimDir(cfg.Dir, cfg.ID, cfg.Cluster); err != nil {
+		return nil, err
+	}
+	d := &disk{}
+	if err := d.open(cfg); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	return d, nil
+}
+
+// open fills d, also when it fails half-way.
+func (d *disk) open(cfg Config) error {
+	path := filepath.Join(cfg.Dir, logName)
+	bolt, err := openBolt(path)
+	if err != nil {
+		return err
+	}
+	d.closers = append(d.closers, bolt.Close)
+	mark, err := openHighWater(filepath.Join(cfg.Dir, highWaterName))
+	if err != nil {
+		return err
+	}
+	d.closers = append(d.closers, mark.close)
+	snaps, err := openSnapshots(filepath.Join(cfg.Dir, snapshotsDir), mark, cfg.Logger)
+	if err != nil {
+		return err
+	}
+	d.snapshots = snaps
+	d.journal = &journal{backing: bolt, file: path, mark: mark, snapshots: snaps}
+	return d.journal.check()
+}
+
+// openBolt opens the log file and with it takes the lock on Dir.
+//
+// The free list is not written with each transaction: it is found again at
+// open, and a commit is a page or two shorter. Fsync stays on.
+func openBolt(path string) (store *raftboltdb.BoltStore, err error) {
+	err = guard(func() error {
+		store, err = raftboltdb.New(raftboltdb.Options{
+			Path: path,
+			BoltOptions: &bbolt.Options{
+				Timeout:        lockTimeout,
+				NoFreelistSync: true,
+				FreelistType:   bbolt.FreelistMapType,
+			},
+		})
+		return err
+	})
+	switch {
+	case err == nil:
+		return store, nil
+	case errors.Is(err, bbolterrors.ErrTimeout):
+		return nil, fmt.Errorf("%w: %s", ErrInUse, path)
+	case errors.Is(err, bbolterrors.ErrInvalid), errors.Is(err, bbolterrors.ErrChecksum), errors.Is(err, bbolterrors.ErrVersionMismatch):
+		return nil, &DamageError{File: path, Reason: err.Error()}
+	}
+	return nil, fmt.Errorf("open log: %w", err)
+}
+
+// check reads the whole log and compares it with the snapshots and the high
+// water mark. What it accepts, raft can start from without a panic.
+func (j *journal) check() error {
+	first, err := j.FirstIndex()
+	if err != nil {
+		return &DamageError{File: j.file, Reason: err.Error()}
+	}
+	last, err := j.LastIndex()
+	if err != nil {
+		return &DamageError{File: j.file, Reason: err.Error()}
+	}
+	_, newest := j.snapshots.indexes()
+	if newest < last && first > newest+1 {
+		return &DamageError{File: j.file, Index: newest + 1, Reason: "entry is missing between the newest whole snapshot and the log"}
+	}
+	for index := max(first, 1); index <= last; index++ {
+		var log raft.Log
+		if err := j.read(index, &log); err != nil && (!errors.Is(err, raft.ErrLogNotFound) || index > newest) {
+			return err
+		}
+	}
+	if j.mark == nil {
+		return nil
+	}
+	if end := max(last, newest); end < j.mark.index {
+		return &DamageError{File: j.file, Index: end + 1, Reason: fmt.Sprintf("the log ends before entry %d, which was stored", j.mark.index)}
+	}
+	term, err := j.GetUint64([]byte(keyCurrentTerm))
+	if errors.Is(err, ErrDamaged) {
+		return err
+	}
+	if term < j.mark.term {
+		return &DamageError{File: j.file, Reason: fmt.Sprintf("it knows term %d, but term %d was promised", term, j.mark.term)}
+	}
+	return nil
+}
+
+// close closes what was opened.
+func (d *disk) close() error {
+	if d.journal != nil {
+		d.journal.halted.Store(true)
+	}
+	var err error
+	for _, c := range d.closers {
+		err = errors.Join(err, c())
+	}
+	d.closers = nil
+	return err
+}

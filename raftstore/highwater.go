@@ -1,0 +1,138 @@
+package raftstore
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"sync"
+)
+
+// highWater remembers, outside of the log file, how far the log had come and
+// which term was promised. The log file cannot say that itself: its newest page
+// gone bad, or an old copy of it put back, looks just like an older, healthy
+// log, and a member that has forgotten what it acknowledged can elect a leader
+// that never had it.
+//
+// The mark is written after the log, without fsync: the kernel keeps it over a
+// crash of the process, and after a power cut it may be behind, never ahead.
+// Lowering it is synced, for the same reason.
+//
+// The file holds: magic "sRhw", index, term, CRC-32C; integers big endian.
+type highWater struct {
+	file *os.File
+
+	mu sync.Mutex
+	// guarded by mu:
+	index, term uint64
+}
+
+const (
+	highWaterName  = "HIGH-WATER"
+	highWaterMagic = "sRhw"
+	highWaterSize  = 4 + 8 + 8 + 4
+)
+
+// openHighWater opens or makes the file.
+func openHighWater(path string) (*highWater, error) {
+	b, err := os.ReadFile(path)
+	missing := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !missing {
+		return nil, fmt.Errorf("read high water mark: %w", err)
+	}
+	h := &highWater{}
+	if !missing {
+		if h.index, h.term, err = decodeHighWater(b); err != nil {
+			return nil, &DamageError{File: path, Reason: err.Error()}
+		}
+	}
+	if h.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+		return nil, fmt.Errorf("open high water mark: %w", err)
+	}
+	if missing {
+		if err := errors.Join(h.save(), h.file.Sync()); err != nil {
+			return nil, errors.Join(err, h.file.Close())
+		}
+	}
+	return h, nil
+}
+
+func decodeHighWater(b []byte) (index, term uint64, err error) {
+	if len(b) != highWaterSize || string(b[:4]) != highWaterMagic {
+		return 0, 0, errors.New("not a high water mark")
+	}
+	if binary.BigEndian.Uint32(b[20:]) != crc32.Checksum(b[:20], castagnoli()) {
+		return 0, 0, errors.New("checksum does not match")
+	}
+	return binary.BigEndian.Uint64(b[4:]), binary.BigEndian.Uint64(b[12:]), nil
+}
+
+// save must be called with mu held, or before anyone else knows h.
+func (h *highWater) save() error {
+	b := append(make([]byte, 0, highWaterSize), highWaterMagic...)
+	b = binary.BigEndian.AppendUint64(b, h.index)
+	b = binary.BigEndian.AppendUint64(b, h.term)
+	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli()))
+	if _, err := h.file.WriteAt(b, 0); err != nil {
+		return fmt.Errorf("write high water mark: %w", err)
+	}
+	return nil
+}
+
+// reached notes that everything up to index is on disk.
+func (h *highWater) reached(index uint64) error {
+	if h == nil {
+		return nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if index <= h.index {
+		return nil
+	}
+	h.index = index
+	return h.save()
+}
+
+// promised notes that term is on disk.
+func (h *highWater) promised(term uint64) error {
+	if h == nil {
+		return nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if term <= h.term {
+		return nil
+	}
+	h.term = term
+	return h.save()
+}
+
+// lower notes, on disk, that the log is about to end at index.
+func (h *highWater) lower(index uint64) error {
+	if h == nil {
+		return nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if index >= h.index {
+		return nil
+	}
+	h.index = index
+	if err := h.save(); err != nil {
+		return err
+	}
+	if err := h.file.Sync(); err != nil {
+		return fmt.Errorf("sync high water mark: %w", err)
+	}
+	return nil
+}
+
+// close closes the file.
+func (h *highWater) close() error {
+	if h == nil {
+		return nil
+	}
+	return h.file.Close()
+}

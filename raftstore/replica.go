@@ -1,0 +1,185 @@
+package raftstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// replica stands between raft and the Machine: it opens envelopes, stops at the
+// first entry that must not be applied, and tells who waits how far it is.
+type replica struct {
+	machine Machine
+	// committed is told the last entry of each batch, before it is applied. It
+	// must not block and must not call raft.
+	committed func(index, term uint64)
+	// halt stops the store for good.
+	halt func(error)
+
+	applies histogram
+
+	mu sync.Mutex
+	// guarded by mu:
+	position uint64        // index of the last entry applied
+	moved    chan struct{} // closed and replaced when position grows
+	stopped  error         // why nothing is applied any more
+}
+
+func newReplica(m Machine) *replica {
+	return &replica{machine: m, moved: make(chan struct{}), committed: func(uint64, uint64) {}}
+}
+
+// applied is what raft hands to the proposer of an entry that was applied, and
+// refused what it hands to that of one that was not.
+type (
+	applied struct {
+		term  uint64
+		value any
+	}
+	refused struct{ err error }
+)
+
+// ApplyBatch implements raft.BatchingFSM.
+func (r *replica) ApplyBatch(logs []*raft.Log) []any {
+	last := logs[len(logs)-1]
+	r.committed(last.Index, last.Term)
+	results := make([]any, len(logs))
+	var done uint64
+	for i, log := range logs {
+		value, err := r.apply(log)
+		if err != nil {
+			results[i] = refused{err}
+			continue
+		}
+		results[i] = applied{log.Term, value}
+		done = log.Index
+	}
+	if done != 0 {
+		r.advance(done)
+	}
+	return results
+}
+
+// Apply implements raft.FSM.
+func (r *replica) Apply(log *raft.Log) any { return r.ApplyBatch([]*raft.Log{log})[0] }
+
+// apply gives one entry to the Machine. After the first error nothing more is
+// applied: a replica that left one out would not be a replica.
+func (r *replica) apply(log *raft.Log) (any, error) {
+	if err := r.why(); err != nil {
+		return nil, err
+	}
+	if log.Type != raft.LogCommand {
+		return nil, nil
+	}
+	data, err := unseal(log.Index, log.Data)
+	if err != nil {
+		return nil, r.stop(err)
+	}
+	start := time.Now()
+	result := r.machine.Apply(Entry{Index: log.Index, Term: log.Term, Data: data, AppendedAt: log.AppendedAt})
+	r.applies.observe(time.Since(start))
+	if err, ok := result.(error); ok {
+		var fatal *Fatal
+		if errors.As(err, &fatal) {
+			return nil, r.stop(fmt.Errorf("apply log entry %d: %w", log.Index, err))
+		}
+	}
+	return result, nil
+}
+
+// stop keeps the first reason and halts the store.
+func (r *replica) stop(err error) error {
+	r.mu.Lock()
+	if r.stopped == nil {
+		r.stopped = err
+	}
+	err = r.stopped
+	r.mu.Unlock()
+	r.halt(err)
+	return err
+}
+
+func (r *replica) why() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stopped
+}
+
+// Snapshot implements raft.FSM.
+func (r *replica) Snapshot() (raft.FSMSnapshot, error) {
+	if err := r.why(); err != nil {
+		return nil, err
+	}
+	write, err := r.machine.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	return &replicaSnapshot{applied: r.index(), write: write}, nil
+}
+
+// Restore implements raft.FSM.
+func (r *replica) Restore(from io.ReadCloser) error {
+	if err := r.why(); err != nil {
+		return err
+	}
+	index, err := readContent(from, r.machine.Restore)
+	if err != nil {
+		return err
+	}
+	r.advance(index)
+	return nil
+}
+
+// advance tells the waiters.
+func (r *replica) advance(index uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.position = max(r.position, index)
+	close(r.moved)
+	r.moved = make(chan struct{})
+}
+
+func (r *replica) index() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.position
+}
+
+// wait returns when the entry at index has been applied here.
+func (r *replica) wait(ctx context.Context, stopped <-chan struct{}, index uint64) error {
+	for {
+		r.mu.Lock()
+		at, moved := r.position, r.moved
+		r.mu.Unlock()
+		if at >= index {
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for entry %d, at %d now: %w", index, at, ctx.Err())
+		case <-stopped:
+			return fmt.Errorf("wait for entry %d, at %d now: %w", index, at, ErrStopped)
+		}
+	}
+}
+
+// replicaSnapshot implements raft.FSMSnapshot.
+type replicaSnapshot struct {
+	applied uint64
+	write   func(io.Writer) error
+}
+
+// Persist implements raft.FSMSnapshot. Raft cancels the sink on an error.
+func (s *replicaSnapshot) Persist(sink raft.SnapshotSink) error {
+	return writeContent(sink, s.applied, s.write)
+}
+
+// Release implements raft.FSMSnapshot.
+func (s *replicaSnapshot) Release() {}
