@@ -18,7 +18,7 @@ type attempt struct {
 
 const (
 	// maxHung bounds what a prober that never returns can pile up for one
-	// check: with so many out, it is not asked again.
+	// check: once one hangs, so many may be out.
 	maxHung = 4
 	// missLimit is how many intervals without data make an opinion unknown.
 	missLimit = 3
@@ -36,7 +36,8 @@ func (r *Runner) advance(ctx context.Context, now time.Time) {
 			break
 		}
 		// When this machine was paused or starved, questions ran into their
-		// timeouts while nobody looked. That says nothing about softswitches.
+		// timeouts while nobody looked. That says nothing about softswitches:
+		// record makes it no data.
 		if now.Sub(e.at) > r.cfg.Timeout/2 {
 			r.stalled = now
 		}
@@ -74,7 +75,7 @@ func (r *Runner) round(ctx context.Context, c *check, now time.Time) {
 	switch {
 	case c.waiting:
 		r.record(c, now, true, Failed(health.CauseLocal, "no place free to ask for a whole interval"), now)
-	case c.hung >= maxHung:
+	case c.stuck():
 		r.record(c, now, true, Failed(health.CauseLocal, fmt.Sprintf("%d probers have not returned", c.hung)), now)
 	case now.Sub(c.asked) >= r.cfg.Burst: // else just asked, under suspicion
 		r.ask(ctx, c, now, true)
@@ -83,7 +84,7 @@ func (r *Runner) round(ctx context.Context, c *check, now time.Time) {
 
 // ask starts one question, or lets it wait for a place.
 func (r *Runner) ask(ctx context.Context, c *check, now time.Time, round bool) {
-	if c.removed || c.waiting || c.hung >= maxHung {
+	if c.removed || c.waiting || c.stuck() {
 		return
 	}
 	if r.running >= r.cfg.Concurrency {
@@ -99,6 +100,7 @@ func (r *Runner) ask(ctx context.Context, c *check, now time.Time, round bool) {
 	a := &attempt{check: c, start: now, round: round}
 	r.agenda.add(event{at: now.Add(r.cfg.Timeout / 2), what: dueSlow, check: c, attempt: a})
 	r.running++
+	c.open++
 	r.work.Add(1)
 	// Ends with the prober, at the latest when ctx does; Stop waits for it.
 	go func() {
@@ -148,6 +150,7 @@ func (r *Runner) anyRoute() bool {
 func (r *Runner) answered(a *attempt, res Result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	a.check.open--
 	if a.over {
 		a.check.hung--
 		return

@@ -26,7 +26,8 @@ type check struct {
 	grid  time.Time     // the regular moment last planned, without jitter
 	asked time.Time     // when the last question was sent
 	good  bool          // it was answered well
-	hung  int           // probers that have not returned long after their timeout
+	open  int           // probers that have not returned
+	hung  int           // those of them whose timeout is long over
 
 	counter health.Counter
 	failed  Result         // the last failure
@@ -56,6 +57,9 @@ func (c *check) remember(o health.Observation) {
 	}
 	c.recent = append(c.recent, o)
 }
+
+// stuck reports that probers of the check hang, and no more may join them.
+func (c *check) stuck() bool { return c.hung > 0 && c.open >= maxHung }
 
 // softswitch groups the checks that are suspected together.
 type softswitch struct {

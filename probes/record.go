@@ -11,7 +11,8 @@ func (r *Runner) record(c *check, start time.Time, round bool, res Result, now t
 	if c.removed || r.stopped {
 		return
 	}
-	if res.Outcome == health.Failure && timedOut(res.Cause) && r.stalled.After(start) {
+	late := now.Sub(start) > r.cfg.Timeout*3/2 || r.stalled.After(start)
+	if res.Outcome == health.Failure && timedOut(res.Cause) && late {
 		res = Failed(health.CauseLocal, "this machine was stalled while it waited")
 	}
 	r.observe(c, res, now)
