@@ -28,7 +28,9 @@ type Status struct {
 	LeaderAddress string        `json:"leader_address"`
 	Quorum        bool          `json:"quorum"`
 	Members       []Member      `json:"members"`
-	Profile       string        `json:"profile"`
+	// Address is the one that other members are told.
+	Address string `json:"address"`
+	Profile string `json:"profile"`
 
 	// Last is the last entry in the log here, Commit the last one known to be
 	// committed, Applied the last one that the Machine has seen. Raft's own
@@ -69,6 +71,7 @@ func (s *Store) Status() Status {
 		LeaderAddress: address,
 		Quorum:        s.HasQuorum(),
 		Members:       s.Members(),
+		Address:       string(s.network.advertise),
 		Profile:       s.cfg.Profile.Name,
 		Last:          s.raft.LastIndex(),
 		Commit:        s.raft.CommitIndex(),
