@@ -21,6 +21,7 @@ import (
 	"github.com/sipsteer/sipsteer/probes"
 	"github.com/sipsteer/sipsteer/probes/internal/wiretest"
 	"github.com/sipsteer/sipsteer/probes/options"
+	"github.com/sipsteer/sipsteer/probes/register"
 	"github.com/sipsteer/sipsteer/probes/standing"
 	"github.com/sipsteer/sipsteer/probes/tlscheck"
 )
@@ -37,11 +38,23 @@ listen=tcp:%[1]s
 listen=tls:%[2]s
 loadmodule "sl.so"
 loadmodule "tls.so"
+loadmodule "pv.so"
+loadmodule "auth.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
 modparam("tls", "certificate", "%[3]s")
 modparam("tls", "private_key", "%[4]s")
 modparam("tls", "verify_certificate", 0)
 modparam("tls", "tls_method", "TLSv1.2+")
 request_route {
+	if (method == "REGISTER") {
+		if (!pv_www_authenticate("west.voice.example.net", "right", "0")) {
+			www_challenge("west.voice.example.net", "1");
+			exit;
+		}
+		save("location");
+		exit;
+	}
 	if (method == "OPTIONS") {
 		sl_send_reply("200", "OK");
 		exit;
@@ -104,9 +117,13 @@ func TestAgainstKamailio(t *testing.T) {
 			cfg := probes.Config{
 				Observer: "calgary-1", Interval: time.Second, Timeout: 400 * time.Millisecond, Burst: 150 * time.Millisecond,
 				Thresholds: health.Thresholds{Fall: 3, Reset: 6, Rise: 2},
-				Probers:    map[health.Kind]probes.Prober{health.Options: options.New(options.Config{}), health.TLS: tlscheck.New(tlscheck.Config{})},
-				Watchers:   map[health.Kind]probes.Watcher{health.Standing: standing.New(standing.Config{Interval: time.Second})},
-				OnOpinion:  func(o health.Opinion) { opinions <- o },
+				Probers: map[health.Kind]probes.Prober{
+					health.Options:  options.New(options.Config{}),
+					health.TLS:      tlscheck.New(tlscheck.Config{}),
+					health.Register: register.New(register.Config{}),
+				},
+				Watchers:  map[health.Kind]probes.Watcher{health.Standing: standing.New(standing.Config{Interval: time.Second})},
+				OnOpinion: func(o health.Opinion) { opinions <- o },
 			}
 			r, err := probes.New(cfg)
 			if err != nil {
@@ -119,6 +136,11 @@ func TestAgainstKamailio(t *testing.T) {
 			defer r.Stop(context.Background())
 
 			await(t, r, opinions, health.Up)
+			for _, o := range r.Opinions() {
+				if o.Check.Kind == health.Register {
+					t.Log(r.Recent(o.Check))
+				}
+			}
 			start := time.Now()
 			signal(tt.signal)
 			await(t, r, opinions, health.Down)
@@ -133,9 +155,17 @@ func TestAgainstKamailio(t *testing.T) {
 }
 
 func kamailioSpecs(plain, secure netip.AddrPort, domain string, roots *x509.CertPool) []probes.Spec {
+	checks := checksOf("calgary")
+	for _, c := range checks[:3] { // over udp, tcp and tls
+		c.Kind = health.Register
+		checks = append(checks, c)
+	}
 	var specs []probes.Spec
-	for _, c := range checksOf("calgary") {
-		s := probes.Spec{Check: c, Address: plain, ServerName: domain, Roots: roots}
+	for _, c := range checks {
+		s := probes.Spec{
+			Check: c, Address: plain, ServerName: domain, Roots: roots,
+			Login: probes.Login{User: "canary", Password: "right"},
+		}
 		if c.Transport == fleet.TLS {
 			s.Address = secure
 		}

@@ -24,10 +24,28 @@ type Spec struct {
 	// Roots are the authorities that certificates must lead to; nil means those
 	// of the machine.
 	Roots *x509.CertPool
+	// Login is the subscriber as whom a Register check logs in.
+	Login Login
 }
 
+// Login is a test subscriber. It prints without its password, whatever the
+// verb, so that it cannot slip into a log.
+type Login struct {
+	User     string
+	Password string
+}
+
+// String returns the user only.
+func (l Login) String() string { return l.User + " (password hidden)" }
+
+// GoString returns the user only.
+func (l Login) GoString() string { return l.String() }
+
+// MarshalText returns the user only, for encoders such as JSON.
+func (l Login) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
+
 func (s Spec) equal(o Spec) bool {
-	return s.Check == o.Check && s.Address == o.Address && s.ServerName == o.ServerName &&
+	return s.Check == o.Check && s.Address == o.Address && s.ServerName == o.ServerName && s.Login == o.Login &&
 		slices.Equal(s.ExpectStatus, o.ExpectStatus) && equalRoots(s.Roots, o.Roots)
 }
 

@@ -27,6 +27,8 @@ type Dialogless struct {
 	Recipient sip.Uri
 	// From and To are addresses of record.
 	From, To sip.Uri
+	// ContactUser is the user part of Contact; empty means that of From.
+	ContactUser string
 	// UserAgent is named in the request.
 	UserAgent string
 }
@@ -54,7 +56,11 @@ func New(d Dialogless) *sip.Request {
 	callID := sip.CallIDHeader(rand.Text())
 	req.AppendHeader(&callID)
 	req.AppendHeader(&sip.CSeqHeader{SeqNo: 1, MethodName: d.Method})
-	contact := Contact(d.From.User, d.Transport, local)
+	user := d.ContactUser
+	if user == "" {
+		user = d.From.User
+	}
+	contact := AddressURI(user, d.Transport, local)
 	req.AppendHeader(&sip.ContactHeader{Address: contact, Params: sip.NewParams()})
 	req.AppendHeader(sip.NewHeader("User-Agent", d.UserAgent))
 	req.SetBody(nil) // adds Content-Length: 0
@@ -64,16 +70,19 @@ func New(d Dialogless) *sip.Request {
 // NewBranch returns a random branch with the magic cookie (RFC 3261 §8.1.1.7).
 func NewBranch() string { return "z9hG4bK" + rand.Text() }
 
-// Contact returns the URI at which the prober itself could be reached.
-func Contact(user string, transport fleet.Transport, local netip.AddrPort) sip.Uri {
-	return AddressURI(user, transport, local)
-}
-
 // AddressURI returns sip:user@address;transport=… for an address.
 func AddressURI(user string, transport fleet.Transport, addr netip.AddrPort) sip.Uri {
 	uri := sip.Uri{Scheme: "sip", User: user, Host: addr.Addr().Unmap().WithZone("").String(), Port: int(addr.Port()), UriParams: sip.NewParams()}
 	uri.UriParams.Add("transport", transport.String())
 	return uri
+}
+
+// Next turns req into the request that follows it to the same registrar: the
+// same Call-ID and From tag, the next CSeq and a new branch (RFC 3261 §10.2,
+// §22.2).
+func Next(req *sip.Request) {
+	req.CSeq().SeqNo++
+	req.Via().Params.Add("branch", NewBranch())
 }
 
 func addrPort(a net.Addr) netip.AddrPort {

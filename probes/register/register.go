@@ -1,0 +1,86 @@
+// Package register logs in to a softswitch as a test subscriber and takes the
+// login back: REGISTER, challenge, digest, the stored Contact, removal (RFC
+// 3261 §10, §22). It sees what OPTIONS does not: a registrar that has lost its
+// database, its keys or its mind. It does not place calls.
+package register
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+
+	"github.com/sipsteer/sipsteer/pkg/health"
+	"github.com/sipsteer/sipsteer/probes"
+	"github.com/sipsteer/sipsteer/probes/internal/uac"
+	"github.com/sipsteer/sipsteer/probes/internal/wire"
+)
+
+// Config of a Prober. The zero value is usable.
+type Config struct {
+	// UserAgent is named in the requests. Default "sipsteer".
+	UserAgent string
+	// Expires is how long the binding would last if its removal were lost.
+	// Some registrars refuse short ones with 423. Default 60 s.
+	Expires time.Duration
+}
+
+// Prober logs in.
+type Prober struct{ cfg Config }
+
+// New returns a prober.
+func New(cfg Config) *Prober {
+	if cfg.UserAgent == "" {
+		cfg.UserAgent = "sipsteer"
+	}
+	if cfg.Expires <= 0 {
+		cfg.Expires = time.Minute
+	}
+	return &Prober{cfg: cfg}
+}
+
+// Probe implements probes.Prober. All of it happens over one connection and
+// inside the deadline of ctx. The certificate of a TLS listener is not judged
+// here: a digest shows no more to a listener on the path than it does over UDP.
+//
+// The causes, beside those of the connection: CauseAuth, a right password is
+// not taken; CauseBinding, the registrar says yes but does not hold our
+// Contact; CauseStatus, anything else that is not 200, with words that say
+// whether it came before or after the login.
+func (p *Prober) Probe(ctx context.Context, spec probes.Spec) probes.Result {
+	start := time.Now()
+	if spec.Login.User == "" || spec.ServerName == "" {
+		return probes.Failed(health.CauseLocal, "no subscriber or no domain to register at")
+	}
+	conn, fault := wire.Dial(ctx, spec.Check.Transport, spec.Address, spec.ServerName)
+	if fault != nil {
+		return probes.Failed(fault.Cause, fault.Detail)
+	}
+	defer conn.Close()
+
+	aor := sip.Uri{Scheme: "sip", User: spec.Login.User, Host: spec.ServerName}
+	s := &session{
+		ctx: ctx, conn: conn, login: spec.Login,
+		contact: "sipsteer-" + rand.Text(),
+	}
+	s.req = uac.New(uac.Dialogless{
+		Method: sip.REGISTER, Transport: spec.Check.Transport, Local: conn.LocalAddr(),
+		Recipient: sip.Uri{Scheme: "sip", Host: spec.ServerName},
+		From:      aor, To: aor, ContactUser: s.contact, UserAgent: p.cfg.UserAgent,
+	})
+	s.expires(p.cfg.Expires)
+	if fault := s.register(); fault != nil {
+		return probes.Failed(fault.Cause, fault.Detail)
+	}
+	rtt := time.Since(start)
+	detail := "logged in and out"
+	if !s.challenged {
+		detail = "logged in without being asked for a password"
+	}
+	if fault := s.remove(); fault != nil {
+		detail += fmt.Sprintf("; the binding stays for %s: %s", p.cfg.Expires, fault.Detail)
+	}
+	return probes.Succeeded(rtt, detail)
+}
