@@ -34,11 +34,11 @@ func Decide(s State, in Input) []Command {
 	d := &decision{state: s, in: in}
 	d.verdicts()
 	d.expiries()
+	d.stages()
 	if in.Settled {
 		d.failbacks()
 		d.withdrawals()
 	}
-	d.stages()
 	return d.commands
 }
 
@@ -147,11 +147,18 @@ func (v *view) worstOf(slots []Slot) health.Status {
 }
 
 // withdrawals takes out what is down, as far as the guards allow, and says
-// what they do not allow.
+// what they do not allow: that only when all is taken out, since a removal
+// changes what is said of the other sites.
 func (d *decision) withdrawals() {
+	for _, site := range d.state.Fleet.SiteIDs() {
+		if slots, _ := d.failing(site); len(slots) > 0 {
+			d.propose(Command{Kind: KindWithdraw, Site: site, Slots: slots, Reason: newView(&d.state).failure(site, slots)})
+		}
+	}
 	var advice []Advice
 	for _, site := range d.state.Fleet.SiteIDs() {
-		advice = append(advice, d.withdrawSite(site)...)
+		_, held := d.failing(site)
+		advice = append(advice, held...)
 	}
 	slices.SortFunc(advice, func(a, b Advice) int {
 		return cmp.Or(a.Slot.Compare(b.Slot), strings.Compare(string(a.Rule), string(b.Rule)))
@@ -161,12 +168,12 @@ func (d *decision) withdrawals() {
 	}
 }
 
-func (d *decision) withdrawSite(site fleet.SiteID) []Advice {
+// failing sorts the slots of a site that are answered and down into those that
+// the guards let go and those that they hold.
+func (d *decision) failing(site fleet.SiteID) (allowed []Slot, held []Advice) {
 	v := newView(&d.state)
 	causes := v.commonCauses(d.in.Now)
 	c := change{site: site, actor: AutomationOwner, retry: "sipsteer failover " + string(site) + " --reason …"}
-	var allowed []Slot
-	var advice []Advice
 	for _, slot := range SlotsOf(d.state.Fleet, site, "", 0) {
 		st := v.standing(slot)
 		if st.Status != health.Down || st.Place == Gone || d.state.Fleet.Service(slot.Service).Automation == fleet.AutomationOff {
@@ -174,15 +181,12 @@ func (d *decision) withdrawSite(site fleet.SiteID) []Advice {
 		}
 		c.slots = []Slot{slot}
 		if r := v.automationGuards(c, slot, causes, d.in.Now); r != nil {
-			advice = append(advice, Advice{Slot: slot, Rule: r.Rule, Text: fmt.Sprintf("%s (now %s, limit %s)", r.Text, r.Value, r.Limit), Next: r.Next, Since: d.since(slot, r.Rule)})
+			held = append(held, Advice{Slot: slot, Rule: r.Rule, Text: fmt.Sprintf("%s (now %s, limit %s)", r.Text, r.Value, r.Limit), Next: r.Next, Since: d.since(slot, r.Rule)})
 			continue
 		}
 		allowed = append(allowed, slot)
 	}
-	if len(allowed) > 0 {
-		d.propose(Command{Kind: KindWithdraw, Site: site, Slots: allowed, Reason: v.failure(site, allowed)})
-	}
-	return advice
+	return allowed, held
 }
 
 func (d *decision) since(slot Slot, rule Rule) time.Time {
