@@ -46,7 +46,15 @@ func openDisk(cfg Config) (*disk, error) {
 
 // open fills d, also when it fails half-way.
 func (d *disk) open(cfg Config) error {
+	unlock, err := lockFile(filepath.Join(cfg.Dir, lockName))
+	if err != nil {
+		return err
+	}
+	defer func() { d.closers = append(d.closers, unlock) }() // the last to go
 	path := filepath.Join(cfg.Dir, logName)
+	if err := checkBoltFile(path); err != nil {
+		return err
+	}
 	bolt, err := openBolt(path)
 	if err != nil {
 		return err
@@ -66,7 +74,7 @@ func (d *disk) open(cfg Config) error {
 	return d.journal.check()
 }
 
-// openBolt opens the log file and with it takes the lock on Dir.
+// openBolt opens the log file, which was checked.
 //
 // The free list is not written with each transaction: it is found again at
 // open, and a commit is a page or two shorter. Fsync stays on.
@@ -114,18 +122,37 @@ func (j *journal) check() error {
 			return err
 		}
 	}
+	return j.checkMark(max(last, newest))
+}
+
+// checkMark compares what the log knows with what it once knew.
+func (j *journal) checkMark(end uint64) error {
 	if j.mark == nil {
 		return nil
 	}
-	if end := max(last, newest); end < j.mark.index {
-		return &DamageError{File: j.file, Index: end + 1, Reason: fmt.Sprintf("the log ends before entry %d, which was stored", j.mark.index)}
+	damage := func(format string, args ...any) error {
+		return &DamageError{File: j.file, Reason: fmt.Sprintf(format, args...)}
+	}
+	if end < j.mark.index {
+		return damage("the log ends at entry %d before entry %d, which was stored", end, j.mark.index)
 	}
 	term, err := j.GetUint64([]byte(keyCurrentTerm))
 	if errors.Is(err, ErrDamaged) {
 		return err
 	}
 	if term < j.mark.term {
-		return &DamageError{File: j.file, Reason: fmt.Sprintf("it knows term %d, but term %d was promised", term, j.mark.term)}
+		return damage("it knows term %d, but term %d was promised", term, j.mark.term)
+	}
+	voted, err := j.GetUint64([]byte(keyLastVoteTerm))
+	if errors.Is(err, ErrDamaged) {
+		return err
+	}
+	candidate, err := j.Get([]byte(keyLastVoteCand))
+	if errors.Is(err, ErrDamaged) {
+		return err
+	}
+	if voted < j.mark.voted || voted == j.mark.voted && j.mark.vote != voteSum(candidate) {
+		return damage("it does not know the vote given in term %d", j.mark.voted)
 	}
 	return nil
 }

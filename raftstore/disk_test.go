@@ -169,7 +169,7 @@ func TestLogThatLostItsEndIsRefused(t *testing.T) {
 	if err := os.WriteFile(file, old, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Open(c.Nodes[0]); !errors.Is(err, raftstore.ErrDamaged) || !strings.Contains(err.Error(), "ends before") {
+	if err := c.Open(c.Nodes[0]); !errors.Is(err, raftstore.ErrDamaged) || !strings.Contains(err.Error(), "ends at entry") {
 		t.Errorf("opened an older copy of the log: %v", err)
 	}
 }

@@ -20,19 +20,21 @@ import (
 // crash of the process, and after a power cut it may be behind, never ahead.
 // Lowering it is synced, for the same reason.
 //
-// The file holds: magic "sRhw", index, term, CRC-32C; integers big endian.
+// The file holds: magic "sRhw", index, term, term of the last vote, CRC-32C of
+// the candidate, CRC-32C of all that; integers big endian.
 type highWater struct {
 	file *os.File
 
 	mu sync.Mutex
 	// guarded by mu:
-	index, term uint64
+	index, term, voted uint64
+	vote               uint32
 }
 
 const (
 	highWaterName  = "HIGH-WATER"
 	highWaterMagic = "sRhw"
-	highWaterSize  = 4 + 8 + 8 + 4
+	highWaterSize  = 4 + 8 + 8 + 8 + 4 + 4
 )
 
 // openHighWater opens or makes the file.
@@ -44,7 +46,7 @@ func openHighWater(path string) (*highWater, error) {
 	}
 	h := &highWater{}
 	if !missing {
-		if h.index, h.term, err = decodeHighWater(b); err != nil {
+		if err := h.decode(b); err != nil {
 			return nil, &DamageError{File: path, Reason: err.Error()}
 		}
 	}
@@ -59,14 +61,20 @@ func openHighWater(path string) (*highWater, error) {
 	return h, nil
 }
 
-func decodeHighWater(b []byte) (index, term uint64, err error) {
+// decode sets h to what the file holds.
+func (h *highWater) decode(b []byte) error {
 	if len(b) != highWaterSize || string(b[:4]) != highWaterMagic {
-		return 0, 0, errors.New("not a high water mark")
+		return errors.New("not a high water mark")
 	}
-	if binary.BigEndian.Uint32(b[20:]) != crc32.Checksum(b[:20], castagnoli()) {
-		return 0, 0, errors.New("checksum does not match")
+	end := highWaterSize - crc32.Size
+	if binary.BigEndian.Uint32(b[end:]) != crc32.Checksum(b[:end], castagnoli()) {
+		return errors.New("checksum does not match")
 	}
-	return binary.BigEndian.Uint64(b[4:]), binary.BigEndian.Uint64(b[12:]), nil
+	h.index = binary.BigEndian.Uint64(b[4:])
+	h.term = binary.BigEndian.Uint64(b[12:])
+	h.voted = binary.BigEndian.Uint64(b[20:])
+	h.vote = binary.BigEndian.Uint32(b[28:])
+	return nil
 }
 
 // save must be called with mu held, or before anyone else knows h.
@@ -74,6 +82,8 @@ func (h *highWater) save() error {
 	b := append(make([]byte, 0, highWaterSize), highWaterMagic...)
 	b = binary.BigEndian.AppendUint64(b, h.index)
 	b = binary.BigEndian.AppendUint64(b, h.term)
+	b = binary.BigEndian.AppendUint64(b, h.voted)
+	b = binary.BigEndian.AppendUint32(b, h.vote)
 	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli()))
 	if _, err := h.file.WriteAt(b, 0); err != nil {
 		return fmt.Errorf("write high water mark: %w", err)
@@ -106,6 +116,17 @@ func (h *highWater) promised(term uint64) error {
 		return nil
 	}
 	h.term = term
+	return h.save()
+}
+
+// votedFor notes that the vote is on disk.
+func (h *highWater) votedFor(term uint64, vote uint32) error {
+	if h == nil {
+		return nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.voted, h.vote = term, vote
 	return h.save()
 }
 

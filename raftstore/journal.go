@@ -17,6 +17,7 @@ import (
 const (
 	keyCurrentTerm  = "CurrentTerm"
 	keyLastVoteTerm = "LastVoteTerm"
+	keyLastVoteCand = "LastVoteCand"
 )
 
 // backing is what stores octets: raft-boltdb, or memory in tests.
@@ -44,6 +45,7 @@ type journal struct {
 
 	halted atomic.Bool
 	writes histogram
+	voting uint64 // term of the vote being stored; raft's main goroutine alone
 
 	mu sync.Mutex
 	// guarded by mu:

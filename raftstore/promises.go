@@ -13,7 +13,24 @@ var errMayNotVote = errors.New("this member has not been made a voter yet")
 // Set implements raft.StableStore.
 func (j *journal) Set(key, value []byte) error {
 	record := binary.BigEndian.AppendUint32(append([]byte(nil), value...), valueSum(key, value))
-	return j.write(func() error { return j.backing.Set(key, record) })
+	if err := j.write(func() error { return j.backing.Set(key, record) }); err != nil {
+		return err
+	}
+	switch string(key) {
+	case keyLastVoteTerm:
+		j.voting = binary.BigEndian.Uint64(value)
+	case keyLastVoteCand: // raft sets it second: the vote is complete
+		return j.mark.votedFor(j.voting, voteSum(value))
+	}
+	return nil
+}
+
+// voteSum stands for a candidate in the high water mark; 0 for none.
+func voteSum(candidate []byte) uint32 {
+	if len(candidate) == 0 {
+		return 0
+	}
+	return valueSum([]byte(keyLastVoteCand), candidate)
 }
 
 // Get implements raft.StableStore. For a key that was never set, the error's

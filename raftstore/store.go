@@ -157,7 +157,7 @@ func (s *Store) halt(err error) {
 		return
 	}
 	// In this order: nothing may leave that was read after the damage.
-	if cerr := s.network.Close(); cerr != nil {
+	if cerr := s.transport.Close(); cerr != nil {
 		s.logger.Debug().Err(cerr).Msg("connections closed with an error")
 	}
 	s.disk.journal.halted.Store(true)
@@ -213,14 +213,14 @@ func (s *Store) shut(ctx context.Context, handOver bool) {
 		// goroutine, and proposals that it has committed deserve their result.
 		var err error
 		if !handOver {
-			err = s.network.Close()
+			err = s.transport.Close()
 		}
 		s.cancel()
 		s.background.Wait()
 		s.settle(ctx)
 		stopped := s.raft.Shutdown()
-		err = errors.Join(err, s.network.Close()) // frees raft from peers that do not answer
-		s.closeErr = errors.Join(stopped.Error(), s.transport.Close(), err, s.disk.close())
+		err = errors.Join(err, s.transport.Close()) // frees raft from peers that do not answer
+		s.closeErr = errors.Join(stopped.Error(), err, s.disk.close())
 	})
 }
 
