@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/bits"
+	"slices"
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
@@ -30,7 +31,6 @@ type check struct {
 	hung  int           // those of them whose timeout is long over
 
 	counter health.Counter
-	failed  Result         // the last failure
 	told    health.Opinion // what OnOpinion was last told
 	recent  []health.Observation
 
@@ -42,12 +42,40 @@ type check struct {
 	streak     int  // successes in a row since the suspicion began
 }
 
-func (c *check) opinion() health.Opinion {
+func (c *check) opinion(fall int) health.Opinion {
 	o := health.Opinion{Check: c.spec.Check, Status: c.counter.Status()}
 	if o.Status == health.Down {
-		o.Cause, o.Detail = c.failed.Cause, c.failed.Detail
+		o.Cause, o.Detail = c.why(fall)
 	}
 	return o
+}
+
+// why returns the most frequent cause among the last failures, the latest among
+// equals, with its latest detail. The last one alone would mislead: a question
+// that a dying process took with it times out after later ones were refused.
+func (c *check) why(last int) (cause health.Cause, detail string) {
+	times := map[health.Cause]int{}
+	details := map[health.Cause]string{}
+	var order []health.Cause // latest first
+	for _, o := range slices.Backward(c.recent) {
+		if o.Outcome != health.Failure {
+			continue
+		}
+		if times[o.Cause] == 0 {
+			order = append(order, o.Cause)
+			details[o.Cause] = o.Detail
+		}
+		times[o.Cause]++
+		if last--; last == 0 {
+			break
+		}
+	}
+	for _, o := range order {
+		if times[o] > times[cause] {
+			cause = o
+		}
+	}
+	return cause, details[cause]
 }
 
 func (c *check) remember(o health.Observation) {

@@ -25,7 +25,7 @@ func TestTimeToDown(t *testing.T) {
 		{
 			name: "killed, a standing connection sees it", checks: calgary, match: all,
 			fault:  func(w *world) { w.kill(calgary) },
-			median: 300 * time.Millisecond, max: 300 * time.Millisecond,
+			median: 320 * time.Millisecond, max: 320 * time.Millisecond,
 		},
 		{
 			name: "killed, without a standing connection", checks: asked, match: all,

@@ -129,18 +129,16 @@ func TestAgainstKamailio(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := r.SetSpecs(kamailioSpecs(plain, secure, domain, ca.Pool())); err != nil {
+			specs := kamailioSpecs(plain, secure, domain, ca.Pool())
+			if err := r.SetSpecs(specs); err != nil {
 				t.Fatal(err)
 			}
+			// Failures from before it listens would count later.
+			ready(t, cfg.Probers[health.TLS], specs[3])
 			r.Start()
 			defer r.Stop(context.Background())
 
 			await(t, r, opinions, health.Up)
-			for _, o := range r.Opinions() {
-				if o.Check.Kind == health.Register {
-					t.Log(r.Recent(o.Check))
-				}
-			}
 			start := time.Now()
 			signal(tt.signal)
 			await(t, r, opinions, health.Down)
@@ -172,6 +170,26 @@ func kamailioSpecs(plain, secure netip.AddrPort, domain string, roots *x509.Cert
 		specs = append(specs, s)
 	}
 	return specs
+}
+
+// ready waits until the probe succeeds.
+func ready(t *testing.T, p probes.Prober, s probes.Spec) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		res := p.Probe(ctx, s)
+		if res.Outcome == health.Success {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			t.Fatalf("kamailio does not listen: %+v", res)
+		}
+	}
 }
 
 // await waits until all opinions are as wanted.

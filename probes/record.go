@@ -25,9 +25,6 @@ func (r *Runner) record(c *check, start time.Time, round bool, res Result, now t
 	if start.Equal(c.asked) {
 		c.good = res.Outcome == health.Success
 	}
-	if res.Outcome == health.Failure {
-		c.failed = res
-	}
 	r.tell(c)
 	r.react(c, start, res.Outcome, now)
 }
@@ -47,7 +44,7 @@ func (r *Runner) observe(c *check, res Result, now time.Time) {
 
 // tell passes on a change of opinion. A change of detail alone is none.
 func (r *Runner) tell(c *check) {
-	o := c.opinion()
+	o := c.opinion(r.cfg.Thresholds.Fall)
 	if o.Status == c.told.Status && o.Cause == c.told.Cause {
 		return
 	}

@@ -15,12 +15,18 @@ const (
 	// suspicion that came to nothing: a softswitch that is merely slow must not
 	// be burdened with bursts. Failures are never ignored.
 	muteIntervals = 10
+	// dying is the part of Burst that a softswitch gets after its connection
+	// broke. One of many processes closes its sockets over some milliseconds; a
+	// datagram that it still takes would be waited for in vain.
+	dying = 8
 )
 
 // suspect puts all checks of a softswitch that are not Down under suspicion:
 // they are asked in a burst until each is Down or cleared. A soft sign, which a
 // healthy softswitch may give too, is a slow answer or a closed connection.
-func (r *Runner) suspect(s *softswitch, now time.Time, soft bool) {
+//
+// The first questions are sent at the moment from.
+func (r *Runner) suspect(s *softswitch, now, from time.Time, soft bool) {
 	if s.bursting || soft && now.Before(s.muted) {
 		return
 	}
@@ -28,7 +34,7 @@ func (r *Runner) suspect(s *softswitch, now time.Time, soft bool) {
 	for _, c := range s.checks {
 		if c.prober != nil && c.counter.Status() != health.Down {
 			s.bursting = true
-			r.arm(c, now)
+			r.arm(c, from)
 		}
 	}
 }
@@ -36,14 +42,14 @@ func (r *Runner) suspect(s *softswitch, now time.Time, soft bool) {
 // arm puts one check under suspicion. It is asked at once if its last question
 // was answered well, for that was before the fault; else after the spacing, so
 // that one short disturbance is not counted twice.
-func (r *Runner) arm(c *check, now time.Time) {
+func (r *Runner) arm(c *check, from time.Time) {
 	c.suspect, c.streak = true, 0
 	if c.burstTimer {
 		return
 	}
 	at := c.asked.Add(r.cfg.Burst)
-	if c.good || at.Before(now) {
-		at = now
+	if c.good || at.Before(from) {
+		at = from
 	}
 	c.burstTimer = true
 	r.agenda.add(event{at: at, what: dueBurst, check: c})
@@ -68,7 +74,7 @@ func (r *Runner) slow(a *attempt, now time.Time) {
 	}
 	r.agenda.add(event{at: a.start.Add(r.cfg.Timeout + r.grace()), what: dueCut, check: a.check, attempt: a})
 	if !a.check.removed && a.check.counter.Status() != health.Down {
-		r.suspect(a.check.owner, now, true)
+		r.suspect(a.check.owner, now, now, true)
 	}
 }
 
@@ -85,7 +91,7 @@ func (r *Runner) react(c *check, start time.Time, outcome health.Outcome, now ti
 			r.arm(c, now)
 		default:
 			s.muted = time.Time{} // the soft sign before it was right
-			r.suspect(s, now, false)
+			r.suspect(s, now, now, false)
 			s.clean = false
 		}
 	case health.Success:
@@ -129,7 +135,7 @@ func (r *Runner) reported(c *check, res Result) {
 	now := time.Now()
 	r.observe(c, res, now)
 	if res.Outcome == health.Failure {
-		r.suspect(c.owner, now, res.Cause == health.CauseReset)
+		r.suspect(c.owner, now, now.Add(r.cfg.Burst/dying), res.Cause == health.CauseReset)
 	}
 	r.poke()
 }
