@@ -18,11 +18,10 @@ type network struct {
 	listener  net.Listener
 	advertise raft.ServerAddress
 	dial      func(ctx context.Context, address string) (net.Conn, error)
-	// hungUp is called when a peer ended a connection that it had opened.
-	hungUp func()
 
 	mu sync.Mutex
 	// guarded by mu:
+	hungUp func() // called when a peer ended a connection that it had opened
 	closed bool
 	conns  map[*trackedConn]struct{}
 }
@@ -49,6 +48,21 @@ func newNetwork(cfg Config) (*network, error) {
 		n.advertise = raft.ServerAddress(l.Addr().String())
 	}
 	return n, nil
+}
+
+// setHungUp sets what is called, without blocking, when a peer ended a
+// connection that it had opened.
+func (n *network) setHungUp(f func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.hungUp = f
+}
+
+func (n *network) peerHungUp() {
+	n.mu.Lock()
+	f := n.hungUp
+	n.mu.Unlock()
+	f()
 }
 
 // Accept implements net.Listener.
@@ -127,7 +141,7 @@ type trackedConn struct {
 func (t *trackedConn) Read(p []byte) (int, error) {
 	n, err := t.Conn.Read(p)
 	if err != nil && t.accepted && !errors.Is(err, net.ErrClosed) {
-		t.network.hungUp()
+		t.network.peerHungUp()
 	}
 	return n, err
 }

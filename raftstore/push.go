@@ -150,15 +150,11 @@ func (p *pusher) push(l *lane) (again bool, err error) {
 	l.mu.Lock()
 	address, want, term := l.address, l.want, l.term
 	l.mu.Unlock()
-	me := p.transport.EncodePeer(p.self, p.address)
+	head := header(p.transport, p.self, p.address)
 	req := raft.AppendEntriesRequest{
-		RPCHeader: raft.RPCHeader{
-			ProtocolVersion: raft.ProtocolVersionMax,
-			ID:              []byte(p.self),
-			Addr:            me,
-		},
+		RPCHeader:         head,
 		Term:              term,
-		Leader:            me,
+		Leader:            head.Addr,
 		PrevLogEntry:      want.index,
 		PrevLogTerm:       want.term,
 		LeaderCommitIndex: want.index,
@@ -169,6 +165,15 @@ func (p *pusher) push(l *lane) (again bool, err error) {
 	}
 	// A higher term ends our leadership; raft's own messages will hear of it.
 	return !resp.Success && resp.Term == term && resp.LastLog < want.index, nil
+}
+
+// header is what raft puts into each of its messages.
+func header(t raft.Transport, self raft.ServerID, address raft.ServerAddress) raft.RPCHeader {
+	return raft.RPCHeader{
+		ProtocolVersion: raft.ProtocolVersionMax,
+		ID:              []byte(self),
+		Addr:            t.EncodePeer(self, address),
+	}
 }
 
 // leaderTerm returns the term in which this member leads, if it does.

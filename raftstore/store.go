@@ -101,32 +101,41 @@ func (s *Store) start(cfg Config) error {
 			return errors.Join(fmt.Errorf("write first configuration: %w", err), s.transport.Close())
 		}
 	}
-	var p *pusher
+	p := s.newPusher(cfg)
 	if !cfg.NoPush {
-		p = &pusher{
-			transport: s.transport,
-			self:      rc.LocalID,
-			address:   s.network.advertise,
-			retryFor:  cfg.Profile.Commit,
-			pause:     cfg.Profile.Heartbeat,
-			wake:      make(chan struct{}, 1),
-		}
 		s.replica.committed = p.committed
 	}
+	hungUp := make(chan struct{}, 1)
+	s.network.setHungUp(func() { notify(hungUp) })
 	if s.raft, err = raft.NewRaft(rc, s.replica, logs, s.disk.journal, s.disk.snapshots, s.transport); err != nil {
 		return errors.Join(fmt.Errorf("start raft: %w", err), s.transport.Close())
 	}
 	running.Store(s.raft)
-	ctx, cancel := context.WithCancel(context.Background()) // ended by Close
+	ctx, cancel := context.WithCancel(context.Background()) // ended by shut
 	s.cancel = cancel
-	if p != nil {
-		p.raft = s.raft
-		s.background.Go(func() { p.run(ctx) })
-	}
+	p.raft = s.raft
 	l := &leadership{raft: s.raft, lead: cfg.Lead, wait: cfg.Profile.IO, logger: s.logger}
+	n := &succession{
+		raft: s.raft, transport: s.transport, network: s.network,
+		self: rc.LocalID, profile: cfg.Profile, wake: hungUp,
+	}
+	s.background.Go(func() { p.run(ctx) })
 	s.background.Go(func() { l.run(ctx) })
+	s.background.Go(func() { n.run(ctx) })
 	go s.watch() // ends when the store has stopped, however that comes about
 	return nil
+}
+
+// newPusher returns the commit push, which lacks raft still.
+func (s *Store) newPusher(cfg Config) *pusher {
+	return &pusher{
+		transport: s.transport,
+		self:      raft.ServerID(cfg.ID),
+		address:   s.network.advertise,
+		retryFor:  cfg.Profile.Commit,
+		pause:     cfg.Profile.Heartbeat,
+		wake:      make(chan struct{}, 1),
+	}
 }
 
 // mayVote returns the rule by which this member gives its vote. One that waits

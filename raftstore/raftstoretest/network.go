@@ -24,6 +24,7 @@ type Network struct {
 	rto       time.Duration
 	random    *rand.Rand
 	changed   chan struct{} // closed and replaced when a cut heals
+	conns     []net.Conn
 }
 
 // NewNetwork returns a network without delay. The seed decides which segments
@@ -79,6 +80,18 @@ func (n *Network) Heal() {
 	n.changed = make(chan struct{})
 }
 
+// Reset ends all connections, as a restarted firewall does. New ones can be
+// made at once.
+func (n *Network) Reset() {
+	n.mu.Lock()
+	conns := n.conns
+	n.conns = nil
+	n.mu.Unlock()
+	for _, c := range conns {
+		_ = c.Close() // an in-memory connection closes without error
+	}
+}
+
 // blocked reports whether the way is cut, and when to look again.
 func (n *Network) blocked(from, to string) (bool, <-chan struct{}) {
 	n.mu.Lock()
@@ -130,6 +143,9 @@ func (n *Network) Dialer(from string) func(context.Context, string) (net.Conn, e
 			return nil, &net.OpError{Op: "dial", Net: "memory", Addr: name(to), Err: errRefused}
 		}
 		near, far := n.pair(from, to)
+		n.mu.Lock()
+		n.conns = append(n.conns, near, far)
+		n.mu.Unlock()
 		select {
 		case l.backlog <- far:
 			return near, nil

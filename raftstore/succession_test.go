@@ -1,0 +1,94 @@
+package raftstore_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/sipsteer/sipsteer/raftstore"
+	"github.com/sipsteer/sipsteer/raftstore/raftstoretest"
+)
+
+// Time is virtual here, so these bounds are exact and hold on any machine.
+
+func TestDeadProcessIsSucceededBeforeTheTimeout(t *testing.T) {
+	for range 20 {
+		bubble(t, 3, func(t *testing.T, c *raftstoretest.Cluster) {
+			c.Net.SetDelay(time.Millisecond)
+			c.Start()
+			c.Propose("a")
+			c.Crash(c.Leader())
+			start := time.Now()
+			c.Propose("b")
+			if took := time.Since(start); took >= raftstore.LAN().Heartbeat {
+				t.Errorf("took %s, no sooner than the timeout", took)
+			}
+		})
+	}
+}
+
+func TestLostConnectionsAloneDeposeNobody(t *testing.T) {
+	bubble(t, 3, func(t *testing.T, c *raftstoretest.Cluster) {
+		c.Net.SetDelay(time.Millisecond)
+		c.Start()
+		res := c.Propose("a")
+		for range 20 {
+			c.Net.Reset()
+			time.Sleep(300 * time.Millisecond)
+		}
+		if now := c.Propose("b"); now.Term != res.Term {
+			t.Errorf("term went from %d to %d", res.Term, now.Term)
+		}
+	})
+}
+
+func TestVanishedLeaderIsMissed(t *testing.T) {
+	for _, p := range []raftstore.Profile{raftstore.LAN(), raftstore.WAN()} {
+		t.Run(p.Name, func(t *testing.T) {
+			var worst, sum time.Duration
+			const runs = 20
+			for range runs {
+				bubble(t, 3, func(t *testing.T, c *raftstoretest.Cluster) {
+					c.Configure = func(_ *raftstoretest.Node, cfg *raftstore.Config) { cfg.Profile = p }
+					c.Net.SetDelay(p.RoundTrip / 2 * 8 / 10) // 80 ms round trip in the WAN
+					c.Start()
+					c.Propose("a")
+					time.Sleep(time.Second)
+					old := c.Leader()
+					rest := others(c, old)
+					c.Net.Isolate(old.Address, addresses(rest)...)
+					start := time.Now()
+					var err error
+					for ok := false; !ok; ok = err == nil {
+						_, err = c.Leader(rest...).Store.Propose(t.Context(), []byte("b"))
+					}
+					took := time.Since(start)
+					worst, sum = max(worst, took), sum+took
+				})
+			}
+			t.Logf("%s: vanished leader to next commit, virtual: mean %s, worst %s of %d", p.Name, sum/runs, worst, runs)
+			if worst > 6*p.Heartbeat {
+				t.Errorf("worst %s", worst)
+			}
+		})
+	}
+}
+
+// TestNoFalseElection lets a leader lead for hours of virtual time on a network
+// that loses segments.
+func TestNoFalseElection(t *testing.T) {
+	for _, p := range []raftstore.Profile{raftstore.LAN(), raftstore.WAN()} {
+		t.Run(p.Name, func(t *testing.T) {
+			bubble(t, 3, func(t *testing.T, c *raftstoretest.Cluster) {
+				c.Configure = func(_ *raftstoretest.Node, cfg *raftstore.Config) { cfg.Profile = p }
+				c.Start()
+				c.Net.SetDelay(p.RoundTrip / 2 * 8 / 10)
+				first := c.Propose("a")
+				c.Net.SetLoss(0.01, 2*p.RoundTrip)
+				time.Sleep(10 * time.Minute)
+				if last := c.Propose("b"); last.Term != first.Term {
+					t.Errorf("term went from %d to %d", first.Term, last.Term)
+				}
+			})
+		})
+	}
+}
