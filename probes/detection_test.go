@@ -175,3 +175,39 @@ func TestASlowSoftswitchIsNotBurdened(t *testing.T) {
 		}
 	})
 }
+
+func TestADisturbanceShorterThanABurstCostsOneFailure(t *testing.T) {
+	calgary := checksOf("calgary")[:4]
+	for offset := time.Duration(0); offset < time.Second; offset += 50 * time.Millisecond {
+		bubble(t, offset.String(), func(t *testing.T) {
+			w := newWorld()
+			r := running(t, labConfig(w), calgary)
+			time.Sleep(3*time.Second + offset)
+			w.set(closed, all, calgary...)
+			time.Sleep(140 * time.Millisecond)
+			w.set(serving, all, calgary...)
+			time.Sleep(time.Second)
+			for _, c := range calgary {
+				if n := failures(r.Recent(c)); n > 1 {
+					t.Errorf("%s: %d failures", c, n)
+				}
+			}
+		})
+	}
+}
+
+func TestWhatCannotBeAskedIsNotAskedInABurst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		calgary := checksOf("calgary")
+		running(t, labConfig(w), calgary)
+		time.Sleep(3 * time.Second)
+		w.set(noData, all, calgary[0])
+		before := w.count(calgary[0])
+		w.say(probes.Failed(health.CauseReset, "closed"), calgary)
+		time.Sleep(5 * time.Second)
+		if n := w.count(calgary[0]) - before; n > 7 {
+			t.Errorf("asked %d times in 5 s", n)
+		}
+	})
+}

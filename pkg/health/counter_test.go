@@ -162,3 +162,20 @@ func TestCounterAgreesWithADumbOne(t *testing.T) {
 		}
 	})
 }
+
+func TestAFallIsNotForgivenToWhatKeepsFailing(t *testing.T) {
+	th := Thresholds{Fall: 2, Reset: 1, Rise: 1}
+	c := Counter{}.Next(Success, th).Next(Failure, th).Next(Failure, th).Next(Success, th)
+	if c.Status() != Up || c.falls != 1 {
+		t.Fatalf("%s with %d falls", c.Status(), c.falls)
+	}
+	for range 100 { // a failure just before each time the fall would decay
+		for range decayRuns - 1 {
+			c = c.Next(Success, th)
+		}
+		c = c.Next(Failure, th)
+	}
+	if c.falls != 1 || c.Status() != Up {
+		t.Errorf("%s with %d falls", c.Status(), c.falls)
+	}
+}
