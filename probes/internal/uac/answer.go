@@ -14,6 +14,10 @@ import (
 // fill our memory.
 const maxMessage = 64 << 10
 
+// maxDatagram bounds an answer over UDP; what is longer is cut and does not
+// parse. Ten thousand checks would otherwise spend their time on buffers.
+const maxDatagram = 16 << 10
+
 // newParser returns a parser that understands only what a probe looks at, so
 // that an odd header elsewhere does not make a living softswitch look dead.
 func newParser() *sip.Parser {

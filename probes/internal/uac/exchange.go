@@ -46,7 +46,7 @@ type exchange struct {
 
 func (x *exchange) overUDP() (*sip.Response, *wire.Fault) {
 	octets := []byte(x.req.String())
-	buf := make([]byte, maxMessage)
+	buf := make([]byte, maxDatagram)
 	wait, next := T1, time.Time{}
 	for {
 		if now := time.Now(); !now.Before(next) {
