@@ -44,4 +44,3 @@ func ThreeSites() fleet.Fleet {
 func addr(site, host int) netip.Addr {
 	return netip.AddrFrom4([4]byte{127, 10, byte(site), byte(host)})
 }
-
