@@ -69,8 +69,9 @@ type Agent struct {
 	mem     *memory
 
 	dns      *dnsserver.Server
-	gate     *gate.Gate // nil without one
-	store    *raftstore.Store
+	gate     *gate.Gate       // nil without one
+	store    *raftstore.Store // set before opened is closed
+	opened   chan struct{}
 	opinions *opinions
 	clients  map[fleet.AgentID]*api.Client // peers, without this agent
 	api      *http.Server
@@ -96,7 +97,7 @@ func New(cfg Config) (*Agent, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	a := &Agent{cfg: cfg, log: cfg.Logger, reportNow: make(chan struct{}, 1), clients: map[fleet.AgentID]*api.Client{}}
+	a := &Agent{cfg: cfg, log: cfg.Logger, reportNow: make(chan struct{}, 1), opened: make(chan struct{}), clients: map[fleet.AgentID]*api.Client{}}
 	dns, err := dnsserver.New(cfg.DNS)
 	if err != nil {
 		return nil, fmt.Errorf("configure name server: %w", err)
@@ -225,13 +226,16 @@ func (a *Agent) openStore() error {
 		Members: members, Machine: a.machine, Logger: a.log.With().Str("part", "raft").Logger(), Lead: a.lead,
 	}
 	if a.cfg.DialPeer != nil {
-		cfg.Dial = func(ctx context.Context, address string) (net.Conn, error) { return a.cfg.DialPeer(ctx, "tcp", address) }
+		cfg.Dial = func(ctx context.Context, address string) (net.Conn, error) {
+			return a.cfg.DialPeer(ctx, "tcp", address)
+		}
 	}
 	store, err := raftstore.Open(cfg)
 	if err != nil {
 		return err
 	}
 	a.store = store
+	close(a.opened)
 	a.onStop("replicated state", store.Close)
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -51,11 +52,12 @@ func (a *Agent) Why(_ context.Context, name string) (steer.Explanation, error) {
 
 // Plan implements api.Backend.
 func (a *Agent) Plan(_ context.Context, req api.CommandRequest) (plan.Plan, error) {
-	cmd, err := command(req)
+	s := a.state()
+	cmd, err := command(req, s.Fleet)
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	return plan.Make(a.state(), cmd, time.Now())
+	return plan.Make(s, cmd, time.Now())
 }
 
 // Report implements api.Backend.
@@ -77,7 +79,7 @@ func (a *Agent) Effect(ctx context.Context, epoch uint64, wait time.Duration) (a
 // effect; elsewhere it passes the command on. The command's ID makes it safe
 // to try again when a leader was lost on the way.
 func (a *Agent) Do(ctx context.Context, req api.CommandRequest, forwarded bool) (api.Result, error) {
-	cmd, err := command(req)
+	cmd, err := command(req, a.state().Fleet)
 	if err != nil {
 		return api.Result{}, err
 	}
@@ -190,14 +192,17 @@ func outcome(err error) error {
 	return err
 }
 
-// command reads a request.
-func command(req api.CommandRequest) (steer.Command, error) {
+// command reads a request. A service may be named without the zone.
+func command(req api.CommandRequest, f *fleet.Fleet) (steer.Command, error) {
 	c := steer.Command{
 		Version: steer.CommandVersion, ID: req.ID, Kind: steer.Kind(req.Kind), By: req.By, Reason: req.Reason,
 		ExpectEpoch: req.ExpectEpoch, Site: fleet.SiteID(req.Site), Service: fleet.ServiceID(req.Service), Now: req.Now,
 	}
 	if c.Automation() {
 		return c, &api.Error{Category: api.Invalid, Field: "kind", Message: fmt.Sprintf("%q is not an operator's command", req.Kind)}
+	}
+	if f != nil && c.Service != "" && !strings.Contains(req.Service, ".") {
+		c.Service = fleet.ServiceID(req.Service + "." + f.Zone)
 	}
 	for _, r := range req.Override {
 		c.Override = append(c.Override, steer.Rule(r))

@@ -24,6 +24,11 @@ const (
 // to do, and proposes it. raftstore calls it when the State here has caught up
 // with the term, and ends ctx when the leadership is over.
 func (a *Agent) lead(ctx context.Context, term uint64) {
+	select {
+	case <-a.opened: // the store may elect before Open returns
+	case <-ctx.Done():
+		return
+	}
 	a.log.Info().Uint64("term", term).Msg("leading")
 	defer a.log.Info().Uint64("term", term).Msg("no longer leading")
 	settledAt := time.Now().Add(a.window())

@@ -58,8 +58,8 @@ func (a *Agent) adoptFleet(old, f *fleet.Fleet) {
 	runner, err := probes.New(probes.Config{
 		Observer: a.cfg.Name, Interval: f.Checks.Interval.D(), Timeout: f.Checks.Timeout.D(), Burst: f.Checks.Burst.D(),
 		Thresholds: health.Thresholds{Fall: f.Checks.Fall, Reset: f.Checks.Reset, Rise: f.Checks.Rise},
-		Probers:    map[health.Kind]probes.Prober{health.Options: options.Prober{}, health.TLS: tlscheck.Prober{}},
-		Watchers:   map[health.Kind]probes.Watcher{health.Standing: standing.Watcher{KeepAlive: f.Checks.Interval.D()}},
+		Probers:    map[health.Kind]probes.Prober{health.Options: options.New(options.Config{}), health.TLS: tlscheck.New(tlscheck.Config{})},
+		Watchers:   map[health.Kind]probes.Watcher{health.Standing: standing.New(standing.Config{Interval: f.Checks.Interval.D(), Timeout: f.Checks.Timeout.D()})},
 		Logger:     a.log.With().Str("part", "probes").Logger(),
 		OnOpinion:  func(health.Opinion) { a.opinionChanged() },
 	})

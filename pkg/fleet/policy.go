@@ -107,8 +107,8 @@ type Checks struct {
 	Reset int `json:"reset,omitempty" yaml:"reset,omitempty" jsonschema:"minimum=1"`
 	// Rise is the number of successes in a row that make it up again. Default 12.
 	Rise int `json:"rise,omitempty" yaml:"rise,omitempty" jsonschema:"minimum=1"`
-	// MinRemote is how many observers at other sites must agree. Default 1;
-	// 0 only in a fleet of one site.
+	// MinRemote is how many observers at other sites must agree. Default 1,
+	// and 0 in a fleet of one site, where there is nobody else to ask.
 	MinRemote *int `json:"min_remote,omitempty" yaml:"min_remote,omitempty"`
 	// ExpectStatus lists SIP status codes that mean a living softswitch beside
 	// 200: a core that answers 404, 405 or 483 to OPTIONS is alive.
@@ -152,6 +152,10 @@ func (c Checks) WithDefaults() Checks {
 // brought to lower case without a trailing dot.
 func (f Fleet) WithDefaults() Fleet {
 	f.Policy = f.Policy.WithDefaults()
+	if f.Checks.MinRemote == nil && len(f.Sites) < 2 {
+		none := 0
+		f.Checks.MinRemote = &none
+	}
 	f.Checks = f.Checks.WithDefaults()
 	if f.Hostmaster == "" {
 		f.Hostmaster = "hostmaster@" + f.Zone

@@ -421,8 +421,9 @@ func (v *validation) checks() {
 			v.add("$.checks."+n.field, "1 to 1000", "%s is %d", n.field, n.value)
 		}
 	}
-	if n := *c.MinRemote; n < 0 || (len(v.fleet.Sites) > 0 && n > len(v.fleet.Sites)-1 && n > 1) || (n == 0 && len(v.fleet.Sites) > 1) {
-		v.add("$.checks.min_remote", fmt.Sprintf("1 to %d", max(1, len(v.fleet.Sites)-1)), "min_remote is %d with %d sites", n, len(v.fleet.Sites))
+	others := max(0, len(v.fleet.Sites)-1)
+	if n := *c.MinRemote; n < min(1, others) || n > others {
+		v.add("$.checks.min_remote", fmt.Sprintf("%d to %d", min(1, others), others), "min_remote is %d with %d sites", n, len(v.fleet.Sites))
 	}
 	for i, s := range c.ExpectStatus {
 		if s < 200 || s > 699 || s == 408 || s == 503 {

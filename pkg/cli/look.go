@@ -1,0 +1,104 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/steer"
+)
+
+func (a *app) printLine(v any) {
+	b, err := json.Marshal(v)
+	if err == nil {
+		fmt.Fprintln(a.streams.Out, string(b))
+	}
+}
+
+func (a *app) historyCmd() *cobra.Command {
+	var limit int
+	c := &cobra.Command{Use: "history", Short: "Show what happened, by whom and why", Args: exactArgs()}
+	c.Flags().IntVar(&limit, "limit", 50, "how many events, at most 500")
+	c.RunE = run(func(cmd *cobra.Command, _ []string) error {
+		if limit < 1 || limit > steer.MaxEvents {
+			return &usageError{"--limit is " + strconv.Itoa(limit), fmt.Sprintf("a number from 1 to %d", steer.MaxEvents)}
+		}
+		cs, err := a.clients()
+		if err != nil {
+			return err
+		}
+		events, err := ask(cmd.Context(), cs, func(ctx context.Context, c *api.Client) ([]steer.Event, error) { return c.History(ctx, limit) })
+		if err != nil {
+			return err
+		}
+		if a.json {
+			a.printJSON(events)
+			return nil
+		}
+		p := palette{a.colours()}
+		rows := [][]string{{"TIME (UTC)", "EPOCH", "WHAT", "BY", ""}}
+		for _, e := range events {
+			text := clean(e.Text)
+			if e.Reason != "" && !strings.Contains(e.Text, e.Reason) {
+				text += p.dim(" — " + clean(e.Reason))
+			}
+			rows = append(rows, []string{e.At.UTC().Format(time.DateTime), fmt.Sprint(e.Epoch), string(e.Kind), clean(e.By), text})
+		}
+		table(a.streams.Out, p, rows)
+		return nil
+	})
+	return c
+}
+
+func (a *app) whyCmd() *cobra.Command {
+	c := &cobra.Command{
+		Use: "why NAME", Short: "Explain why a name is answered as it is", Args: exactArgs("NAME"),
+		Example: "  sipsteer why _sips._tcp.west.voice.example.net\n  sipsteer why west",
+	}
+	c.RunE = run(func(cmd *cobra.Command, args []string) error {
+		cs, err := a.clients()
+		if err != nil {
+			return err
+		}
+		e, err := ask(cmd.Context(), cs, func(ctx context.Context, c *api.Client) (steer.Explanation, error) { return c.Why(ctx, args[0]) })
+		if err != nil {
+			return err
+		}
+		if a.json {
+			a.printJSON(e)
+			return nil
+		}
+		a.writeWhy(e)
+		return nil
+	})
+	return c
+}
+
+func (a *app) writeWhy(e steer.Explanation) {
+	p, w := palette{a.colours()}, a.streams.Out
+	fmt.Fprintf(w, "%s at epoch %d\n", p.bold(e.Name), e.Epoch)
+	for _, r := range e.Records {
+		fmt.Fprintf(w, "\n  %s %d %s\n    %s\n", r.Type, r.TTL, r.Text, clean(r.Reason))
+		for _, c := range r.Checks {
+			fmt.Fprintf(w, "    %s\n", p.dim(clean(c)))
+		}
+	}
+	for _, l := range e.LeftOut {
+		fmt.Fprintf(w, "\n  %s %s over %s\n    %s\n", p.warn("left out:"), l.Site, l.Transport, clean(l.Reason))
+		for _, c := range l.Checks {
+			fmt.Fprintf(w, "    %s\n", p.dim(clean(c)))
+		}
+	}
+	if len(e.Events) > 0 {
+		fmt.Fprintln(w, "\n  last changes:")
+	}
+	for _, ev := range e.Events {
+		fmt.Fprintf(w, "    %s epoch %d, %s: %s\n", ev.At.UTC().Format(time.TimeOnly), ev.Epoch, clean(ev.By), clean(ev.Text))
+	}
+}

@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/spf13/cobra"
+)
+
+// root puts the commands together.
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "sipsteer",
+		Short:         "Move phones and trunks away from a sick site in seconds, and back without a second outage",
+		SilenceErrors: true,
+		Long: `sipsteer steers SIP phones and trunks between the sites of a VoIP provider.
+An agent at each site probes the softswitches, agrees with the others by Raft,
+answers the phones' DNS and, where a site is drained or dead, refuses with 503.
+
+Start with:   sipsteer demo
+Operate with: sipsteer status, plan, drain, failover, failback, why
+Exit codes:   0 done and its effect seen, 1 failed, 2 wrong usage or invalid
+              input, 3 refused by a guard, 4 no quorum or no agent reachable`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return &usageError{fmt.Sprintf("unknown command %q", args[0]), "sipsteer --help   # lists the commands"}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &usageError{err.Error(), cmd.CommandPath() + " --help"}
+	})
+	root.PersistentFlags().StringVar(&a.config, "config", "", "client.yaml (or agent.yaml for the agent command); default $SIPSTEER_CONFIG, ./sipsteer-lab/client.yaml, ~/.config/sipsteer/client.yaml, /etc/sipsteer/client.yaml")
+	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON")
+	root.AddGroup(
+		&cobra.Group{ID: "look", Title: "Look:"},
+		&cobra.Group{ID: "act", Title: "Act:"},
+		&cobra.Group{ID: "run", Title: "Run:"},
+	)
+	add := func(group string, cmds ...*cobra.Command) {
+		for _, c := range cmds {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	add("look", a.statusCmd(), a.whyCmd(), a.historyCmd(), a.planCmd())
+	add("act", a.drainCmd(), a.undrainCmd(), a.failoverCmd(), a.failbackCmd(), a.holdCmd(), a.releaseCmd(), a.ackCmd(), a.applyCmd())
+	add("run", a.agentCmd(), a.configCmd(), a.labCmd(), a.demoCmd(), a.versionCmd())
+	return root
+}
+
+func (a *app) versionCmd() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version and how the program was built", Args: exactArgs(),
+		RunE: run(func(*cobra.Command, []string) error {
+			if a.json {
+				a.printJSON(map[string]string{"version": a.version, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH})
+				return nil
+			}
+			fmt.Fprintf(a.streams.Out, "sipsteer %s (%s, %s/%s)\n", a.version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return nil
+		}),
+	}
+}

@@ -1,0 +1,227 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/steer"
+)
+
+// watchInterval is how often status --watch asks again.
+const watchInterval = time.Second
+
+func (a *app) statusCmd() *cobra.Command {
+	var watch bool
+	c := &cobra.Command{
+		Use: "status", Short: "Show sites, answers, intents and incidents", Args: exactArgs(),
+		Example: "  sipsteer status\n  sipsteer status --watch\n  sipsteer status --json | jq '.services[0].transports.tls'",
+	}
+	c.Flags().BoolVar(&watch, "watch", false, "show again each second until interrupted; with --json one object a line")
+	c.RunE = run(func(cmd *cobra.Command, _ []string) error {
+		cs, err := a.clients()
+		if err != nil {
+			return err
+		}
+		if watch {
+			return a.watch(cmd.Context(), cs)
+		}
+		st, err := cs.status(cmd.Context())
+		if err != nil {
+			return err
+		}
+		if a.json {
+			a.printJSON(st)
+			return nil
+		}
+		writeStatus(a.streams.Out, palette{a.colours()}, st)
+		return nil
+	})
+	return c
+}
+
+// watch goes on when the agents cannot be reached: that is when it is needed.
+func (a *app) watch(ctx context.Context, cs clients) error {
+	tick := time.NewTicker(watchInterval)
+	defer tick.Stop()
+	for {
+		st, err := cs.status(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		a.show(st, err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (a *app) show(st api.Status, err error) {
+	if a.json {
+		if err != nil {
+			a.printLine(map[string]any{"error": err.Error()})
+			return
+		}
+		a.printLine(st)
+		return
+	}
+	var b strings.Builder
+	if err != nil {
+		fmt.Fprintf(&b, "%s  %v\n", time.Now().Format(time.TimeOnly), err)
+	} else {
+		writeStatus(&b, palette{a.colours()}, st)
+	}
+	if terminal(a.streams.Out) {
+		fmt.Fprint(a.streams.Out, "\x1b[H\x1b[2J") // to the top left, and clear
+	}
+	fmt.Fprintln(a.streams.Out, b.String())
+}
+
+// writeStatus prints a status for people.
+func writeStatus(w io.Writer, p palette, st api.Status) {
+	leader, quorum := st.Leader, "yes"
+	if leader == "" {
+		leader = "none"
+	}
+	if !st.Quorum {
+		quorum = "no"
+	}
+	fmt.Fprintf(w, "epoch %s   leader %s   quorum %s   seen by %s at %s\n\n", p.bold(fmt.Sprint(st.Epoch)), leader, p.word(quorum), st.Agent, st.Time.Format(time.TimeOnly))
+	writeSites(w, p, st)
+	writeServices(w, p, st)
+	writeAgents(w, p, st)
+	writeIntents(w, p, st)
+	writeAdvice(w, p, st)
+	for _, in := range st.Incidents {
+		fmt.Fprintf(w, "%s %s since %s: %s\n", p.bad("incident"), in.ID+" "+in.State, in.OpenedAt.Format(time.TimeOnly), clean(in.Summary))
+	}
+}
+
+func writeSites(w io.Writer, p palette, st api.Status) {
+	transports := []string{}
+	for _, s := range st.Sites {
+		for t := range s.Transports {
+			if !slices.Contains(transports, t) {
+				transports = append(transports, t)
+			}
+		}
+	}
+	slices.Sort(transports)
+	head := []string{"SITE", "INTENT", "GATE"}
+	for _, t := range transports {
+		head = append(head, strings.ToUpper(t))
+	}
+	rows := [][]string{append(head, "")}
+	for _, s := range st.Sites {
+		gate := p.word(s.Gate)
+		if s.Reflex {
+			gate += " (reflex)"
+		}
+		row := []string{s.Name, p.word(s.Intent), gate}
+		var notes []string
+		for _, t := range transports {
+			row = append(row, p.word(s.Transports[t]))
+			if d := s.Detail[t]; d != "" {
+				notes = append(notes, t+" "+clean(d))
+			}
+		}
+		rows = append(rows, append(row, p.dim(strings.Join(notes, "; "))))
+	}
+	table(w, p, rows)
+	fmt.Fprintln(w)
+}
+
+func writeServices(w io.Writer, p palette, st api.Status) {
+	rows := [][]string{{"SERVICE", "VIA", "TTL", "ANSWER, BEST FIRST (PRIORITY/WEIGHT)", "LEFT OUT"}}
+	for _, s := range st.Services {
+		transports := make([]string, 0, len(s.Transports))
+		for t := range s.Transports {
+			transports = append(transports, t)
+		}
+		slices.Sort(transports)
+		name := s.Name
+		for _, t := range transports {
+			rows = append(rows, []string{name, t, fmt.Sprint(s.TTL), targets(s.Transports[t]), p.warn(leftOut(st, t, s.Transports[t]))})
+			name = ""
+		}
+	}
+	table(w, p, rows)
+	fmt.Fprintln(w)
+}
+
+func targets(ts []steer.Target) string {
+	out := make([]string, len(ts))
+	for i, t := range ts {
+		out[i] = fmt.Sprintf("%s %d/%d", t.Site, t.Priority, t.Weight)
+	}
+	return strings.Join(out, "  ")
+}
+
+func leftOut(st api.Status, transport string, in []steer.Target) string {
+	var out []string
+	for _, s := range st.Sites {
+		if _, has := s.Transports[transport]; has && !slices.ContainsFunc(in, func(t steer.Target) bool { return string(t.Site) == s.Name }) {
+			out = append(out, s.Name)
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+func writeAgents(w io.Writer, p palette, st api.Status) {
+	rows := [][]string{{"AGENT", "SITE", "REACHED", "ANSWERS EPOCH", ""}}
+	for _, ag := range st.Agents {
+		reached, epoch := p.good("yes"), fmt.Sprint(ag.Epoch)
+		if !ag.Reachable {
+			reached, epoch = p.bad("no"), "?"
+		}
+		rows = append(rows, []string{ag.Name, ag.Site, reached, epoch, p.bad(clean(ag.Problem))})
+	}
+	table(w, p, rows)
+	fmt.Fprintln(w)
+}
+
+func writeIntents(w io.Writer, p palette, st api.Status) {
+	left := func(t time.Time) string { return t.Sub(st.Time).Round(time.Second).String() }
+	for _, d := range st.Drains {
+		scope := d.Site
+		if d.Service != "" {
+			scope += " for " + d.Service
+		}
+		if d.Transport != "" {
+			scope += " over " + d.Transport
+		}
+		fmt.Fprintf(w, "%s %s: %s, by %s (%s), ends in %s\n", p.warn("drain"), scope, d.Stage, clean(d.Owner), clean(d.Reason), left(d.Until))
+	}
+	for _, f := range st.Failbacks {
+		fmt.Fprintf(w, "%s %s: %d %%, by %s (%s), next step %s\n", p.warn("failback"), f.Site, f.Share, clean(f.Owner), clean(f.Reason), f.Next)
+	}
+	for _, h := range st.Holds {
+		what := "the whole fleet"
+		if h.Service != "" {
+			what = h.Service
+		}
+		fmt.Fprintf(w, "%s %s: automation is off, by %s (%s), ends in %s\n", p.warn("hold"), what, clean(h.Owner), clean(h.Reason), left(h.Until))
+	}
+	for _, b := range st.Blocks {
+		fmt.Fprintf(w, "%s %s: automation moved it away from %s and leaves it alone for %s; sipsteer ack --service %s\n", p.dim("block"), b.Service, b.Site, left(b.Until), b.Service)
+	}
+}
+
+// writeAdvice says each thing once, however many slots it is about.
+func writeAdvice(w io.Writer, p palette, st api.Status) {
+	said := map[string]bool{}
+	for _, x := range st.Advice {
+		if key := x.Site + x.Rule; !said[key] {
+			said[key] = true
+			fmt.Fprintf(w, "%s holds back at %s (%s): %s\n  next: %s\n", p.bad("automation"), x.Site, x.Rule, clean(x.Text), x.Next)
+		}
+	}
+}
