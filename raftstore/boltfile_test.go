@@ -128,10 +128,10 @@ func TestEveryFlippedByteOfADirectory(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		for i, b := range whole {
-			put(i, b^1<<(i%8))
+		for i := 0; i < len(whole); i += min(stride, 1+len(whole)/100) {
+			put(i, whole[i]^1<<(i%8))
 			try("octet", i)
-			put(i, b)
+			put(i, whole[i])
 		}
 		flips := refused
 		for i := len(whole) - 1; i > 0; i -= 1 + len(whole)/600 {

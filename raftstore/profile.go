@@ -31,16 +31,16 @@ type Profile struct {
 	IO time.Duration
 }
 
-// LAN is for members within 10 ms of each other. A dead leader is replaced in
-// about twice Heartbeat when it vanishes, and at once when its host says that
-// its port is closed.
+// LAN is for members within 10 ms of each other. A leader that vanishes is
+// replaced in about twice Heartbeat, and one whose host says that its port is
+// closed at once. So Heartbeat can be long enough for a machine that is busy.
 func LAN() Profile {
 	return Profile{
 		Name:      "lan",
 		RoundTrip: 10 * time.Millisecond,
-		Heartbeat: 100 * time.Millisecond,
-		Election:  100 * time.Millisecond,
-		Lease:     100 * time.Millisecond,
+		Heartbeat: 120 * time.Millisecond,
+		Election:  120 * time.Millisecond,
+		Lease:     120 * time.Millisecond,
 		Commit:    50 * time.Millisecond,
 		IO:        time.Second,
 	}

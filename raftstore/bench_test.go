@@ -1,0 +1,343 @@
+package raftstore_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
+
+	"github.com/sipsteer/sipsteer/raftstore"
+	"github.com/sipsteer/sipsteer/raftstore/raftstoretest"
+)
+
+// Every benchmark runs three members in one process, on files, over TCP on
+// loopback. "bare" is hashicorp/raft with raft-boltdb and nothing of ours: the
+// anchor, to be read from the same run.
+
+// proposer is a cluster that commits.
+type proposer interface {
+	propose(data []byte) error
+	close()
+}
+
+var benchEntry = []byte(strings.Repeat("x", 200))
+
+func BenchmarkCommit(b *testing.B) {
+	for _, kind := range []string{"bare", "store"} {
+		for _, writers := range []int{1, 64} {
+			b.Run(fmt.Sprintf("%s/writers=%d", kind, writers), func(b *testing.B) {
+				p := newProposer(b, kind)
+				defer p.close()
+				times := make([]time.Duration, b.N)
+				work := make(chan int)
+				var wg sync.WaitGroup
+				b.ResetTimer()
+				for range writers {
+					wg.Go(func() {
+						for i := range work {
+							start := time.Now()
+							if err := p.propose(benchEntry); err != nil {
+								b.Error(err)
+							}
+							times[i] = time.Since(start)
+						}
+					})
+				}
+				for i := range b.N {
+					work <- i
+				}
+				close(work)
+				wg.Wait()
+				b.StopTimer()
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "commits/s")
+				report(b, times, "")
+			})
+		}
+	}
+}
+
+// BenchmarkFollowerApply measures from the call of Propose on the leader until
+// both followers have applied the entry, with a pause in between, as on a quiet
+// day: so nothing else tells them of the commit.
+func BenchmarkFollowerApply(b *testing.B) {
+	for _, push := range []bool{false, true} {
+		b.Run(fmt.Sprintf("push=%v", push), func(b *testing.B) {
+			c := raftstoretest.OnDisk(b, 3)
+			defer c.Stop()
+			c.Configure = func(_ *raftstoretest.Node, cfg *raftstore.Config) { cfg.NoPush = !push }
+			c.Start()
+			c.Propose("warm up")
+			leader := c.Leader()
+			commit := make([]time.Duration, b.N)
+			apply := make([]time.Duration, b.N)
+			pause := time.NewTicker(7 * time.Millisecond)
+			defer pause.Stop()
+			b.ResetTimer()
+			for i := range b.N {
+				<-pause.C
+				start := time.Now()
+				res, err := leader.Store.Propose(b.Context(), benchEntry)
+				if err != nil {
+					b.Fatal(err)
+				}
+				commit[i] = time.Since(start)
+				for _, n := range c.Nodes {
+					if err := n.Store.Wait(b.Context(), res.Index); err != nil {
+						b.Fatal(err)
+					}
+				}
+				apply[i] = time.Since(start)
+			}
+			b.StopTimer()
+			report(b, commit, "commit-")
+			report(b, apply, "everywhere-")
+		})
+	}
+}
+
+// BenchmarkLeaderLost measures from the leader's end to the next commit.
+// "killed": its sockets close, as when its process dies. "vanished": it goes
+// silent, as when its host loses power.
+func BenchmarkLeaderLost(b *testing.B) {
+	for _, how := range []string{"killed", "vanished"} {
+		b.Run(how, func(b *testing.B) {
+			c := raftstoretest.OnDisk(b, 3)
+			defer c.Stop()
+			silent := &silence{}
+			c.Configure = func(n *raftstoretest.Node, cfg *raftstore.Config) { silent.around(b, n, cfg) }
+			c.Start()
+			times := make([]time.Duration, b.N)
+			b.ResetTimer()
+			for i := range b.N {
+				b.StopTimer()
+				c.Agree(c.Propose("before").Index)
+				old := c.Leader()
+				b.StartTimer()
+				start := time.Now()
+				if how == "killed" {
+					c.Crash(old)
+				} else {
+					silent.of(old, true)
+				}
+				rest := slices.DeleteFunc(c.Running(), func(n *raftstoretest.Node) bool { return n == old })
+				commitAt(b, rest)
+				times[i] = time.Since(start)
+				b.StopTimer()
+				if how == "killed" {
+					c.Start(old)
+				} else {
+					silent.of(old, false)
+				}
+				b.StartTimer()
+			}
+			b.StopTimer()
+			report(b, times, "")
+		})
+	}
+}
+
+// commitAt tries the nodes until one commits.
+func commitAt(b *testing.B, nodes []*raftstoretest.Node) {
+	for {
+		for _, n := range nodes {
+			if _, leads := n.Store.Leads(); !leads {
+				continue
+			}
+			if _, err := n.Store.Propose(b.Context(), benchEntry); err == nil {
+				return
+			}
+		}
+		<-time.After(time.Millisecond)
+	}
+}
+
+// report adds quantiles in milliseconds.
+func report(b *testing.B, times []time.Duration, prefix string) {
+	slices.Sort(times)
+	for _, q := range []int{50, 99} {
+		b.ReportMetric(float64(times[len(times)*q/100].Microseconds())/1000, fmt.Sprintf("%sp%d-ms", prefix, q))
+	}
+}
+
+func newProposer(b *testing.B, kind string) proposer {
+	if kind == "bare" {
+		return newBare(b)
+	}
+	c := raftstoretest.OnDisk(b, 3)
+	// The recording machine keeps everything; this one keeps nothing.
+	c.Configure = func(_ *raftstoretest.Node, cfg *raftstore.Config) { cfg.Machine = nothing{} }
+	c.Start()
+	leader := c.Leader()
+	if _, err := leader.Store.Propose(b.Context(), benchEntry); err != nil {
+		b.Fatal(err)
+	}
+	return storeProposer{c, leader.Store}
+}
+
+type storeProposer struct {
+	cluster *raftstoretest.Cluster
+	leader  *raftstore.Store
+}
+
+func (p storeProposer) propose(data []byte) error {
+	_, err := p.leader.Propose(context.Background(), data)
+	return err
+}
+
+func (p storeProposer) close() { p.cluster.Crash() }
+
+// nothing is a machine without state, for both kinds of cluster.
+type nothing struct{}
+
+func (nothing) Apply(raftstore.Entry) any { return nil }
+func (nothing) Snapshot() (func(io.Writer) error, error) {
+	return func(io.Writer) error { return nil }, nil
+}
+func (nothing) Restore(io.Reader) error { return nil }
+
+// bare is the anchor.
+type bare struct {
+	rafts   []*raft.Raft
+	leader  *raft.Raft
+	closers []func() error
+}
+
+type bareFSM struct{}
+
+func (bareFSM) Apply(*raft.Log) any                 { return nil }
+func (bareFSM) Snapshot() (raft.FSMSnapshot, error) { return nil, fmt.Errorf("none") }
+func (bareFSM) Restore(io.ReadCloser) error         { return nil }
+
+func newBare(b *testing.B) *bare {
+	p := &bare{}
+	var servers []raft.Server
+	var starts []func() error
+	for i := range 3 {
+		transport, err := raft.NewTCPTransportWithLogger("127.0.0.1:0", nil, 3, 10*time.Second, hclog.NewNullLogger())
+		if err != nil {
+			b.Fatal(err)
+		}
+		dir := filepath.Join(b.TempDir(), fmt.Sprint(i))
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			b.Fatal(err)
+		}
+		store, err := raftboltdb.NewBoltStore(filepath.Join(dir, "log.db"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		p.closers = append(p.closers, transport.Close, store.Close)
+		id := raft.ServerID(fmt.Sprint("b", i))
+		servers = append(servers, raft.Server{ID: id, Address: transport.LocalAddr()})
+		starts = append(starts, func() error {
+			conf := raft.DefaultConfig()
+			conf.LocalID = id
+			conf.Logger = hclog.NewNullLogger()
+			snaps := raft.NewInmemSnapshotStore()
+			if err := raft.BootstrapCluster(conf, store, store, snaps, transport, raft.Configuration{Servers: servers}); err != nil {
+				return err
+			}
+			r, err := raft.NewRaft(conf, bareFSM{}, store, store, snaps, transport)
+			p.rafts = append(p.rafts, r)
+			return err
+		})
+	}
+	for _, start := range starts {
+		if err := start(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	raftstoretest.Eventually(b, "a leader", func() bool {
+		i := slices.IndexFunc(p.rafts, func(r *raft.Raft) bool { return r.State() == raft.Leader })
+		if i >= 0 {
+			p.leader = p.rafts[i]
+		}
+		return i >= 0 && p.leader.Barrier(0).Error() == nil
+	})
+	return p
+}
+
+func (p *bare) propose(data []byte) error { return p.leader.Apply(data, 0).Error() }
+
+func (p *bare) close() {
+	for _, r := range p.rafts {
+		_ = r.Shutdown().Error()
+	}
+	for _, c := range p.closers {
+		_ = c()
+	}
+}
+
+// silence stands between members and can make one vanish: its messages, and
+// those to it, wait.
+type silence struct {
+	mu     sync.Mutex
+	silent map[string]chan struct{} // by address; closed when it speaks again
+}
+
+func (s *silence) of(n *raftstoretest.Node, on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.silent == nil {
+		s.silent = map[string]chan struct{}{}
+	}
+	if on {
+		s.silent[n.Address] = make(chan struct{})
+		return
+	}
+	close(s.silent[n.Address])
+	delete(s.silent, n.Address)
+}
+
+// wait blocks while one of the addresses is silent.
+func (s *silence) wait(addresses ...string) {
+	for _, a := range addresses {
+		s.mu.Lock()
+		c := s.silent[a]
+		s.mu.Unlock()
+		if c != nil {
+			<-c
+		}
+	}
+}
+
+// around puts s into a member's way out. Answers go back on connections that
+// the other side opened, so those are held where they were dialled.
+func (s *silence) around(_ *testing.B, n *raftstoretest.Node, cfg *raftstore.Config) {
+	cfg.Dial = func(ctx context.Context, address string) (net.Conn, error) {
+		s.wait(n.Address, address)
+		var d net.Dialer
+		c, err := d.DialContext(ctx, "tcp", address)
+		if err != nil {
+			return nil, err
+		}
+		return &silentConn{Conn: c, silence: s, ends: []string{n.Address, address}}, nil
+	}
+}
+
+type silentConn struct {
+	net.Conn
+	silence *silence
+	ends    []string
+}
+
+func (c *silentConn) Write(p []byte) (int, error) {
+	c.silence.wait(c.ends...)
+	return c.Conn.Write(p)
+}
+
+func (c *silentConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.silence.wait(c.ends...)
+	return n, err
+}
