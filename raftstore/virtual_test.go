@@ -393,3 +393,34 @@ func TestContextEndsProposal(t *testing.T) {
 		}
 	})
 }
+
+// A member that lost its disk has forgotten what it acknowledged. Its vote
+// could elect a leader that never had it.
+func TestMemberThatWaitsToBeAddedGivesNoVote(t *testing.T) {
+	bubble(t, 3, func(t *testing.T, c *raftstoretest.Cluster) {
+		c.Start()
+		leader := c.Leader()
+		wiped, stale := others(c, leader)[0], others(c, leader)[1]
+		c.Net.Isolate(stale.Address, leader.Address, wiped.Address)
+		if _, err := leader.Store.Propose(t.Context(), []byte("acknowledged")); err != nil {
+			t.Fatal(err)
+		}
+		c.Crash(leader, wiped)
+		wiped.Memory = raftstore.NewMemory()
+		c.Configure = func(n *raftstoretest.Node, cfg *raftstore.Config) {
+			if n == wiped {
+				cfg.Members = nil
+			}
+		}
+		c.Start(wiped)
+		c.Net.Heal()
+		time.Sleep(30 * time.Second)
+		if _, leads := stale.Store.Leads(); leads {
+			t.Fatal("a member without the acknowledged entry was elected")
+		}
+		c.Start(leader)
+		c.Eventually("the entry to be back", func() bool {
+			return slices.Equal(stale.Machine.Entries(), []string{"acknowledged"})
+		})
+	})
+}

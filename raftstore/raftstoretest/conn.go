@@ -19,7 +19,7 @@ type conn struct {
 }
 
 // pair returns the two ends of a new connection.
-func (n *Network) pair(from, to string) (near, far net.Conn) {
+func (n *Network) pair(from, to string) (near, far *conn) {
 	there := &half{network: n, from: from, to: to, changed: make(chan struct{})}
 	back := &half{network: n, from: to, to: from, changed: make(chan struct{})}
 	return &conn{in: back, out: there, local: name(from), remote: name(to)},
@@ -51,6 +51,16 @@ type segment struct {
 func (h *half) touch() {
 	close(h.changed)
 	h.changed = make(chan struct{})
+}
+
+// end lets the reader see the end after what was sent.
+func (h *half) end() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.finished {
+		h.finished = true
+		h.touch()
+	}
 }
 
 func (h *half) write(p []byte) (int, error) {
@@ -131,12 +141,7 @@ func (c *conn) Write(p []byte) (int, error) { return c.out.write(p) }
 
 // Close implements net.Conn.
 func (c *conn) Close() error {
-	c.out.mu.Lock()
-	if !c.out.finished {
-		c.out.finished = true
-		c.out.touch()
-	}
-	c.out.mu.Unlock()
+	c.out.end()
 	c.in.mu.Lock()
 	if !c.in.dead {
 		c.in.dead = true

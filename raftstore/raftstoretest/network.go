@@ -24,7 +24,7 @@ type Network struct {
 	rto       time.Duration
 	random    *rand.Rand
 	changed   chan struct{} // closed and replaced when a cut heals
-	conns     []net.Conn
+	pairs     []*conn       // one end of each connection
 }
 
 // NewNetwork returns a network without delay. The seed decides which segments
@@ -84,11 +84,12 @@ func (n *Network) Heal() {
 // made at once.
 func (n *Network) Reset() {
 	n.mu.Lock()
-	conns := n.conns
-	n.conns = nil
+	pairs := n.pairs
+	n.pairs = nil
 	n.mu.Unlock()
-	for _, c := range conns {
-		_ = c.Close() // an in-memory connection closes without error
+	for _, c := range pairs {
+		c.in.end()
+		c.out.end()
 	}
 }
 
@@ -144,7 +145,7 @@ func (n *Network) Dialer(from string) func(context.Context, string) (net.Conn, e
 		}
 		near, far := n.pair(from, to)
 		n.mu.Lock()
-		n.conns = append(n.conns, near, far)
+		n.pairs = append(n.pairs, near)
 		n.mu.Unlock()
 		select {
 		case l.backlog <- far:
