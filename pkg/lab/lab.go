@@ -235,11 +235,11 @@ func (l *Lab) startLinks() error {
 		if err != nil {
 			return fmt.Errorf("make link of %s: %w", p.Site, err)
 		}
+		l.links.Add(p.AgentAddr, link)
 		if err := link.Start(); err != nil {
 			return fmt.Errorf("start link of %s: %w", p.Site, err)
 		}
 		l.onStop(func() error { return bounded(link.Stop) })
-		l.links.Add(p.AgentAddr, link)
 	}
 	return nil
 }

@@ -1,0 +1,186 @@
+package cli
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+	"golang.org/x/net/proxy"
+
+	"github.com/sipsteer/sipsteer/dnsserver"
+	"github.com/sipsteer/sipsteer/pkg/agent"
+	"github.com/sipsteer/sipsteer/pkg/config"
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/gate"
+	"github.com/sipsteer/sipsteer/pkg/logging"
+	"github.com/sipsteer/sipsteer/raftstore"
+)
+
+// stopTime bounds the stop of an agent.
+const stopTime = 8 * time.Second
+
+func (a *app) agentCmd() *cobra.Command {
+	var lifeline bool
+	c := &cobra.Command{
+		Use: "agent --config FILE", Short: "Run the agent of a site", Args: exactArgs(),
+		Long: `Runs one agent: it answers DNS, keeps the gate, probes the softswitches and
+agrees with the other agents. It ends on SIGINT or SIGTERM and hands leadership
+over first. See examples/three-sites for the files.`,
+		Example: "  sipsteer agent --config agent.yaml",
+	}
+	c.Flags().BoolVar(&lifeline, "lifeline", false, "end when standard input ends (set by the lab)")
+	_ = c.Flags().MarkHidden("lifeline")
+	c.RunE = run(func(cmd *cobra.Command, _ []string) error {
+		if a.config == "" {
+			return &usageError{"which agent file?", "sipsteer agent --config agent.yaml"}
+		}
+		ctx, cancel := context.WithCancel(cmd.Context())
+		defer cancel()
+		if lifeline {
+			go func() { // ends with standard input, at the latest with the process
+				_, _ = io.Copy(io.Discard, a.streams.In)
+				cancel()
+			}()
+		}
+		return a.runAgent(ctx, a.config)
+	})
+	return c
+}
+
+func (a *app) runAgent(ctx context.Context, path string) error {
+	file, err := config.LoadAgent(path)
+	if err != nil {
+		return err
+	}
+	log, closeLog, err := a.logger(file)
+	if err != nil {
+		return err
+	}
+	defer closeLog()
+	cfg, err := agentConfig(file, a.version, log)
+	if err != nil {
+		return err
+	}
+	ag, err := agent.New(cfg)
+	if err != nil {
+		return err
+	}
+	if err := ag.Start(); err != nil {
+		return fmt.Errorf("start agent %s: %w", file.Name, err)
+	}
+	log.Info().Str("agent", string(file.Name)).Str("version", a.version).Msg("running")
+	<-ctx.Done()
+	log.Info().Msg("stopping")
+	stop, cancel := context.WithTimeout(context.Background(), stopTime)
+	defer cancel()
+	return ag.Stop(stop)
+}
+
+func (a *app) logger(file *config.Agent) (zerolog.Logger, func(), error) {
+	out, done := a.streams.Err, func() {}
+	if file.Log.File != "" {
+		f, err := os.OpenFile(file.Log.File, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			return zerolog.Logger{}, nil, fmt.Errorf("open log file: %w", err)
+		}
+		out, done = f, func() { f.Close() }
+	}
+	log, err := logging.New(out, file.Log.Format, file.Log.Level)
+	if err != nil {
+		done()
+		return zerolog.Logger{}, nil, fmt.Errorf("make logger: %w", err)
+	}
+	return log.With().Str("agent", string(file.Name)).Logger(), done, nil
+}
+
+// agentConfig turns the file into what an agent is made of.
+func agentConfig(file *config.Agent, version string, log zerolog.Logger) (agent.Config, error) {
+	cfg := agent.Config{
+		Name: file.Name, Site: file.Site, Dir: file.DataDir, Version: version, Logger: log, API: file.API.Listen,
+		DNS: dnsserver.Config{
+			Listen: file.DNS.Listen, NSID: file.DNS.NSID, Version: file.DNS.Version,
+			Logger: log.With().Str("part", "dns").Logger(),
+		},
+		Raft: agent.RaftConfig{Listen: file.Raft.Listen, Advertise: file.Raft.Advertise, Profile: raftstore.WAN()},
+	}
+	if file.Raft.Profile == "lan" {
+		cfg.Raft.Profile = raftstore.LAN()
+	}
+	for _, p := range file.Peers {
+		cfg.Peers = append(cfg.Peers, agent.Peer{Name: p.Name, Site: p.Site, Raft: p.Raft, API: p.API})
+	}
+	if file.Fleet != "" {
+		f, err := config.LoadFleet(file.Fleet)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.Fleet = f
+	}
+	if file.Gate != nil {
+		g, err := gateConfig(file, log)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.Gate = g
+	}
+	if file.PeerProxy != "" {
+		dial, err := proxyDialer(file.PeerProxy)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.DialPeer = dial
+	}
+	return cfg, nil
+}
+
+func gateConfig(file *config.Agent, log zerolog.Logger) (*gate.Config, error) {
+	g := file.Gate
+	out := &gate.Config{Site: file.Site, Logger: log.With().Str("part", "gate").Logger()}
+	for _, l := range g.Listen {
+		out.Listen = append(out.Listen, gate.Listener{Transport: l.Transport, Address: l.Address})
+		if l.Transport != fleet.TLS || out.TLS != nil {
+			continue
+		}
+		if err := config.CheckPrivate(g.Key); err != nil {
+			return nil, fmt.Errorf("load gate key: %w", err)
+		}
+		pair, err := tls.LoadX509KeyPair(g.Certificate, g.Key)
+		if err != nil {
+			return nil, fmt.Errorf("load gate certificate %s: %w", g.Certificate, err)
+		}
+		out.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+		out.UpstreamTLS = &tls.Config{ServerName: g.UpstreamServerName, MinVersion: tls.VersionTLS12}
+	}
+	if g.UpstreamRoots != "" && out.UpstreamTLS != nil {
+		text, err := os.ReadFile(g.UpstreamRoots)
+		if err != nil {
+			return nil, fmt.Errorf("load upstream roots: %w", err)
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("load upstream roots: %s holds no certificate", g.UpstreamRoots)
+		}
+		out.UpstreamTLS.RootCAs = pool
+	}
+	return out, nil
+}
+
+// proxyDialer connects through a SOCKS5 proxy.
+func proxyDialer(address string) (func(ctx context.Context, network, address string) (net.Conn, error), error) {
+	d, err := proxy.SOCKS5("tcp", address, nil, &net.Dialer{Timeout: 2 * time.Second})
+	if err != nil {
+		return nil, fmt.Errorf("make peer proxy: %w", err)
+	}
+	ctxDialer, ok := d.(proxy.ContextDialer)
+	if !ok {
+		return nil, fmt.Errorf("make peer proxy: dialer takes no context")
+	}
+	return ctxDialer.DialContext, nil
+}
