@@ -1,0 +1,49 @@
+package dnsserver
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+)
+
+// sockets are those of one address.
+type sockets struct {
+	addr netip.AddrPort
+	tcp  *net.TCPListener
+	udp  []*net.UDPConn
+}
+
+// portTries is how often a port free for both TCP and UDP is looked for.
+const portTries = 20
+
+// bind opens TCP first: where several UDP sockets share an address by
+// SO_REUSEPORT, the TCP listener, which does not share, is what keeps a second
+// server off the same address.
+func bind(addr netip.AddrPort, udpSockets int) (sockets, error) {
+	var errs error
+	for range portTries {
+		s, err := bindOnce(addr, udpSockets)
+		if err == nil {
+			return s, nil
+		}
+		errs = err
+		if addr.Port() != 0 {
+			break
+		}
+	}
+	return sockets{}, errs
+}
+
+func bindOnce(addr netip.AddrPort, udpSockets int) (sockets, error) {
+	tcp, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(addr))
+	if err != nil {
+		return sockets{}, fmt.Errorf("listen on tcp %s: %w", addr, err)
+	}
+	port := tcp.Addr().(*net.TCPAddr).AddrPort().Port()
+	s := sockets{addr: netip.AddrPortFrom(addr.Addr(), port), tcp: tcp}
+	if s.udp, err = listenUDP(s.addr, udpSockets); err != nil {
+		return sockets{}, errors.Join(fmt.Errorf("listen on udp %s: %w", s.addr, err), tcp.Close())
+	}
+	return s, nil
+}

@@ -1,0 +1,86 @@
+package dnsserver
+
+import (
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
+// The rare answers below are made with a DNS library; they may allocate.
+
+// chaos answers questions of class CH about the server itself (RFC 4892).
+func (r *responder) chaos(buf, msg []byte, via transport) []byte {
+	var m dns.Msg
+	if err := m.Unpack(msg); err != nil || len(m.Question) != 1 {
+		return r.counted(r.brief(buf, msg, rcodeFormErr), rcodeFormErr, via)
+	}
+	text := r.about(strings.ToLower(m.Question[0].Name))
+	t := m.Question[0].Qtype
+	if text == "" || t != dns.TypeTXT && t != dns.TypeANY {
+		return r.counted(r.brief(buf, msg, rcodeRefused), rcodeRefused, via)
+	}
+	var a answer
+	a.begin(buf, msg, &r.q)
+	a.flags |= flagAA
+	rr := &dns.TXT{
+		Hdr: dns.RR_Header{Name: m.Question[0].Name, Rrtype: dns.TypeTXT, Class: dns.ClassCHAOS},
+		Txt: []string{escapeText(text)},
+	}
+	packed := make([]byte, dns.Len(rr))
+	n, err := dns.PackRR(rr, packed, 0, nil, false)
+	if err != nil {
+		return r.counted(r.brief(buf, msg, rcodeServFail), rcodeServFail, via)
+	}
+	a.msg = append(a.msg, packed[:n]...)
+	a.counts[0] = 1
+	return r.counted(a.end(&r.q, r.conf), rcodeNoError, via)
+}
+
+// about returns what a CH name tells; empty for unknown names and what the
+// operator does not tell.
+func (r *responder) about(name string) string {
+	switch name {
+	case "id.server.", "hostname.bind.":
+		return r.conf.NSID
+	case "version.server.", "version.bind.":
+		return r.conf.Version
+	}
+	return ""
+}
+
+// escapeText writes text as the DNS library wants it (RFC 1035 §5.1).
+func escapeText(s string) string {
+	return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s)
+}
+
+// brief is an answer of header, question and OPT only.
+func (r *responder) brief(buf, msg []byte, code rcode) []byte {
+	var a answer
+	a.begin(buf, msg, &r.q)
+	a.rcode = code
+	return a.end(&r.q, r.conf)
+}
+
+// refuseSigned answers a question signed with TSIG: this server has no keys,
+// so every key is unknown to it (RFC 8945 §5.2.1: NOTAUTH with BADKEY, not
+// signed).
+func (r *responder) refuseSigned(buf, msg []byte) []byte {
+	var m dns.Msg
+	if err := m.Unpack(msg); err != nil || m.IsTsig() == nil {
+		return r.brief(buf, msg, rcodeNotAuth)
+	}
+	asked := m.IsTsig()
+	t := &dns.TSIG{
+		Hdr:       dns.RR_Header{Name: asked.Hdr.Name, Rrtype: dns.TypeTSIG, Class: dns.ClassANY},
+		Algorithm: asked.Algorithm, TimeSigned: asked.TimeSigned, Fudge: asked.Fudge, OrigId: asked.OrigId, Error: dns.RcodeBadKey,
+	}
+	packed := make([]byte, dns.Len(t))
+	n, err := dns.PackRR(t, packed, 0, nil, false)
+	out := r.brief(buf, msg, rcodeNotAuth)
+	if err != nil || len(out)+n > minUDPSize {
+		return out
+	}
+	out = append(out, packed[:n]...)
+	putU16(out[10:], u16(out[10:])+1)
+	return out
+}

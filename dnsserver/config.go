@@ -1,0 +1,129 @@
+package dnsserver
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// Bounds and defaults of Config.
+const (
+	minUDPSize     = 512  // every resolver takes this much (RFC 1035 §2.3.4)
+	defaultUDPSize = 1232 // never fragmented on any sane path (DNS flag day 2020)
+	maxUDPSize     = 4096
+	maxMessage     = 65535 // what the length in front of a TCP message can say
+	maxNSID        = 255   // one character string, so that id.server can say it too
+	maxWorkers     = 64
+)
+
+// Config says where a Server listens and how much it gives to whom. The zero
+// value of every field but Listen is a good one.
+type Config struct {
+	// Listen are the addresses, each served over UDP and TCP. Port 0 means any
+	// free port, the same for both. An unspecified address (0.0.0.0, ::) means
+	// all of its family; answers leave from the address that was asked.
+	Listen []netip.AddrPort
+	// NSID names this server to those who ask by the NSID option (RFC 5001) or
+	// for id.server (RFC 4892): the site's name. Empty means that it is not
+	// said.
+	NSID string
+	// Version is the answer to version.bind and version.server in class CH.
+	// Empty means REFUSED: a version helps those who look for old ones.
+	Version string
+	// Logger gets the few things that are nobody's return value.
+	Logger zerolog.Logger
+
+	// UDPSize is the largest UDP answer in octets, however much the question
+	// says it can take; 0 means 1232. A larger one may be fragmented, and
+	// fragments get lost and forged.
+	UDPSize int
+	// Workers is the number of UDP sockets on each address where the system
+	// spreads questions over them (Linux), else the number of readers; 0 means
+	// one for each processor that Go uses.
+	Workers int
+	// Portable takes the plain UDP loop, one system call for each datagram,
+	// also where batches are available. Slower; for comparison and for kernels
+	// that forbid the batch calls.
+	Portable bool
+
+	// TCPMaxConns is the number of TCP connections open at a time; 0 means
+	// 1024. A further one takes the place of the one that was quiet longest
+	// (RFC 7766 §6.2.3).
+	TCPMaxConns int
+	// TCPIdle is how long a connection may be quiet between two questions; 0
+	// means 10 s (RFC 7766 §6.2.3).
+	TCPIdle time.Duration
+	// TCPMessage is how long one question may take to arrive, from its first
+	// octet, and one answer to be taken; the first question counts from the
+	// start of the connection. 0 means 2 s. A slow client is cut.
+	TCPMessage time.Duration
+
+	// RateLimit bounds equal UDP answers to one network.
+	RateLimit RateLimit
+}
+
+// RateLimit is response rate limiting: what a forged source address can make
+// this server send to its victim. It counts equal answers (the same name and
+// type, or the same kind of failure) to one network (/24, /56), so a resolver
+// with many different questions is not touched. TCP is never limited.
+type RateLimit struct {
+	// Off ends all limiting.
+	Off bool
+	// PerSecond is the number of equal answers a second to one network; 0
+	// means 200. Too low a value slows real resolvers that share a network.
+	PerSecond int
+	// Slip answers every n-th question over the limit with an empty truncated
+	// answer, so that a real client behind a forger comes again over TCP; 0
+	// means 2, 1 answers all of them so, negative none.
+	Slip int
+	// Loopback limits 127.0.0.0/8 and ::1 too; they are left alone else.
+	Loopback bool
+}
+
+// withDefaults returns the configuration with its zero values filled in, or
+// the reason why it cannot be used.
+func (c Config) withDefaults() (Config, error) {
+	if len(c.Listen) == 0 {
+		return c, errors.New("configure name server: no address to listen on")
+	}
+	for _, a := range c.Listen {
+		if !a.Addr().IsValid() {
+			return c, errors.New("configure name server: invalid address to listen on")
+		}
+	}
+	if len(c.NSID) > maxNSID || len(c.Version) > maxNSID {
+		return c, fmt.Errorf("configure name server: NSID or version longer than %d octets", maxNSID)
+	}
+	c.UDPSize = orDefault(c.UDPSize, defaultUDPSize)
+	if c.UDPSize < minUDPSize || c.UDPSize > maxUDPSize {
+		return c, fmt.Errorf("configure name server: UDP size %d is not in %d–%d", c.UDPSize, minUDPSize, maxUDPSize)
+	}
+	c.Workers = orDefault(c.Workers, min(runtime.GOMAXPROCS(0), maxWorkers))
+	if c.Workers < 0 || c.Workers > maxWorkers {
+		return c, fmt.Errorf("configure name server: %d workers are not in 1–%d", c.Workers, maxWorkers)
+	}
+	c.TCPMaxConns = orDefault(c.TCPMaxConns, 1024)
+	c.TCPIdle = orDefault(c.TCPIdle, 10*time.Second)
+	c.TCPMessage = orDefault(c.TCPMessage, 2*time.Second)
+	if c.TCPMaxConns < 0 || c.TCPIdle < 0 || c.TCPMessage < 0 {
+		return c, errors.New("configure name server: a TCP limit is negative")
+	}
+	c.RateLimit.PerSecond = orDefault(c.RateLimit.PerSecond, 200)
+	if c.RateLimit.PerSecond < 0 {
+		return c, fmt.Errorf("configure name server: rate limit of %d answers a second is negative", c.RateLimit.PerSecond)
+	}
+	c.RateLimit.Slip = orDefault(c.RateLimit.Slip, 2)
+	return c, nil
+}
+
+func orDefault[T comparable](v, def T) T {
+	var zero T
+	if v == zero {
+		return def
+	}
+	return v
+}

@@ -1,0 +1,160 @@
+package dnsserver
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"go.uber.org/goleak"
+
+	"github.com/sipsteer/sipsteer/pkg/srv"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const origin = "voice.example.net."
+
+// zoneOf makes a zone of records in master file form. Every SRV and NAPTR set
+// is steered.
+func zoneOf(t testing.TB, epoch uint64, records string) *srv.Zone {
+	t.Helper()
+	z := &srv.Zone{Origin: origin, Epoch: epoch, SOA: srv.SOA{
+		MName: "ns1." + origin, RName: `host\.master.example.net.`, Serial: uint32(epoch),
+		Refresh: 60, Retry: 15, Expire: 1209600, Minimum: 5, TTL: 30,
+	}}
+	for line := range strings.Lines(records) {
+		line = strings.TrimSpace(line)
+		if line == "" {
+			continue
+		}
+		rr, err := dns.NewRR(line)
+		if err != nil {
+			t.Fatalf("read record %q: %v", line, err)
+		}
+		k := srv.Key{Name: strings.ToLower(rr.Header().Name), Type: srv.Type(rr.Header().Rrtype)}
+		i := slices.IndexFunc(z.Sets, func(s srv.RRset) bool { return s.Key() == k })
+		if i < 0 {
+			i = len(z.Sets)
+			z.Sets = append(z.Sets, srv.RRset{Name: k.Name, Type: k.Type, TTL: rr.Header().Ttl})
+			if k.Type == srv.TypeSRV || k.Type == srv.TypeNAPTR {
+				z.Steered = append(z.Steered, k)
+			}
+		}
+		z.Sets[i].Data = append(z.Sets[i].Data, dataOf(t, rr))
+	}
+	z.Sort()
+	if err := z.Check(); err != nil {
+		t.Fatal(err)
+	}
+	return z
+}
+
+func dataOf(t testing.TB, rr dns.RR) srv.Data {
+	switch rr := rr.(type) {
+	case *dns.A:
+		a, _ := netip.AddrFromSlice(rr.A.To4())
+		return srv.A{Addr: a}
+	case *dns.AAAA:
+		a, _ := netip.AddrFromSlice(rr.AAAA.To16())
+		return srv.AAAA{Addr: a}
+	case *dns.NS:
+		return srv.NS{Host: rr.Ns}
+	case *dns.TXT:
+		return srv.TXT{Strings: rr.Txt}
+	case *dns.SRV:
+		return srv.SRV{Priority: rr.Priority, Weight: rr.Weight, Port: rr.Port, Target: rr.Target}
+	case *dns.NAPTR:
+		return srv.NAPTR{Order: rr.Order, Preference: rr.Preference, Flags: rr.Flags, Service: rr.Service, Regexp: rr.Regexp, Replacement: rr.Replacement}
+	}
+	t.Fatalf("no data for %s", rr)
+	return nil
+}
+
+// labRecords are like those of the lab: three sites, two with IPv6.
+const labRecords = `
+voice.example.net. 3600 IN NS ns1.voice.example.net.
+voice.example.net. 3600 IN NS ns2.voice.example.net.
+voice.example.net. 3600 IN NS ns.elsewhere.example.
+ns1.voice.example.net. 3600 IN A 192.0.2.53
+ns2.voice.example.net. 3600 IN A 198.51.100.53
+ns2.voice.example.net. 3600 IN AAAA 2001:db8:2::53
+sip.calgary.voice.example.net. 60 IN A 192.0.2.10
+sip.calgary.voice.example.net. 60 IN AAAA 2001:db8:1::10
+sip.ottawa.voice.example.net. 60 IN A 198.51.100.10
+sip.ottawa.voice.example.net. 60 IN A 198.51.100.11
+sip.vancouver.voice.example.net. 60 IN A 203.0.113.10
+sip.vancouver.voice.example.net. 60 IN AAAA 2001:db8:3::10
+west.voice.example.net. 30 IN A 192.0.2.10
+west.voice.example.net. 30 IN AAAA 2001:db8:1::10
+west.voice.example.net. 30 IN NAPTR 10 10 "s" "SIPS+D2T" "" _sips._tcp.west.voice.example.net.
+west.voice.example.net. 30 IN NAPTR 20 10 "s" "SIP+D2U" "" _sip._udp.west.voice.example.net.
+west.voice.example.net. 30 IN TXT "calgary first" "second string"
+_sip._udp.west.voice.example.net. 30 IN SRV 10 100 5060 sip.calgary.voice.example.net.
+_sip._udp.west.voice.example.net. 30 IN SRV 20 100 5060 sip.vancouver.voice.example.net.
+_sip._udp.west.voice.example.net. 30 IN SRV 30 100 5060 sip.ottawa.voice.example.net.
+_sips._tcp.west.voice.example.net. 30 IN SRV 20 100 5061 sip.vancouver.voice.example.net.
+_sips._tcp.west.voice.example.net. 30 IN SRV 10 100 5061 sip.calgary.voice.example.net.
+`
+
+// manyTargets is a set too large for UDP: SRV targets of 40 sites.
+func manyTargets() string {
+	var b strings.Builder
+	for i := range 40 {
+		fmt.Fprintf(&b, "_sip._tcp.big.voice.example.net. 30 IN SRV %d 1 5060 target-%d.sites.voice.example.net.\n", i, i)
+		fmt.Fprintf(&b, "target-%d.sites.voice.example.net. 60 IN A 192.0.2.%d\n", i, i+1)
+	}
+	return b.String()
+}
+
+// start serves the zone on a free port of 127.0.0.1; z may be nil.
+func start(t testing.TB, cfg Config, z *srv.Zone) *Server {
+	t.Helper()
+	if cfg.Listen == nil {
+		cfg.Listen = []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}
+	}
+	s, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := s.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	if z != nil {
+		if err := s.Serve(z); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// question makes a message that asks for name and a type given by mnemonic.
+func question(name, rtype string) *dns.Msg {
+	m := new(dns.Msg)
+	m.SetQuestion(name, dns.StringToType[rtype])
+	m.RecursionDesired = false
+	return m
+}
+
+// ask sends m to the first address of s.
+func ask(t testing.TB, s *Server, network string, m *dns.Msg) *dns.Msg {
+	t.Helper()
+	c := &dns.Client{Net: network, Timeout: 5 * time.Second, UDPSize: 4096}
+	r, _, err := c.Exchange(m, s.Addrs()[0].String())
+	if err != nil {
+		t.Fatalf("ask %s %s over %s: %v", m.Question[0].Name, strconv.Itoa(int(m.Question[0].Qtype)), network, err)
+	}
+	return r
+}

@@ -1,0 +1,193 @@
+package dnsserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/sipsteer/sipsteer/pkg/srv"
+)
+
+// Server answers questions on all its addresses from the zone served last.
+type Server struct {
+	conf    Config
+	log     zerolog.Logger
+	zone    atomic.Pointer[zone] // nil before the first
+	limiter *limiter
+	conns   *conns
+
+	mu            sync.Mutex // guards what follows, and orders swaps
+	counters      []*counters
+	swaps         uint64
+	refused       uint64
+	lastRefusal   string
+	lastRefusalAt time.Time
+	started       bool
+	stopped       bool
+	addrs         []netip.AddrPort
+	udp           []*net.UDPConn
+	tcp           []*net.TCPListener
+
+	ending  chan struct{}  // closed by Stop
+	buffers *sync.Pool     // of *tcpBuffers
+	running sync.WaitGroup // every goroutine that Start or a connection began
+}
+
+// New checks the configuration. Nothing is opened before Start.
+func New(cfg Config) (*Server, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return &Server{
+		conf: cfg, log: cfg.Logger, limiter: newLimiter(cfg.RateLimit), conns: newConns(cfg.TCPMaxConns),
+		ending: make(chan struct{}), buffers: newTCPBuffers(),
+	}, nil
+}
+
+// Start binds every address, or none, and begins to answer: SERVFAIL until the
+// first zone is served.
+func (s *Server) Start() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.started || s.stopped {
+		return ErrStarted
+	}
+	for _, addr := range s.conf.Listen {
+		pair, err := bind(addr, s.conf.Workers)
+		if err != nil {
+			return errors.Join(fmt.Errorf("start name server: %w", err), s.closeSockets())
+		}
+		s.udp = append(s.udp, pair.udp...)
+		s.tcp = append(s.tcp, pair.tcp)
+		s.addrs = append(s.addrs, pair.addr)
+	}
+	s.started = true
+	for _, u := range s.udp { // ended by Stop, which closes the sockets
+		r := s.newResponder()
+		s.running.Go(func() { s.serveUDP(u, r) })
+	}
+	for _, l := range s.tcp {
+		c := s.newCounters()
+		s.running.Go(func() { s.acceptTCP(l, c) })
+	}
+	return nil
+}
+
+// newResponder is called with mu held.
+func (s *Server) newResponder() *responder {
+	return &responder{conf: &s.conf, zone: &s.zone, count: s.newCounters()}
+}
+
+func (s *Server) newCounters() *counters {
+	c := &counters{}
+	s.counters = append(s.counters, c)
+	return c
+}
+
+// Serve checks and packs the zone, then answers from it alone: every answer
+// begun after Serve returns is the new zone's. A zone that fails its checks,
+// is older than the one served, or differs under the same epoch is refused,
+// and the old one stays. The zone must not be changed afterwards.
+func (s *Server) Serve(z *srv.Zone) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.zone.Load()
+	next, err := admit(z, old)
+	if err != nil {
+		s.refused++
+		s.lastRefusal, s.lastRefusalAt = err.Error(), time.Now()
+		return err
+	}
+	if next != old {
+		s.zone.Store(next)
+		s.swaps++
+	}
+	s.lastRefusal, s.lastRefusalAt = "", time.Time{}
+	return nil
+}
+
+// admit returns the packed zone to serve from now on.
+func admit(z *srv.Zone, old *zone) (*zone, error) {
+	if z == nil {
+		return nil, ErrNoZone
+	}
+	if err := z.Check(); err != nil {
+		return nil, fmt.Errorf("check zone of epoch %d: %w", z.Epoch, err)
+	}
+	if old != nil {
+		switch was := old.source.Epoch; {
+		case z.Epoch < was:
+			return nil, fmt.Errorf("%w: epoch %d, serving %d", ErrEpochBack, z.Epoch, was)
+		case z.Epoch == was && z.String() != old.source.String():
+			return nil, fmt.Errorf("%w: epoch %d", ErrEpochConflict, was)
+		case z.Epoch == was:
+			return old, nil
+		}
+	}
+	next, err := pack(z, old)
+	if err != nil {
+		return nil, fmt.Errorf("pack zone of epoch %d: %w: %w", z.Epoch, ErrUnservable, err)
+	}
+	return next, nil
+}
+
+// Epoch returns the epoch of the zone served now; 0 before the first.
+func (s *Server) Epoch() uint64 {
+	if z := s.zone.Load(); z != nil {
+		return z.source.Epoch
+	}
+	return 0
+}
+
+// Addrs returns the addresses bound by Start, in the order of Config.Listen,
+// with the ports chosen.
+func (s *Server) Addrs() []netip.AddrPort {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]netip.AddrPort{}, s.addrs...)
+}
+
+// Stop closes the sockets and connections, and waits until everything that
+// was started has ended, or ctx has. It may be called more than once.
+func (s *Server) Stop(ctx context.Context) error {
+	s.mu.Lock()
+	if !s.stopped {
+		s.stopped = true
+		close(s.ending)
+	}
+	err := s.closeSockets()
+	s.mu.Unlock()
+	s.conns.closeAll()
+	done := make(chan struct{})
+	go func() { // ends when all others have
+		s.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return err
+	case <-ctx.Done():
+		return errors.Join(err, fmt.Errorf("stop name server: %w", ctx.Err()))
+	}
+}
+
+// closeSockets is called with mu held.
+func (s *Server) closeSockets() error {
+	var errs []error
+	for _, u := range s.udp {
+		errs = append(errs, u.Close())
+	}
+	for _, l := range s.tcp {
+		errs = append(errs, l.Close())
+	}
+	s.udp, s.tcp = nil, nil
+	return errors.Join(errs...)
+}
