@@ -45,7 +45,7 @@ type Policy struct {
 	RetryAfterMax int `json:"retry_after_max,omitempty" yaml:"retry_after_max,omitempty" jsonschema:"minimum=1,maximum=3600"`
 	// EmergencyNumbers are dialled numbers that always pass. Default 911, 112.
 	// The URN urn:service:sos (RFC 5031) passes in any case.
-	EmergencyNumbers []string `json:"emergency_numbers,omitempty" yaml:"emergency_numbers,omitempty"`
+	EmergencyNumbers []string `json:"emergency_numbers,omitzero" yaml:"emergency_numbers,omitempty"`
 }
 
 // MaxForLimit is the most that policy.max_for may be.
@@ -112,7 +112,7 @@ type Checks struct {
 	MinRemote *int `json:"min_remote,omitempty" yaml:"min_remote,omitempty"`
 	// ExpectStatus lists SIP status codes that mean a living softswitch beside
 	// 200: a core that answers 404, 405 or 483 to OPTIONS is alive.
-	ExpectStatus []int `json:"expect_status,omitempty" yaml:"expect_status,omitempty"`
+	ExpectStatus []int `json:"expect_status,omitzero" yaml:"expect_status,omitempty"`
 	// TrustRoots is PEM text of certificate authorities for the TLS checks.
 	// Default: those of the machine.
 	TrustRoots string `json:"trust_roots,omitempty" yaml:"trust_roots,omitempty"`
@@ -148,8 +148,8 @@ func (c Checks) WithDefaults() Checks {
 	return c
 }
 
-// WithDefaults returns f with every unset setting at its default. Names are
-// brought to lower case without a trailing dot.
+// WithDefaults returns f with every unset setting at its default. Names stay
+// as they are; Validate refuses those that are not in lower case.
 func (f Fleet) WithDefaults() Fleet {
 	f.Policy = f.Policy.WithDefaults()
 	if f.Checks.MinRemote == nil && len(f.Sites) < 2 {

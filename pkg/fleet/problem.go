@@ -14,6 +14,8 @@ type Problem struct {
 	Message string `json:"message"`
 	// Hint says what would be right; may be empty.
 	Hint string `json:"hint,omitempty"`
+	// Other leads to the value that this one clashes with; may be empty.
+	Other string `json:"other,omitempty"`
 }
 
 // problems collects what a validation finds.
@@ -21,6 +23,12 @@ type problems []Problem
 
 func (p *problems) add(path, hint, format string, args ...any) {
 	*p = append(*p, Problem{Path: path, Message: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+// clash is add for a value that clashes with one at another place.
+func (p *problems) clash(path, other, hint, format string, args ...any) {
+	p.add(path, hint, format+" at "+other, args...)
+	(*p)[len(*p)-1].Other = other
 }
 
 // once remembers values that may stand only once, and where they did.

@@ -1,7 +1,9 @@
 package fleet_test
 
 import (
+	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +69,62 @@ func TestValidate(t *testing.T) {
 		{"a made up 408 as life", "$.checks.expect_status[0]", "status 408", func(f *fleet.Fleet) { f.Checks.ExpectStatus = []int{408} }},
 		{"more observers than sites", "$.checks.min_remote", "min_remote is 3", func(f *fleet.Fleet) { n := 3; f.Checks.MinRemote = &n }},
 		{"unknown automation", "$.services[0].automation", `"on"`, func(f *fleet.Fleet) { f.Services[0].Automation = "on" }},
+		{"no format", "$.format", "format 0", func(f *fleet.Fleet) { f.Format = 0 }},
+		{"zone with a trailing dot", "$.zone", "ends with a dot", func(f *fleet.Fleet) { f.Zone += "." }},
+		{"zone without room", "$.zone", "too long", func(f *fleet.Fleet) { f.Zone = strings.Repeat("abcdefghi.", 25) + "net" }},
+		{"label over 63 octets", "$.sites[0].name", "64 octets", func(f *fleet.Fleet) { f.Sites[0].Name = fleet.SiteID(strings.Repeat("a", 64)) }},
+		{"hyphen at the end", "$.sites[0].name", "hyphen", func(f *fleet.Fleet) { f.Sites[0].Name = "calgary-" }},
+		{"mailbox that is no label", "$.hostmaster", "not a mailbox", func(f *fleet.Fleet) { f.Hostmaster = "host master@example.net" }},
+		{"name server twice", "$.name_servers[1].name", "used already at $.name_servers[0].name", func(f *fleet.Fleet) { f.NameServers[1].Name = "ns1" }},
+		{"name server is the zone", "$.name_servers[0].name", "the zone itself", func(f *fleet.Fleet) { f.NameServers[0].Name = "voice.example.net." }},
+		{"address of a foreign name server", "$.name_servers[0].addresses", "outside the zone", func(f *fleet.Fleet) { f.NameServers[0].Name = "ns.example.org." }},
+		{"host outside the zone", "$.sites[0].host", "not inside the zone", func(f *fleet.Fleet) { f.Sites[0].Host = "sip.example.org." }},
+		{"host is the zone", "$.sites[0].host", "the zone itself", func(f *fleet.Fleet) { f.Sites[0].Host = "voice.example.net." }},
+		{"host is a generated name", "$.sites[0].host", "'_'", func(f *fleet.Fleet) { f.Sites[0].Host = "_sip._udp.west" }},
+		{"host below a service", "$.sites[0].host", "lies below the name at $.services[0].name", func(f *fleet.Fleet) { f.Sites[0].Host = "sip.west" }},
+		{"host below a name server", "$.sites[0].host", "lies below the name at $.name_servers[0].name", func(f *fleet.Fleet) { f.Sites[0].Host = "sip.ns1" }},
+		{"host twice", "$.sites[1].host", "used already at $.sites[0].host", func(f *fleet.Fleet) { f.Sites[1].Host = "sip.calgary" }},
+		{"host like a name server", "$.sites[1].host", "used already at $.name_servers[0].name", func(f *fleet.Fleet) { f.Sites[1].Host = "ns1" }},
+		{"service is the zone", "$.services[0].name", "the zone itself", func(f *fleet.Fleet) { f.Services[0].Name = "voice.example.net" }},
+		{"service with a trailing dot", "$.services[0].name", "ends with a dot", func(f *fleet.Fleet) { f.Services[0].Name += "." }},
+		{"service without room for _sips._tcp", "$.services[0].name", "too long", func(f *fleet.Fleet) {
+			f.Services[0].Name = fleet.ServiceID(strings.Repeat("abcdefghi.", 23) + "voice.example.net")
+		}},
+		{"multicast", "$.sites[0].addresses[0]", "multicast", func(f *fleet.Fleet) { f.Sites[0].Addresses[0] = netip.MustParseAddr("224.0.0.1") }},
+		{"IPv4 in IPv6", "$.sites[0].addresses[0]", "write 192.0.2.1", func(f *fleet.Fleet) { f.Sites[0].Addresses[0] = netip.MustParseAddr("::ffff:192.0.2.1") }},
+		{"interface zone", "$.sites[0].addresses[0]", "interface zone", func(f *fleet.Fleet) { f.Sites[0].Addresses[0] = netip.MustParseAddr("fe80::1%eth0") }},
+		{"public address twice", "$.sites[0].addresses[1]", "stands twice", func(f *fleet.Fleet) {
+			f.Sites[0].Addresses = append(f.Sites[0].Addresses, f.Sites[0].Addresses[0])
+		}},
+		{"gate of two sites", "$.sites[1].addresses[0]", "used already at $.sites[0].addresses[0]", func(f *fleet.Fleet) { f.Sites[1].Addresses[0] = f.Sites[0].Addresses[0] }},
+		{"tls on the port of tcp", "$.sites[0].ports.tls", "127.10.1.2:5060 for tls is used already", func(f *fleet.Fleet) {
+			f.Sites[0].Ports = map[fleet.Transport]uint16{fleet.TLS: 5060}
+		}},
+		{"public port 0", "$.sites[0].ports.tls", "port 0", func(f *fleet.Fleet) { f.Sites[0].Ports = map[fleet.Transport]uint16{fleet.TLS: 0} }},
+		{"port of a transport that is not there", "$.sites[0].ports.ws", "no softswitch of site calgary listens on ws", func(f *fleet.Fleet) {
+			f.Sites[0].Ports = map[fleet.Transport]uint16{fleet.WS: 8080}
+		}},
+		{"softswitch that hears nothing", "$.sites[0].softswitches[0]", "no listener", func(f *fleet.Fleet) { f.Sites[0].Softswitches[0].Listeners = nil }},
+		{"site without softswitch", "$.sites[0]", "no softswitch", func(f *fleet.Fleet) { f.Sites[0].Softswitches = nil }},
+		{"listener without transport", "$.sites[0].softswitches[0].listeners[0]", "no transport", func(f *fleet.Fleet) { f.Sites[0].Softswitches[0].Listeners[0].Transport = 0 }},
+		{"server name that is none", "$.sites[0].softswitches[0].listeners[0].server_name", "empty label", func(f *fleet.Fleet) { f.Sites[0].Softswitches[0].Listeners[0].ServerName = "a..b" }},
+		{"fate group twice", "$.sites[0].fate_groups[1]", "twice", func(f *fleet.Fleet) { f.Sites[0].FateGroups = []string{"san", "san"} }},
+		{"no services", "$.services", "no services", func(f *fleet.Fleet) { f.Services = nil }},
+		{"no transports", "$.services[0]", "offers no transport", func(f *fleet.Fleet) { f.Services[0].Transports = nil }},
+		{"transport twice", "$.services[0].transports[1]", "tls stands twice", func(f *fleet.Fleet) { f.Services[0].Transports = []fleet.Transport{fleet.TLS, fleet.TLS} }},
+		{"event TTL of a service above its normal one", "$.services[0].ttl.event", "above the normal", func(f *fleet.Fleet) { f.Services[0].TTL.Normal = fleet.Duration(20 * time.Second) }},
+		{"TTL over a day", "$.policy.ttl_normal", "too long", func(f *fleet.Fleet) { f.Policy.TTLNormal = fleet.Duration(25 * time.Hour) }},
+		{"no floor", "$.policy.ttl_floor", "500ms", func(f *fleet.Fleet) { f.Policy.TTLFloor = fleet.Duration(500 * time.Millisecond) }},
+		{"negative min_sites", "$.services[0].min_sites", "-1", func(f *fleet.Fleet) { f.Services[0].MinSites = -1 }},
+		{"drain priority among the others", "$.policy.drain_priority", "10", func(f *fleet.Fleet) { f.Policy.DrainPriority = 10 }},
+		{"negative block", "$.policy.block", "-1s", func(f *fleet.Fleet) { f.Policy.Block = -fleet.Duration(time.Second) }},
+		{"Retry-After of a day", "$.policy.retry_after_max", "86400", func(f *fleet.Fleet) { f.Policy.RetryAfterMax = 86400 }},
+		{"failback above 100", "$.policy.failback_steps[1]", "101", func(f *fleet.Fleet) { f.Policy.FailbackSteps = []int{5, 101} }},
+		{"emergency number twice", "$.policy.emergency_numbers[1]", "twice", func(f *fleet.Fleet) { f.Policy.EmergencyNumbers = []string{"911", "911"} }},
+		{"interval too short", "$.checks.interval", "1ms", func(f *fleet.Fleet) { f.Checks.Interval = fleet.Duration(time.Millisecond) }},
+		{"burst above the interval", "$.checks.burst", "burst is 6s", func(f *fleet.Fleet) { f.Checks.Burst = fleet.Duration(6 * time.Second) }},
+		{"no fall", "$.checks.fall", "-1", func(f *fleet.Fleet) { f.Checks.Fall = -1 }},
+		{"no other observer", "$.checks.min_remote", "min_remote is 0", func(f *fleet.Fleet) { f.Checks.MinRemote = new(int) }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -79,6 +137,48 @@ func TestValidate(t *testing.T) {
 			}
 			t.Errorf("no problem at %s with %q; got %+v", tt.path, tt.message, fleet.Validate(f))
 		})
+	}
+}
+
+// TestValidateTellsAll breaks many things at once and counts: a person mends
+// a file in one go.
+func TestValidateTellsAll(t *testing.T) {
+	f := fleettest.ThreeSites()
+	f.Sites[1].Name = "calgary"
+	f.Services[0].Sites[2] = "calgary"
+	f.Policy.TTLEvent = fleet.Duration(time.Second)
+	f.Checks.Rise = -1
+	var paths []string
+	for _, p := range fleet.Validate(f) {
+		paths = append(paths, p.Path)
+	}
+	for _, want := range []string{"$.sites[1].name", "$.services[0].sites[2]", "$.services[1].sites[0]", "$.policy.ttl_event", "$.checks.rise"} {
+		if !slices.Contains(paths, want) {
+			t.Errorf("nothing at %s; got %q", want, paths)
+		}
+	}
+}
+
+// TestValidateLeavesTheFleetAlone holds that Validate only looks.
+func TestValidateLeavesTheFleetAlone(t *testing.T) {
+	f := fleettest.ThreeSites()
+	f.Policy, f.Checks, f.Hostmaster = fleet.Policy{}, fleet.Checks{}, ""
+	want := fmt.Sprintf("%+v", f)
+	fleet.Validate(f)
+	if got := fmt.Sprintf("%+v", f); got != want {
+		t.Errorf("changed:\n%s\n%s", want, got)
+	}
+}
+
+func TestOneSiteIsAFleet(t *testing.T) {
+	f := fleettest.ThreeSites()
+	f.Sites, f.NameServers = f.Sites[:1], f.NameServers[:1]
+	for i := range f.Services {
+		f.Services[i].Sites = []fleet.SiteID{"calgary"}
+	}
+	f.Checks.MinRemote = nil
+	if p := fleet.Validate(f); len(p) > 0 {
+		t.Errorf("problems: %+v", p)
 	}
 }
 
