@@ -34,7 +34,7 @@ type proposer interface {
 var benchEntry = []byte(strings.Repeat("x", 200))
 
 func BenchmarkCommit(b *testing.B) {
-	for _, kind := range []string{"bare", "store"} {
+	for _, kind := range []string{"bare", "store", "store-nopush"} {
 		for _, writers := range []int{1, 64} {
 			b.Run(fmt.Sprintf("%s/writers=%d", kind, writers), func(b *testing.B) {
 				p := newProposer(b, kind)
@@ -176,7 +176,9 @@ func newProposer(b *testing.B, kind string) proposer {
 	}
 	c := raftstoretest.OnDisk(b, 3)
 	// The recording machine keeps everything; this one keeps nothing.
-	c.Configure = func(_ *raftstoretest.Node, cfg *raftstore.Config) { cfg.Machine = nothing{} }
+	c.Configure = func(_ *raftstoretest.Node, cfg *raftstore.Config) {
+		cfg.Machine, cfg.NoPush = nothing{}, kind == "store-nopush"
+	}
 	c.Start()
 	leader := c.Leader()
 	if _, err := leader.Store.Propose(b.Context(), benchEntry); err != nil {

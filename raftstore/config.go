@@ -16,12 +16,12 @@ import (
 
 // Member is one agent that holds a replica.
 type Member struct {
-	ID fleet.AgentID
+	ID fleet.AgentID `json:"id"`
 	// Address is where the other members reach it: host:port.
-	Address string
+	Address string `json:"address"`
 	// Voter says that it counts for elections and commits. A non-voter gets
 	// every entry and answers from it.
-	Voter bool
+	Voter bool `json:"voter"`
 }
 
 // Config says how to open a Store.
@@ -46,8 +46,10 @@ type Config struct {
 	// Advertise is the address that other members dial. Default: the address
 	// of the listener.
 	Advertise string
-	// Dial connects to another member. Default: plain TCP. Whoever wants TLS
-	// or faults on the way puts it here.
+	// Dial connects to a member, this one included. Default: plain TCP.
+	// Whoever wants TLS or faults on the way puts it here. The error of a
+	// refused connection must wrap syscall.ECONNREFUSED, as that of net does:
+	// a dead leader is known by it.
 	Dial func(ctx context.Context, address string) (net.Conn, error)
 	// Members is the first configuration, the same on every member. It is used
 	// only when Dir holds no state yet. Empty: this member waits until a leader
@@ -62,7 +64,8 @@ type Config struct {
 	// Lead, if set, is run in a goroutine of its own each time this member has
 	// become leader and its Machine has applied everything that was committed
 	// before. The context ends when leadership is lost or the Store stops; the
-	// Store waits for Lead to return before it runs it again.
+	// Store waits for Lead to return before it runs it again, and before it
+	// has stopped; so Lead must not call Close.
 	Lead func(ctx context.Context, term uint64)
 	// MaxEntry is the largest entry in octets. Default 1 MiB: larger ones hold
 	// up everything behind them.

@@ -86,7 +86,7 @@ type memorySnapshot struct {
 
 // Create implements raft.SnapshotStore.
 func (s *memorySnapshots) Create(_ raft.SnapshotVersion, index, term uint64, conf raft.Configuration, confIndex uint64, _ raft.Transport) (raft.SnapshotSink, error) {
-	d := description{Index: index, Term: term, Servers: conf.Servers, ConfigurationIndex: confIndex}
+	d := description{Index: index, Term: term, Members: membersOf(conf), ConfigurationIndex: confIndex}
 	return &memorySnapshot{store: s, meta: *d.meta(0)}, nil
 }
 

@@ -31,11 +31,11 @@ const (
 
 // description is what raft wants to know of a snapshot.
 type description struct {
-	Version            int           `json:"version"`
-	Index              uint64        `json:"index"`
-	Term               uint64        `json:"term"`
-	Servers            []raft.Server `json:"servers"`
-	ConfigurationIndex uint64        `json:"configuration_index"`
+	Version            int      `json:"version"`
+	Index              uint64   `json:"index"`
+	Term               uint64   `json:"term"`
+	Members            []Member `json:"members"`
+	ConfigurationIndex uint64   `json:"configuration_index"`
 }
 
 // encode returns the file's beginning.
@@ -129,7 +129,7 @@ func (d description) meta(size int64) *raft.SnapshotMeta {
 		ID:                 snapshotID(d.Term, d.Index),
 		Index:              d.Index,
 		Term:               d.Term,
-		Configuration:      raft.Configuration{Servers: d.Servers},
+		Configuration:      serverConfiguration(d.Members),
 		ConfigurationIndex: d.ConfigurationIndex,
 		Size:               size,
 	}

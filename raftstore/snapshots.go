@@ -81,7 +81,7 @@ func (s *snapshotStore) setAside(path string, cause error) {
 
 // Create implements raft.SnapshotStore.
 func (s *snapshotStore) Create(_ raft.SnapshotVersion, index, term uint64, conf raft.Configuration, confIndex uint64, _ raft.Transport) (raft.SnapshotSink, error) {
-	d := description{Version: snapshotVersion, Index: index, Term: term, Servers: conf.Servers, ConfigurationIndex: confIndex}
+	d := description{Version: snapshotVersion, Index: index, Term: term, Members: membersOf(conf), ConfigurationIndex: confIndex}
 	head, err := d.encode()
 	if err != nil {
 		return nil, err
