@@ -16,7 +16,7 @@ const (
 	defaultUDPSize = 1232 // never fragmented on any sane path (DNS flag day 2020)
 	maxUDPSize     = 4096
 	maxMessage     = 65535 // what the length in front of a TCP message can say
-	maxNSID        = 255   // one character string, so that id.server can say it too
+	maxText        = 128   // octets of NSID and version, so that any answer with them fits minUDPSize
 	maxWorkers     = 64
 )
 
@@ -95,8 +95,8 @@ func (c Config) withDefaults() (Config, error) {
 			return c, errors.New("configure name server: invalid address to listen on")
 		}
 	}
-	if len(c.NSID) > maxNSID || len(c.Version) > maxNSID {
-		return c, fmt.Errorf("configure name server: NSID or version longer than %d octets", maxNSID)
+	if len(c.NSID) > maxText || len(c.Version) > maxText {
+		return c, fmt.Errorf("configure name server: NSID or version longer than %d octets", maxText)
 	}
 	c.UDPSize = orDefault(c.UDPSize, defaultUDPSize)
 	if c.UDPSize < minUDPSize || c.UDPSize > maxUDPSize {

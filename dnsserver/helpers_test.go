@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -116,7 +117,7 @@ func manyTargets() string {
 func start(t testing.TB, cfg Config, z *srv.Zone) *Server {
 	t.Helper()
 	if cfg.Listen == nil {
-		cfg.Listen = []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}
+		cfg.Listen = loopback()
 	}
 	s, err := New(cfg)
 	if err != nil {
@@ -157,4 +158,67 @@ func ask(t testing.TB, s *Server, network string, m *dns.Msg) *dns.Msg {
 		t.Fatalf("ask %s %s over %s: %v", m.Question[0].Name, strconv.Itoa(int(m.Question[0].Qtype)), network, err)
 	}
 	return r
+}
+
+func loopback() []netip.AddrPort {
+	return []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}
+}
+
+// newTestResponder answers without sockets; z may be nil.
+func newTestResponder(t testing.TB, cfg Config, z *srv.Zone) *responder {
+	t.Helper()
+	cfg.Listen = loopback()
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &responder{conf: &cfg, zone: &atomic.Pointer[zone]{}, count: &counters{}}
+	if z != nil {
+		packed, err := pack(z, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.zone.Store(packed)
+	}
+	return r
+}
+
+// checkForm checks what holds for the answer to any message: ID, opcode, RD
+// and question are the question's bit for bit, QR is set, RA and Z are clear,
+// the records counted fill the message, and it is short enough.
+func checkForm(t testing.TB, wire, out []byte, via transport) {
+	t.Helper()
+	if len(out) < headerSize {
+		t.Fatalf("no answer to %x", wire)
+	}
+	if string(out[:2]) != string(wire[:2]) {
+		t.Errorf("ID %x became %x", wire[:2], out[:2])
+	}
+	const kept = opcodeMask | flagRD
+	in, flags := u16(wire[2:]), u16(out[2:])
+	if flags&flagQR == 0 || flags&kept != in&kept || flags&0x00F0 != 0 {
+		t.Errorf("flags %04x became %04x", in, flags)
+	}
+	off := headerSize
+	if u16(out[4:]) == 1 {
+		off += nameLen(out[headerSize:]) + 4
+		if len(wire) < off || string(out[headerSize:off]) != string(wire[headerSize:off]) {
+			t.Errorf("question of %x is not that of %x", out, wire)
+		}
+	}
+	var q query
+	if !q.parseRecords(out, off) {
+		t.Errorf("records of %x do not fill it", out)
+	}
+	limit := maxMessage
+	if via == UDP {
+		limit = minUDPSize
+		var asked query
+		if asked.parse(wire); asked.edns {
+			limit = min(int(asked.size), defaultUDPSize)
+		}
+	}
+	if len(out) > limit {
+		t.Errorf("%d octets, at most %d may be sent", len(out), limit)
+	}
 }

@@ -3,6 +3,7 @@ package dnsserver
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/miekg/dns"
 
@@ -21,16 +22,23 @@ func packName(name string) ([]byte, error) {
 }
 
 // rrset packs all records of a set under the given owner; an empty owner is
-// the question's name. It returns how many there are.
+// the question's name. Equal records stand once (RFC 2181 §5). It returns how
+// many there are.
 func (p *packer) rrset(owner string, s srv.RRset) int {
 	if s.TTL > 1<<31-1 { // RFC 2181 §8
 		p.fail(fmt.Errorf("TTL %d of %s is above 2^31-1", s.TTL, s.Key()))
 	}
-	for _, d := range s.Data {
+	count := 0
+	for i, d := range s.Data {
+		text := d.String()
+		if slices.ContainsFunc(s.Data[:i], func(o srv.Data) bool { return o.String() == text }) {
+			continue
+		}
 		p.owner(owner, uint16(s.Type), s.TTL)
 		p.data(func() { p.rdata(d) })
+		count++
 	}
-	return len(s.Data)
+	return count
 }
 
 func (p *packer) rdata(d srv.Data) {

@@ -81,7 +81,7 @@ func (r *responder) lookup(a *answer, limit int) {
 	}
 	name := lower(&r.lowered, q.name)
 	hash := z.names.hash(name)
-	i, ok := z.names.find(name, hash)
+	n, ok := z.find(name, hash)
 	switch {
 	case ok:
 		r.subject = hash + uint64(q.qtype)
@@ -95,7 +95,7 @@ func (r *responder) lookup(a *answer, limit int) {
 	a.flags |= flagAA
 	s := z.denial
 	if ok {
-		if found := z.nodes[i].find(q.qtype); found != nil {
+		if found := n.find(q.qtype); found != nil {
 			s = found
 		}
 	}

@@ -59,7 +59,7 @@ type packer struct {
 }
 
 // newPacker starts a section in a zone with that origin (wire form). The
-// origin is at the end of every question's name.
+// origin stands at the end of every question's name, so pointers may lead there.
 func newPacker(origin []byte) *packer {
 	p := &packer{s: &section{}, known: map[string]int{}}
 	for off := 0; origin[off] != 0; off += 1 + int(origin[off]) {
@@ -158,4 +158,4 @@ func (p *packer) done() (*section, error) {
 }
 
 // maxSection leaves room for header, question and OPT with NSID.
-const maxSection = maxMessage - headerSize - maxName - 4 - 11 - 4 - maxNSID
+const maxSection = maxMessage - headerSize - maxName - 4 - 11 - 4 - maxText

@@ -179,6 +179,22 @@ func (s *Server) Stop(ctx context.Context) error {
 	}
 }
 
+// socketPause is the wait after the system refused to accept or receive, as it
+// does when file descriptors or memory run out.
+const socketPause = 50 * time.Millisecond
+
+// pause waits, and reports false if the server is to stop.
+func (s *Server) pause(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-s.ending:
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
 // closeSockets is called with mu held.
 func (s *Server) closeSockets() error {
 	var errs []error

@@ -9,10 +9,6 @@ import (
 	"time"
 )
 
-// acceptPause is the wait after the system refused a connection, as it does
-// when file descriptors run out.
-const acceptPause = 50 * time.Millisecond
-
 // acceptTCP accepts until the listener is closed.
 func (s *Server) acceptTCP(l *net.TCPListener, count *counters) {
 	for {
@@ -22,10 +18,8 @@ func (s *Server) acceptTCP(l *net.TCPListener, count *counters) {
 		}
 		if err != nil {
 			s.log.Warn().Err(err).Msg("accepting a DNS connection failed")
-			select {
-			case <-s.ending:
+			if !s.pause(socketPause) {
 				return
-			case <-time.After(acceptPause):
 			}
 			continue
 		}
@@ -52,7 +46,7 @@ func newTCPBuffers() *sync.Pool {
 
 // serveTCP answers messages in their order (RFC 7766 §6.2.1: a client may send
 // many without waiting) until the client ends, or is too slow.
-func (s *Server) serveTCP(c *net.TCPConn, e *conn, r *responder) {
+func (s *Server) serveTCP(c net.Conn, e *conn, r *responder) {
 	in, out := bufio.NewReaderSize(c, 1024), bufio.NewWriterSize(c, 2048)
 	for {
 		if in.Buffered() == 0 {

@@ -25,7 +25,10 @@ func (s *Server) serveUDP(u *net.UDPConn, r *responder) {
 			if errors.Is(err, net.ErrClosed) {
 				return
 			}
-			continue // ICMP errors of earlier answers
+			if !s.pause(socketPause) {
+				return
+			}
+			continue
 		}
 		if answer := s.answerUDP(r, out, in[:n], client, uint32(time.Now().Unix())); answer != nil {
 			_, _ = u.WriteToUDPAddrPort(answer, client) // the client asks again

@@ -18,6 +18,8 @@ type zone struct {
 	names  *names
 	nodes  []node
 	denial *section // the SOA as authority, for NXDOMAIN and NODATA
+	// wildcards says whether any name begins with an asterisk label.
+	wildcards bool
 }
 
 // node is what a name answers. One without sets is an empty non-terminal
@@ -42,6 +44,37 @@ func (n *node) find(typ uint16) *section {
 		return n.any
 	}
 	return nil
+}
+
+// find looks for a lower-cased wire name and returns its node; exists is false
+// if the name does not exist and no wildcard stands for it.
+func (z *zone) find(name []byte, hash uint64) (n *node, exists bool) {
+	i, ok := z.names.find(name, hash)
+	if !ok && z.wildcards {
+		i, ok = z.wildcard(name)
+	}
+	if !ok {
+		return nil, false
+	}
+	return &z.nodes[i], true
+}
+
+// wildcard looks for the asterisk below the closest encloser, which is the
+// longest ancestor that exists (RFC 4592 §3.3.1).
+func (z *zone) wildcard(name []byte) (uint32, bool) {
+	if !z.covers(name) {
+		return 0, false
+	}
+	for len(name) > len(z.origin) {
+		name = name[1+int(name[0]):]
+		if _, ok := z.names.find(name, z.names.hash(name)); !ok {
+			continue
+		}
+		var buf [2 + maxName]byte
+		asterisk := append(append(buf[:0], 1, '*'), name...)
+		return z.names.find(asterisk, z.names.hash(asterisk))
+	}
+	return 0, false
 }
 
 // covers reports whether a lower-cased wire name is the origin or below it.
@@ -122,7 +155,7 @@ func parent(name string) string {
 // index gives owner i the node i.
 func (z *zone) index(old *zone) error {
 	if old != nil && slices.Equal(z.owners, old.owners) {
-		z.names = old.names
+		z.names, z.wildcards = old.names, old.wildcards
 		return nil
 	}
 	z.names = newNames(len(z.owners))
@@ -138,6 +171,7 @@ func (z *zone) index(old *zone) error {
 			return fmt.Errorf("name %q stands twice, written differently", owner)
 		}
 		z.names.add(w, uint32(i))
+		z.wildcards = z.wildcards || bytes.HasPrefix(w, []byte{1, '*'})
 	}
 	return nil
 }
