@@ -1,14 +1,9 @@
 package config
 
 import (
-	"fmt"
-	"io/fs"
-	"net"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"reflect"
-	"strconv"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 )
@@ -17,87 +12,106 @@ import (
 const AgentFormat = 1
 
 // Agent is agent.yaml: what one agent is and where it listens. Relative paths
-// are relative to the file.
+// in the file are relative to it; ParseAgent resolves them.
 type Agent struct {
-	Format int `yaml:"format" json:"format" jsonschema:"enum=1,description=Version of this file's form."`
-	// Name of the agent, unique; also its Raft server ID. Never change it.
-	Name fleet.AgentID `yaml:"name" json:"name" jsonschema:"description=Name of the agent: unique and for ever."`
+	// Format is the version of the file's form; now 1.
+	Format int `yaml:"format" json:"format" jsonschema:"enum=1" jsonschema_description:"Version of this file's form."`
+	// Name of the agent, unique; also its Raft server ID, so it never changes.
+	Name fleet.AgentID `yaml:"name" json:"name" jsonschema_description:"Name of the agent: a DNS label, unique and for ever."`
 	// Site where the agent is.
-	Site fleet.SiteID `yaml:"site" json:"site" jsonschema:"description=Site of the fleet file where the agent is."`
-	// DataDir holds the log, snapshots and the served state.
-	DataDir string `yaml:"data_dir" json:"data_dir" jsonschema:"description=Directory for log and snapshots; relative to this file."`
+	Site fleet.SiteID `yaml:"site" json:"site" jsonschema_description:"Site of the fleet file where the agent is."`
+	// DataDir holds the log, snapshots and the served state. Two agents never
+	// share one.
+	DataDir string `yaml:"data_dir" json:"data_dir" jsonschema_description:"Directory for the log, snapshots and the served state; relative to this file. One for each agent."`
 	// Fleet is proposed when the cluster has no fleet yet.
-	Fleet string `yaml:"fleet,omitempty" json:"fleet,omitempty" jsonschema:"description=Fleet file proposed when a new cluster starts; later changes go through plan fleet and apply."`
-	DNS   DNS    `yaml:"dns" json:"dns"`
-	Raft  Raft   `yaml:"raft" json:"raft"`
-	API   API    `yaml:"api" json:"api"`
-	// Gate may be absent: an agent that only answers DNS.
-	Gate *Gate `yaml:"gate,omitempty" json:"gate,omitempty"`
+	Fleet string `yaml:"fleet,omitempty" json:"fleet,omitempty" jsonschema_description:"Fleet file that is proposed when a new cluster starts; later changes go through plan fleet and apply."`
+	// DNS says where the name server listens.
+	DNS DNS `yaml:"dns" json:"dns" jsonschema_description:"Where the name server listens."`
+	// Raft says where other agents reach this one.
+	Raft Raft `yaml:"raft" json:"raft" jsonschema_description:"Where other agents reach this one."`
+	// API says where operators and other agents reach this one.
+	API API `yaml:"api" json:"api" jsonschema_description:"Where operators and other agents reach this one."`
+	// Gate may be absent: an agent that only answers DNS and probes.
+	Gate *Gate `yaml:"gate,omitempty" json:"gate,omitempty" jsonschema_description:"How this site's SIP traffic is refused while the site is drained or dead. Absent: an agent that answers DNS and probes only."`
 	// Peers are all agents, this one included.
-	Peers []Peer `yaml:"peers" json:"peers" jsonschema:"minItems=1,description=Every agent, this one included; the same at all agents."`
+	Peers []Peer `yaml:"peers" json:"peers" jsonschema:"minItems=1" jsonschema_description:"Every agent, this one included; the same list at all of them."`
 	// PeerProxy is a SOCKS5 proxy for connections to peers.
-	PeerProxy string `yaml:"peer_proxy,omitempty" json:"peer_proxy,omitempty" jsonschema:"description=SOCKS5 proxy for connections to peers: HOST:PORT."`
-	Log       Log    `yaml:"log,omitempty" json:"log,omitzero"`
+	PeerProxy string `yaml:"peer_proxy,omitempty" json:"peer_proxy,omitempty" jsonschema_description:"SOCKS5 proxy for connections to peers: HOST:PORT."`
+	// Log says how much is logged, how and where.
+	Log Log `yaml:"log,omitempty" json:"log,omitzero" jsonschema_description:"How much is logged, how and where."`
 }
 
-// DNS says where the name server listens, on UDP and TCP.
+// DNS says where the name server listens, on UDP and TCP each.
 type DNS struct {
-	Listen []netip.AddrPort `yaml:"listen" json:"listen" jsonschema:"minItems=1"`
+	// Listen must be an address that phones' resolvers reach.
+	Listen []netip.AddrPort `yaml:"listen" json:"listen" jsonschema:"minItems=1" jsonschema_description:"Addresses and ports to answer on, over UDP and TCP."`
 	// NSID is told to who asks for it (RFC 5001). Default: the agent's name.
-	NSID string `yaml:"nsid,omitempty" json:"nsid,omitempty"`
-	// Version is told in class CH. Default: refused.
-	Version string `yaml:"version,omitempty" json:"version,omitempty"`
+	NSID string `yaml:"nsid,omitempty" json:"nsid,omitempty" jsonschema:"maxLength=128" jsonschema_description:"Told to who asks which server this is (RFC 5001). Default: the agent's name."`
+	// Version is told in class CH. Default: refused, which tells least.
+	Version string `yaml:"version,omitempty" json:"version,omitempty" jsonschema:"maxLength=128" jsonschema_description:"Told to who asks version.bind. Default: refused."`
 }
 
 // Raft says where other agents reach this one.
 type Raft struct {
-	Listen string `yaml:"listen" json:"listen" jsonschema:"description=HOST:PORT"`
+	// Listen may be any address of the machine; then Advertise is needed.
+	Listen string `yaml:"listen" json:"listen" jsonschema_description:"HOST:PORT to listen on for other agents."`
 	// Advertise is what the others dial. Default: Listen.
-	Advertise string `yaml:"advertise,omitempty" json:"advertise,omitempty"`
-	// Profile: lan (round trips below 10 ms) or wan. Default wan.
-	Profile string `yaml:"profile,omitempty" json:"profile,omitempty" jsonschema:"enum=lan,enum=wan"`
+	Advertise string `yaml:"advertise,omitempty" json:"advertise,omitempty" jsonschema_description:"HOST:PORT that the others dial. Default: listen."`
+	// Profile: lan (round trips below 10 ms) or wan. Default wan. With lan over
+	// a slow line the leader is lost at every hiccup.
+	Profile string `yaml:"profile,omitempty" json:"profile,omitempty" jsonschema:"enum=lan,enum=wan" jsonschema_description:"lan for round trips below 10 ms; else wan, the default."`
 }
 
 // API says where the HTTP API listens.
 type API struct {
-	Listen string `yaml:"listen" json:"listen" jsonschema:"description=HOST:PORT"`
+	// Listen should be an address of the management network.
+	Listen string `yaml:"listen" json:"listen" jsonschema_description:"HOST:PORT to listen on for operators and other agents."`
 }
 
 // Gate says how this site's SIP traffic is refused.
 type Gate struct {
-	// Driver: inline. Default inline.
-	Driver string         `yaml:"driver,omitempty" json:"driver,omitempty" jsonschema:"enum=inline"`
-	Listen []GateListener `yaml:"listen" json:"listen" jsonschema:"minItems=1"`
-	// Certificate and Key are PEM files, needed for tls.
-	Certificate string `yaml:"certificate,omitempty" json:"certificate,omitempty"`
-	Key         string `yaml:"key,omitempty" json:"key,omitempty"`
+	// Driver is how traffic gets to the gate. Default inline: it relays.
+	Driver string `yaml:"driver,omitempty" json:"driver,omitempty" jsonschema:"enum=inline" jsonschema_description:"How traffic gets to the gate. inline, the default: all of it passes the gate, which relays."`
+	// Listen are the site's public SIP addresses in the fleet file.
+	Listen []GateListener `yaml:"listen" json:"listen" jsonschema:"minItems=1" jsonschema_description:"The site's public SIP addresses, as in the fleet file."`
+	// Certificate and Key are PEM files, needed for tls. The certificate is for
+	// the services' names (RFC 5922 §7). Key has mode 0600 at most.
+	Certificate string `yaml:"certificate,omitempty" json:"certificate,omitempty" jsonschema_description:"PEM file with the certificate for the services' names and its chain; needed for tls. Relative to this file."`
+	Key         string `yaml:"key,omitempty" json:"key,omitempty" jsonschema_description:"PEM file with its key, mode 0600 at most. Relative to this file."`
 	// UpstreamRoots is a PEM file of authorities for the softswitch's
 	// certificate. Default: the machine's.
-	UpstreamRoots string `yaml:"upstream_roots,omitempty" json:"upstream_roots,omitempty"`
+	UpstreamRoots string `yaml:"upstream_roots,omitempty" json:"upstream_roots,omitempty" jsonschema_description:"PEM file with the authorities for the softswitch's certificate. Default: those of the machine. Relative to this file."`
 	// UpstreamServerName is the name that the softswitch's certificate is for.
-	UpstreamServerName string `yaml:"upstream_server_name,omitempty" json:"upstream_server_name,omitempty"`
+	// Default: what the fleet file says of the listener.
+	UpstreamServerName string `yaml:"upstream_server_name,omitempty" json:"upstream_server_name,omitempty" jsonschema_description:"Name that the softswitch's certificate is for. Default: the listener's server_name in the fleet file."`
 }
 
 // GateListener is one public address of the gate.
 type GateListener struct {
-	Transport fleet.Transport `yaml:"transport" json:"transport" jsonschema:"type=string,enum=udp,enum=tcp,enum=tls"`
-	Address   netip.AddrPort  `yaml:"address" json:"address" jsonschema:"description=IP:port"`
+	// Transport: udp, tcp or tls.
+	Transport fleet.Transport `yaml:"transport" json:"transport" jsonschema_description:"udp, tcp or tls."`
+	// Address is IP:port.
+	Address netip.AddrPort `yaml:"address" json:"address" jsonschema_description:"IP:PORT to listen on."`
 }
 
 // Peer is one agent as the others reach it.
 type Peer struct {
-	Name fleet.AgentID `yaml:"name" json:"name"`
-	Site fleet.SiteID  `yaml:"site" json:"site"`
-	Raft string        `yaml:"raft" json:"raft" jsonschema:"description=HOST:PORT"`
-	API  string        `yaml:"api" json:"api" jsonschema:"description=HOST:PORT"`
+	// Name and Site are as in that agent's own file.
+	Name fleet.AgentID `yaml:"name" json:"name" jsonschema_description:"Name of the agent, as in its own file."`
+	Site fleet.SiteID  `yaml:"site" json:"site" jsonschema_description:"Its site, as in its own file."`
+	// Raft and API are HOST:PORT as the other agents dial them.
+	Raft string `yaml:"raft" json:"raft" jsonschema_description:"HOST:PORT of its Raft, as the others dial it."`
+	API  string `yaml:"api" json:"api" jsonschema_description:"HOST:PORT of its API, as the others dial it."`
 }
 
 // Log says how much is logged, how and where.
 type Log struct {
-	Level  string `yaml:"level,omitempty" json:"level,omitempty" jsonschema:"enum=debug,enum=info,enum=warn,enum=error"`
-	Format string `yaml:"format,omitempty" json:"format,omitempty" jsonschema:"enum=json,enum=console"`
+	// Level is the least that is logged. Default info.
+	Level string `yaml:"level,omitempty" json:"level,omitempty" jsonschema:"enum=debug,enum=info,enum=warn,enum=error" jsonschema_description:"Least level that is logged. Default info."`
+	// Format is json for machines, console for people. Default json.
+	Format string `yaml:"format,omitempty" json:"format,omitempty" jsonschema:"enum=json,enum=console" jsonschema_description:"json, the default, or console for people."`
 	// File is appended to. Default: standard error.
-	File string `yaml:"file,omitempty" json:"file,omitempty"`
+	File string `yaml:"file,omitempty" json:"file,omitempty" jsonschema_description:"File to append to; relative to this file. Default: standard error."`
 }
 
 // LoadAgent reads an agent file. The error is an *Error.
@@ -109,8 +123,9 @@ func LoadAgent(path string) (*Agent, error) {
 	return ParseAgent(path, data)
 }
 
-// ParseAgent reads the text of an agent file at path. Paths in the result are
-// absolute or relative to the working directory, like path itself.
+// ParseAgent reads the text of an agent file at path. Unset settings of the
+// result are at their defaults, and paths in it are absolute or relative to
+// the working directory, like path itself. Files that it names must exist.
 func ParseAgent(path string, data []byte) (*Agent, error) {
 	d, err := parse(path, data)
 	if err != nil {
@@ -118,9 +133,14 @@ func ParseAgent(path string, data []byte) (*Agent, error) {
 	}
 	a := Agent{}
 	d.decode(d.root, reflect.ValueOf(&a).Elem(), "$", 0)
-	if len(d.problems) == 0 {
+	if a.Format > AgentFormat { // then other problems mean nothing
+		d.problems, d.lost = nil, false
+		d.format(a.Format, AgentFormat)
+		return nil, d.err()
+	}
+	if !d.lost {
 		a.defaults(filepath.Dir(path))
-		a.validate(d)
+		(&agentCheck{document: d, agent: &a, sockets: map[string]string{}}).all()
 	}
 	if err := d.err(); err != nil {
 		return nil, err
@@ -149,148 +169,4 @@ func (a *Agent) defaults(dir string) {
 			*f = filepath.Join(dir, *f)
 		}
 	}
-}
-
-func (a *Agent) validate(d *document) {
-	if a.Format != AgentFormat {
-		d.at("$.format", fmt.Sprintf("write format: %d", AgentFormat), "format %d is not one that this program reads", a.Format)
-	}
-	a.required(d)
-	if len(a.DNS.Listen) == 0 {
-		d.at("$.dns", `listen: ["192.0.2.1:53"]`, "the name server listens nowhere")
-	}
-	for i, l := range a.DNS.Listen {
-		if l.Port() == 0 {
-			d.at(fmt.Sprintf("$.dns.listen[%d]", i), "", "port 0")
-		}
-	}
-	a.word(d, "$.raft.profile", a.Raft.Profile, "lan", "wan")
-	a.word(d, "$.log.level", a.Log.Level, "debug", "info", "warn", "error")
-	a.word(d, "$.log.format", a.Log.Format, "json", "console")
-	a.hostPort(d, "$.raft.listen", a.Raft.Listen)
-	a.hostPort(d, "$.raft.advertise", a.Raft.Advertise)
-	a.hostPort(d, "$.api.listen", a.API.Listen)
-	if a.PeerProxy != "" {
-		a.hostPort(d, "$.peer_proxy", a.PeerProxy)
-	}
-	a.validatePeers(d)
-	a.validateGate(d)
-	a.exists(d, "$.fleet", a.Fleet)
-}
-
-func (a *Agent) required(d *document) {
-	for _, r := range []struct{ path, value, hint string }{
-		{"$.name", string(a.Name), "name: calgary"}, {"$.site", string(a.Site), "site: calgary"},
-		{"$.data_dir", a.DataDir, "data_dir: /var/lib/sipsteer"},
-	} {
-		if r.value == "" {
-			d.at(r.path, r.hint, "%s is missing", r.path[2:])
-		}
-	}
-}
-
-func (a *Agent) word(d *document, path, value string, allowed ...string) {
-	for _, w := range allowed {
-		if value == w {
-			return
-		}
-	}
-	hint := fleet.Nearest(value, allowed)
-	if hint == "" {
-		hint = fmt.Sprintf("one of %v", allowed)
-	}
-	d.at(path, hint, "%q is not known here", value)
-}
-
-func (a *Agent) hostPort(d *document, path, value string) {
-	_, port, err := net.SplitHostPort(value)
-	if n, perr := strconv.Atoi(port); err != nil || perr != nil || n < 1 || n > 65535 {
-		d.at(path, "HOST:PORT, for example 192.0.2.1:7300", "%q is not a host and port", value)
-	}
-}
-
-func (a *Agent) validatePeers(d *document) {
-	seen := map[string]string{}
-	self := false
-	for i, p := range a.Peers {
-		path := fmt.Sprintf("$.peers[%d]", i)
-		if p.Name == "" || p.Site == "" {
-			d.at(path, "{name: calgary, site: calgary, raft: HOST:PORT, api: HOST:PORT}", "name or site is missing")
-		}
-		a.hostPort(d, path+".raft", p.Raft)
-		a.hostPort(d, path+".api", p.API)
-		for _, v := range []struct{ field, value string }{{"name", string(p.Name)}, {"raft", p.Raft}, {"api", p.API}} {
-			if before, twice := seen[v.value]; twice {
-				d.at(path+"."+v.field, "each agent has its own", "%s stands already at %s", v.value, before)
-			}
-			seen[v.value] = path + "." + v.field
-		}
-		if p.Name != a.Name {
-			continue
-		}
-		self = true
-		if p.Site != a.Site {
-			d.at(path+".site", "site: "+string(a.Site), "this agent is at %s", a.Site)
-		}
-		if p.Raft != a.Raft.Advertise {
-			d.at(path+".raft", "raft: "+a.Raft.Advertise, "this agent advertises %s", a.Raft.Advertise)
-		}
-	}
-	if !self {
-		d.at("$.peers", fmt.Sprintf("add {name: %s, site: %s, raft: %q, api: %q}", a.Name, a.Site, a.Raft.Advertise, a.API.Listen), "this agent, %s, is not among the peers", a.Name)
-	}
-}
-
-func (a *Agent) validateGate(d *document) {
-	g := a.Gate
-	if g == nil {
-		return
-	}
-	a.word(d, "$.gate.driver", g.Driver, "inline")
-	if len(g.Listen) == 0 {
-		d.at("$.gate", `listen: [{transport: udp, address: "192.0.2.2:5060"}]`, "the gate listens nowhere")
-	}
-	for i, l := range g.Listen {
-		path := fmt.Sprintf("$.gate.listen[%d]", i)
-		switch l.Transport {
-		case fleet.UDP, fleet.TCP:
-		case fleet.TLS:
-			if g.Certificate == "" || g.Key == "" {
-				d.at("$.gate", "certificate: FILE and key: FILE", "tls needs a certificate and a key")
-			}
-		default:
-			d.at(path+".transport", "udp, tcp or tls", "the gate does not speak %s", l.Transport)
-		}
-		if !l.Address.IsValid() || l.Address.Port() == 0 {
-			d.at(path+".address", "IP:PORT", "no address and port")
-		}
-	}
-	a.exists(d, "$.gate.certificate", g.Certificate)
-	a.exists(d, "$.gate.upstream_roots", g.UpstreamRoots)
-	if g.Key != "" {
-		if err := CheckPrivate(g.Key); err != nil {
-			d.at("$.gate.key", "chmod 600 "+g.Key, "%v", err)
-		}
-	}
-}
-
-func (a *Agent) exists(d *document, path, file string) {
-	if file == "" {
-		return
-	}
-	if _, err := os.Stat(file); err != nil {
-		d.at(path, "", "%s: %v", file, reason(err))
-	}
-}
-
-// CheckPrivate refuses a key file that others may read.
-func CheckPrivate(path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, reason(err))
-	}
-	if info.Mode().Perm()&fs.FileMode(0o077) != 0 {
-		return fmt.Errorf("%s: mode %04o lets others in, at most 0600", path, info.Mode().Perm())
-	}
-	return nil
 }

@@ -16,16 +16,20 @@ const ClientFormat = 1
 
 // Client is client.yaml: how the command line finds the agents.
 type Client struct {
-	Format int           `yaml:"format" json:"format" jsonschema:"enum=1"`
-	Agents []ClientAgent `yaml:"agents" json:"agents" jsonschema:"minItems=1"`
+	// Format is the version of the file's form; now 1.
+	Format int `yaml:"format" json:"format"`
+	// Agents are asked in this order until one answers.
+	Agents []ClientAgent `yaml:"agents" json:"agents"`
 	// Lab is set in the file that a lab writes.
 	Lab *ClientLab `yaml:"lab,omitempty" json:"lab,omitempty"`
 }
 
 // ClientAgent is one agent's API.
 type ClientAgent struct {
+	// Name of the agent.
 	Name fleet.AgentID `yaml:"name" json:"name"`
-	API  string        `yaml:"api" json:"api" jsonschema:"description=URL such as http://192.0.2.1:8300"`
+	// API is its URL: http://192.0.2.1:8300.
+	API string `yaml:"api" json:"api"`
 }
 
 // ClientLab is how to reach a running lab.
@@ -40,13 +44,24 @@ func LoadClient(path string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	return ParseClient(path, data)
+}
+
+// ParseClient reads the text of a client file at path, to which its control
+// path is relative.
+func ParseClient(path string, data []byte) (*Client, error) {
 	d, err := parse(path, data)
 	if err != nil {
 		return nil, err
 	}
 	var c Client
 	d.decode(d.root, reflect.ValueOf(&c).Elem(), "$", 0)
-	if len(d.problems) == 0 {
+	if c.Format > ClientFormat { // then other problems mean nothing
+		d.problems, d.lost = nil, false
+		d.format(c.Format, ClientFormat)
+		return nil, d.err()
+	}
+	if !d.lost {
 		c.validate(d)
 	}
 	if err := d.err(); err != nil {
@@ -59,23 +74,30 @@ func LoadClient(path string) (*Client, error) {
 }
 
 func (c *Client) validate(d *document) {
-	if c.Format != ClientFormat {
-		d.at("$.format", fmt.Sprintf("write format: %d", ClientFormat), "format %d is not one that this program reads", c.Format)
-	}
+	d.format(c.Format, ClientFormat)
 	if len(c.Agents) == 0 {
-		d.at("$.agents", "list each agent's API", "no agents")
+		d.at("$.agents", `agents: [{name: calgary, api: "http://192.0.2.1:8300"}]`, "no agents")
 	}
-	seen := map[string]bool{}
+	seen := map[string]string{}
 	for i, a := range c.Agents {
 		path := fmt.Sprintf("$.agents[%d]", i)
 		u, err := url.Parse(a.API)
 		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-			d.at(path+".api", "http://HOST:PORT", "%q is not a URL of an API", a.API)
+			d.at(path+".api", "http://HOST:PORT", "%q is not the URL of an API", a.API)
 		}
-		if a.Name == "" || seen[string(a.Name)] {
-			d.at(path+".name", "each agent's own", "name %q is missing or stands twice", a.Name)
+		if a.Name == "" {
+			d.at(path+".name", "name: calgary", "name is missing")
+			continue
 		}
-		seen[string(a.Name)] = true
+		for _, v := range []struct{ field, value string }{{"name", string(a.Name)}, {"api", a.API}} {
+			if before, twice := seen[v.value]; twice {
+				d.at(path+"."+v.field, "each agent has its own", "%s stands already at %s (line %d)", v.value, before, d.line(before))
+			}
+			seen[v.value] = path + "." + v.field
+		}
+	}
+	if c.Lab != nil && c.Lab.Control == "" {
+		d.at("$.lab", "control: PATH", "control is missing")
 	}
 }
 
@@ -89,15 +111,13 @@ func FindClient(flag string, env func(string) string) (string, error) {
 	if path := env("SIPSTEER_CONFIG"); path != "" {
 		return path, nil
 	}
-	home := env("XDG_CONFIG_HOME")
-	if home == "" {
-		home = filepath.Join(env("HOME"), ".config")
+	places := []string{filepath.Join("sipsteer-lab", "client.yaml")}
+	if home := env("XDG_CONFIG_HOME"); home != "" {
+		places = append(places, filepath.Join(home, "sipsteer", "client.yaml"))
+	} else if home := env("HOME"); home != "" {
+		places = append(places, filepath.Join(home, ".config", "sipsteer", "client.yaml"))
 	}
-	places := []string{
-		filepath.Join("sipsteer-lab", "client.yaml"),
-		filepath.Join(home, "sipsteer", "client.yaml"),
-		filepath.Join(string(filepath.Separator), "etc", "sipsteer", "client.yaml"),
-	}
+	places = append(places, filepath.Join(string(filepath.Separator), "etc", "sipsteer", "client.yaml"))
 	for _, p := range places {
 		if _, err := os.Stat(p); err == nil {
 			return p, nil

@@ -3,9 +3,12 @@ package config
 import (
 	"encoding"
 	"fmt"
+	"net/netip"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
@@ -18,12 +21,12 @@ import (
 // every value, and must not take 5 for five nanoseconds.
 func (d *document) decode(n ast.Node, v reflect.Value, path string, depth int) {
 	if depth > maxDepth {
-		d.problem(path, position(n), "", "nested more than %d deep", maxDepth)
+		d.lose(path, n, "", "nested more than %d deep", maxDepth)
 		return
 	}
 	switch n.(type) {
 	case *ast.AnchorNode, *ast.AliasNode, *ast.TagNode, *ast.MergeKeyNode:
-		d.problem(path, position(n), "write the value out", "anchors, aliases and tags are not read")
+		d.lose(path, n, "write the value out", "anchors, aliases and tags are not read")
 		return
 	}
 	if _, set := d.places[path]; !set {
@@ -53,40 +56,70 @@ func (d *document) decode(n ast.Node, v reflect.Value, path string, depth int) {
 	}
 }
 
+// lose notes a problem with a value that could not be read.
+func (d *document) lose(path string, n ast.Node, hint, format string, args ...any) {
+	d.lost = true
+	d.problem(path, position(n), hint, format, args...)
+}
+
 // text fills a value that reads itself from text.
 func (d *document) text(n ast.Node, t encoding.TextUnmarshaler, path string) {
 	s, ok := scalarText(n)
 	if !ok {
-		d.problem(path, position(n), "", "%s stands where one value belongs", kindOf(n))
+		d.lose(path, n, "", "%s stands where one value belongs", kindOf(n))
 		return
 	}
-	if err := t.UnmarshalText([]byte(s)); err != nil {
-		d.problem(path, position(n), textHint(t), "%v", err)
+	err := t.UnmarshalText([]byte(s))
+	if err == nil {
+		return
+	}
+	switch t.(type) {
+	case *netip.Addr:
+		d.lose(path, n, "an address such as 192.0.2.1 or 2001:db8::1", "%q is no IP address", s)
+	case *netip.AddrPort:
+		d.lose(path, n, `an address and a port such as "192.0.2.1:5060" or "[2001:db8::1]:5060"`, "%q is no IP address and port", s)
+	case *fleet.Duration:
+		hint := "a number and a unit: 250ms, 5s, 10m, 1h"
+		if _, err := strconv.ParseFloat(s, 64); err == nil {
+			hint = "write " + s + "s for seconds; the units are ms, s, m and h"
+		}
+		d.lose(path, n, hint, "%q is no duration", s)
+	case *fleet.Transport:
+		d.lose(path, n, didYouMean(s, transportWords()), "%q is no transport", s)
+	default:
+		d.lose(path, n, "", "%v", err)
 	}
 }
 
-func textHint(t encoding.TextUnmarshaler) string {
-	switch strings.TrimPrefix(fmt.Sprintf("%T", t), "*") {
-	case "netip.Addr":
-		return "an address such as 192.0.2.1 or 2001:db8::1"
-	case "netip.AddrPort":
-		return `an address and port such as "192.0.2.1:5060" or "[2001:db8::1]:5060"`
+func transportWords() []string {
+	words := make([]string, len(fleet.Transports))
+	for i, t := range fleet.Transports {
+		words[i] = t.String()
 	}
-	return ""
+	return words
+}
+
+// didYouMean is a hint: the nearest of the words, or all of them.
+func didYouMean(word string, words []string) string {
+	if near := fleet.Nearest(word, words); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return "one of " + strings.Join(words, ", ")
 }
 
 // field is a struct field by its key in the file.
 type field struct {
-	key   string
-	index int
+	key      string
+	index    int
+	optional bool // may be left out
 }
 
 func fields(t reflect.Type) []field {
 	var out []field
 	for i := range t.NumField() {
-		key, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
+		key, options, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
 		if key != "" && key != "-" {
-			out = append(out, field{key, i})
+			out = append(out, field{key, i, options == "omitempty"})
 		}
 	}
 	return out
@@ -96,7 +129,7 @@ func (d *document) mapping(n ast.Node, v reflect.Value, path string, depth int) 
 	pairs, ok := mappingOf(n)
 	if !ok {
 		if _, null := n.(*ast.NullNode); !null {
-			d.problem(path, position(n), "", "%s stands where keys and values belong", kindOf(n))
+			d.lose(path, n, "", "%s stands where keys and values belong", kindOf(n))
 		}
 		return
 	}
@@ -109,41 +142,45 @@ func (d *document) mapping(n ast.Node, v reflect.Value, path string, depth int) 
 			continue
 		}
 		seen[key] = true
-		i, found := find(known, key)
-		if !found {
-			d.problem(path+"."+key, place, unknownHint(key, known), "unknown key %q", key)
+		i := slices.IndexFunc(known, func(f field) bool { return f.key == key })
+		if i < 0 {
+			d.unknown(path, key, place, known)
 			continue
 		}
 		d.places[path+"."+key] = valuePlace(p, place)
-		d.decode(p.Value, v.Field(i), path+"."+key, depth+1)
+		d.decode(p.Value, v.Field(known[i].index), path+"."+key, depth+1)
+		d.zero(p.Value, v.Field(known[i].index), path+"."+key, known[i])
 	}
 }
 
-func find(known []field, key string) (int, bool) {
-	for _, f := range known {
-		if f.key == key {
-			return f.index, true
-		}
-	}
-	return 0, false
-}
-
-func unknownHint(key string, known []field) string {
+// unknown refuses a key. One that is nearly a known one took the place of it,
+// so what is missing then is not missing.
+func (d *document) unknown(path, key string, place *token.Position, known []field) {
 	keys := make([]string, len(known))
 	for i, f := range known {
 		keys[i] = f.key
 	}
-	if near := fleet.Nearest(key, keys); near != "" {
-		return "did you mean " + near + "?"
+	d.lost = d.lost || fleet.Nearest(key, keys) != ""
+	d.problem(path+"."+key, place, didYouMean(key, keys), "unknown key %q", key)
+}
+
+// zero refuses a number that was written as zero where zero means that the
+// setting is left out: who writes max_sites_out: 0 does not mean the default.
+func (d *document) zero(n ast.Node, v reflect.Value, path string, f field) {
+	if !f.optional || !v.CanInt() || v.Int() != 0 {
+		return
 	}
-	return "one of " + strings.Join(keys, ", ")
+	if _, ok := scalarText(n); !ok || slices.ContainsFunc(d.problems, func(p Located) bool { return p.Path == path }) {
+		return
+	}
+	d.problem(path, position(n), "leave it out for the default", "%s cannot be zero", f.key)
 }
 
 func (d *document) sequence(n ast.Node, v reflect.Value, path string, depth int) {
 	s, ok := n.(*ast.SequenceNode)
 	if !ok {
 		if _, null := n.(*ast.NullNode); !null {
-			d.problem(path, position(n), "begin each with - on a line of its own, or write [a, b]", "%s stands where a list belongs", kindOf(n))
+			d.lose(path, n, "begin each with - on a line of its own, or write [a, b]", "%s stands where a list belongs", kindOf(n))
 		}
 		return
 	}
@@ -158,7 +195,7 @@ func (d *document) sequence(n ast.Node, v reflect.Value, path string, depth int)
 func (d *document) table(n ast.Node, v reflect.Value, path string, depth int) {
 	pairs, ok := mappingOf(n)
 	if !ok {
-		d.problem(path, position(n), "", "%s stands where keys and values belong", kindOf(n))
+		d.lose(path, n, "", "%s stands where keys and values belong", kindOf(n))
 		return
 	}
 	v.Set(reflect.MakeMap(v.Type()))
@@ -167,10 +204,11 @@ func (d *document) table(n ast.Node, v reflect.Value, path string, depth int) {
 		key := reflect.New(v.Type().Key())
 		t, ok := key.Interface().(encoding.TextUnmarshaler)
 		if !ok {
-			d.problem(path, place, "", "keys of this kind are not read")
+			d.lose(path, n, "", "keys of this kind are not read")
 			return
 		}
 		if err := t.UnmarshalText([]byte(name)); err != nil {
+			d.lost = true
 			d.problem(path+"."+name, place, "", "%v", err)
 			continue
 		}
@@ -188,34 +226,38 @@ func (d *document) table(n ast.Node, v reflect.Value, path string, depth int) {
 func (d *document) scalar(n ast.Node, v reflect.Value, path string) {
 	s, ok := scalarText(n)
 	if !ok {
-		d.problem(path, position(n), "", "%s stands where one value belongs", kindOf(n))
+		d.lose(path, n, "", "%s stands where one value belongs", kindOf(n))
 		return
 	}
 	switch v.Kind() {
 	case reflect.String:
+		if strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) && r != '\n' }) {
+			d.lose(path, n, "delete it", "a control character in %q", s)
+			return
+		}
 		v.SetString(s)
 	case reflect.Bool:
 		if _, ok := n.(*ast.BoolNode); !ok {
-			d.problem(path, position(n), "true or false", "%q is neither true nor false", s)
+			d.lose(path, n, "true or false", "%q is neither true nor false", s)
 			return
 		}
 		v.SetBool(s == "true")
 	case reflect.Int, reflect.Int64:
 		i, err := strconv.ParseInt(s, 10, 64)
 		if _, isInt := n.(*ast.IntegerNode); err != nil || !isInt {
-			d.problem(path, position(n), "digits, without quotes", "%q is not a whole number", s)
+			d.lose(path, n, "digits, without quotes", "%q is not a whole number", s)
 			return
 		}
 		v.SetInt(i)
 	case reflect.Uint16:
 		u, err := strconv.ParseUint(s, 10, 16)
-		if err != nil {
-			d.problem(path, position(n), "0 to 65535", "%q is not a number that fits", s)
+		if _, isInt := n.(*ast.IntegerNode); err != nil || !isInt {
+			d.lose(path, n, "a whole number from 1 to 65535, without quotes", "%q is no port", s)
 			return
 		}
 		v.SetUint(u)
 	default:
-		d.problem(path, position(n), "", "values of kind %s are not read", v.Kind())
+		d.lose(path, n, "", "values of kind %s are not read", v.Kind())
 	}
 }
 

@@ -2,24 +2,21 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 )
 
 const (
-	// maxFile bounds a file; a fleet of a thousand services is far smaller.
-	maxFile = 4 << 20
 	// maxDepth bounds how deep values may be nested.
 	maxDepth = 32
 	// maxProblems bounds what is told of one file.
@@ -33,77 +30,44 @@ type document struct {
 	root     ast.Node
 	places   map[string]*token.Position // of each value by its path
 	problems []Located
-}
-
-// readFile reads a file within bounds.
-func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fileError(path, "", "no such file")
-	case err != nil:
-		return nil, fileError(path, "", "%v", reason(err))
-	case info.IsDir():
-		return nil, fileError(path, "name the file in it", "is a directory")
-	case info.Size() > maxFile:
-		return nil, fileError(path, "", "%d octets are too many, at most %d", info.Size(), maxFile)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fileError(path, "", "%v", reason(err))
-	}
-	return data, nil
-}
-
-// reason leaves the path out, which is told anyway.
-func reason(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
+	lost     bool // a value could not be read: what hangs on it cannot be judged
 }
 
 // parse reads the text of one document. The error is an *Error.
-func parse(file string, data []byte) (*document, error) {
-	d := &document{file: file, places: map[string]*token.Position{}}
+func parse(file string, data []byte) (d *document, err error) {
+	d = &document{file: file, places: map[string]*token.Position{}}
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
-	d.lines = strings.Split(string(data), "\n")
-	if err := d.checkText(data); err != nil {
-		return nil, err
+	if len(data) > maxFile {
+		return nil, tooLarge(file)
 	}
-	f, err := parser.ParseBytes(data, 0)
+	d.lines = strings.Split(string(data), "\n")
+	if d.checkText(); len(d.problems) > 0 {
+		return nil, d.err()
+	}
+	tokens := lexer.Tokenize(string(data))
+	if d.checkTokens(tokens); len(d.problems) > 0 {
+		return nil, d.err()
+	}
+	defer func() { // the library's parser is not ours to trust with any text
+		if r := recover(); r != nil {
+			d, err = nil, fileError(file, "", "the YAML parser gave up: %v", r)
+		}
+	}()
+	f, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		d.syntax(err)
-		return nil, &Error{d.problems}
+		return nil, d.err()
 	}
-	docs := slices.DeleteFunc(slices.Clone(f.Docs), func(n *ast.DocumentNode) bool { return n.Body == nil })
-	switch {
-	case len(docs) == 0:
+	docs := slices.DeleteFunc(slices.Clone(f.Docs), func(n *ast.DocumentNode) bool {
+		_, comment := n.Body.(*ast.CommentGroupNode)
+		return n.Body == nil || comment
+	})
+	if len(docs) == 0 {
 		return nil, fileError(file, "see the sample in examples/three-sites", "the file is empty")
-	case len(docs) > 1:
-		return nil, fileError(file, "keep one document, without ---", "%d documents in one file", len(docs))
 	}
 	d.root = docs[0].Body
 	return d, nil
-}
-
-func (d *document) checkText(data []byte) error {
-	if len(data) > maxFile {
-		return fileError(d.file, "", "%d octets are too many, at most %d", len(data), maxFile)
-	}
-	for i, line := range d.lines {
-		if !utf8.ValidString(line) {
-			d.problem("$", &token.Position{Line: i + 1, Column: 1}, "save the file as UTF-8", "the line is not UTF-8")
-			return &Error{d.problems}
-		}
-		if j := strings.IndexFunc(line, func(r rune) bool { return unicode.IsControl(r) && r != '\t' }); j >= 0 {
-			d.problem("$", &token.Position{Line: i + 1, Column: j + 1}, "delete it", "a control character %q", line[j])
-			return &Error{d.problems}
-		}
-	}
-	return nil
 }
 
 // syntax tells what the parser said.
@@ -118,10 +82,12 @@ func (d *document) syntax(err error) {
 
 // problem notes one problem at a position.
 func (d *document) problem(path string, at *token.Position, hint, format string, args ...any) {
-	p := Located{File: d.file, Path: path, Message: clean(fmt.Sprintf(format, args...)), Hint: clean(hint)}
+	p := Located{File: d.file, Path: clean(path), Message: clean(fmt.Sprintf(format, args...)), Hint: clean(hint)}
 	if at != nil {
-		p.Line, p.Column = min(max(1, at.Line), len(d.lines)), max(1, at.Column)
-		p.Snippet = clean(d.lines[p.Line-1])
+		p.Line = min(max(1, at.Line), len(d.lines))
+		line := d.lines[p.Line-1]
+		p.Column = min(max(1, at.Column), utf8.RuneCountInString(line)+1)
+		p.Snippet, p.Mark = snippet(line, p.Column)
 	}
 	d.problems = append(d.problems, p)
 }
@@ -129,15 +95,19 @@ func (d *document) problem(path string, at *token.Position, hint, format string,
 // at notes a problem at the value with that path, or at the nearest thing
 // around it that is in the file.
 func (d *document) at(path, hint, format string, args ...any) {
-	full := path
+	d.problem(path, d.place(path), hint, format, args...)
+}
+
+// place is where the value with that path is, or the nearest thing around it;
+// nil when that is the file.
+func (d *document) place(path string) *token.Position {
 	for path != "" {
 		if pos, ok := d.places[path]; ok {
-			d.problem(full, pos, hint, format, args...)
-			return
+			return pos
 		}
 		path = path[:max(strings.LastIndexByte(path, '.'), strings.LastIndexByte(path, '['), 0)]
 	}
-	d.problem(full, nil, hint, format, args...)
+	return nil
 }
 
 // err returns the problems as an error, in the order of the file, or nil.
@@ -146,20 +116,7 @@ func (d *document) err() error {
 		return nil
 	}
 	slices.SortStableFunc(d.problems, func(a, b Located) int {
-		if a.Line != b.Line {
-			return a.Line - b.Line
-		}
-		return a.Column - b.Column
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	return &Error{d.problems[:min(len(d.problems), maxProblems)]}
-}
-
-// clean takes control characters out of what is shown.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, s)
+	return &Error{problems: d.problems[:min(len(d.problems), maxProblems)], more: max(0, len(d.problems)-maxProblems)}
 }

@@ -73,7 +73,7 @@ func (v *validation) sites() {
 }
 
 func (v *validation) site(path string, s *Site, names, switches once) {
-	if why := labelProblem(string(s.Name)); why != "" {
+	if why := LabelProblem(string(s.Name)); why != "" {
 		v.add(path+".name", "one DNS label such as calgary", "site name %q %s", s.Name, why)
 	} else if before, twice := names.put(string(s.Name), path+".name"); twice {
 		v.clash(path+".name", before, "give each site its own name", "site %s stands already", s.Name)
@@ -113,7 +113,7 @@ func (v *validation) capacity(path string, c Capacity) {
 func (v *validation) fateGroups(path string, s *Site) {
 	for i, g := range s.FateGroups {
 		p := fmt.Sprintf("%s.fate_groups[%d]", path, i)
-		if why := labelProblem(g); why != "" {
+		if why := LabelProblem(g); why != "" {
 			v.add(p, "a word such as storage-west", "fate group %q %s", g, why)
 		} else if slices.Contains(s.FateGroups[:i], g) {
 			v.add(p, "delete one of them", "fate group %s stands twice", g)
@@ -122,7 +122,7 @@ func (v *validation) fateGroups(path string, s *Site) {
 }
 
 func (v *validation) softswitch(path string, site *Site, sw *Softswitch, switches once) {
-	if why := labelProblem(string(sw.Name)); why != "" {
+	if why := LabelProblem(string(sw.Name)); why != "" {
 		v.add(path+".name", "for example calgary-1", "softswitch name %q %s", sw.Name, why)
 	} else if before, twice := switches.put(string(sw.Name), path+".name"); twice {
 		v.clash(path+".name", before, "names are unique in the fleet", "softswitch %s stands already", sw.Name)

@@ -59,16 +59,17 @@ func nameProblem(name string) string {
 		return fmt.Sprintf("is too long (%d octets, at most %d)", len(name), maxName)
 	}
 	for label := range strings.SplitSeq(name, ".") {
-		if why := labelProblem(label); why != "" {
+		if why := LabelProblem(label); why != "" {
 			return why
 		}
 	}
 	return ""
 }
 
-// labelProblem says why label is no label of a host name, or "". Underscores
+// LabelProblem says why label is no label of a host name, and so cannot name a
+// site, a softswitch or an agent: words to put behind the name, or "". Underscores
 // are out with all other marks: _sip._udp and their like are ours to make.
-func labelProblem(label string) string {
+func LabelProblem(label string) string {
 	switch {
 	case label == "":
 		return "has an empty label"
