@@ -100,17 +100,24 @@ func (m *Message) inspectLength() {
 	}
 }
 
-// TopRoute is the URI of the topmost Route (RFC 3261 §20.34); nil without one.
-func (m *Message) TopRoute() []byte {
-	v, ok := m.Value(HeaderRoute)
-	if !ok {
-		return nil
+// Route is the URI of the nth Route, 0 for the topmost (RFC 3261 §20.34); nil
+// without one that can be read.
+func (m *Message) Route(n int) []byte {
+	w := m.list(HeaderRoute)
+	for {
+		b, at := w.rest()
+		if b == nil {
+			return nil
+		}
+		a, next, ok := readAddress(b, at)
+		if !ok {
+			return nil
+		}
+		if n == 0 {
+			return a.URI
+		}
+		w.at, n = next, n-1
 	}
-	a, _, ok := readAddress(v, 0)
-	if !ok {
-		return nil
-	}
-	return a.URI
 }
 
 // list walks the elements of a header field that may be given in several lines
@@ -155,6 +162,16 @@ func (w *Vias) Next() (Via, bool) {
 	v, next, ok := readVia(b, at)
 	w.at = next
 	return v, ok
+}
+
+// NextVia is the second hop: where a response goes after the topmost one, ours,
+// is taken off (RFC 3261 §16.11).
+func (m *Message) NextVia() (Via, bool) {
+	w := m.Vias()
+	if _, ok := w.Next(); !ok {
+		return Via{}, false
+	}
+	return w.Next()
 }
 
 // Contacts walks the contacts. A lone "*" comes as an Address with that URI.

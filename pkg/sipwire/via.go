@@ -60,6 +60,12 @@ func (v *Via) Addr() (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(addr, port), true
 }
 
+// SentBy is the address in sent-by, when it is one, whatever received says.
+func (v *Via) SentBy() (netip.AddrPort, bool) {
+	addr, ok := parseAddr(v.Host)
+	return netip.AddrPortFrom(addr, v.Port), ok
+}
+
 // parseAddr reads an IP address without allocating; IPv6 with or without
 // brackets.
 func parseAddr(b []byte) (netip.Addr, bool) {

@@ -1,0 +1,122 @@
+package gate
+
+import (
+	"cmp"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+)
+
+// Listener is one public address of the gate.
+type Listener struct {
+	Transport fleet.Transport
+	// Address is an address of this machine. It is written into Via, so it
+	// cannot be the unspecified one; port 0 takes a free port.
+	Address netip.AddrPort
+}
+
+// Config says what a gate is. Zero limits mean the defaults.
+type Config struct {
+	// Site is where the gate stands; phones see it in Warning.
+	Site fleet.SiteID
+	// Listen are the public addresses; at least one.
+	Listen []Listener
+	// TLS has the certificates for tls listeners; GetCertificate may change
+	// them at run time.
+	TLS *tls.Config
+	// UpstreamTLS is for connections to the softswitch. Without ServerName the
+	// certificate must be good for the softswitch's IP address. Nil means the
+	// machine's roots.
+	UpstreamTLS *tls.Config
+	// Logger gets what an operator can act upon; never a line per message.
+	Logger zerolog.Logger
+
+	// Key makes branches and tags that nobody else can make. It must outlive
+	// a restart, or answers that are under way then are lost. Empty: derived
+	// from Site, which keeps strangers' answers out only as long as nobody
+	// guesses how.
+	Key []byte
+
+	// UDPSockets is how many sockets, each with its own loop, share an address
+	// (SO_REUSEPORT; Linux only). Default: one a processor, at most 8.
+	UDPSockets int
+	// MaxMessage is the longest message, in octets. Default 65535.
+	MaxMessage int
+	// MaxConnections bounds the phones' connections; further ones are closed
+	// at once. Default 20000.
+	MaxConnections int
+	// Handshakes bounds TLS handshakes at one time; others wait. Default 256.
+	Handshakes int
+	// HandshakeTimeout is for TLS, waiting for a turn included. Default 10 s.
+	HandshakeTimeout time.Duration
+	// MessageTimeout is how long one message may take to arrive, and how long
+	// a connection may stay without a first one. Default 10 s.
+	MessageTimeout time.Duration
+	// IdleTimeout closes a connection without traffic. It should be longer
+	// than a registration (3600 s), since calls reach the phone through it.
+	// Default 65 min.
+	IdleTimeout time.Duration
+	// WriteTimeout is how long a peer may not take what it is sent. Default 10 s.
+	WriteTimeout time.Duration
+	// DialTimeout is for the connection to the softswitch, TLS included. It
+	// must be well below 32 s, else the phone gives up first. Default 3 s.
+	DialTimeout time.Duration
+	// DrainSpread is the time over which idle connections are closed when
+	// they carry nothing that is still passed. Default 10 s.
+	DrainSpread time.Duration
+	// CallHold keeps a connection open that long after it carried a dialog or
+	// an INVITE that was passed on, also while draining. Default 1 h.
+	CallHold time.Duration
+}
+
+// withDefaults fills in what is zero.
+func (c Config) withDefaults() Config {
+	c.UDPSockets = cmp.Or(c.UDPSockets, min(runtime.GOMAXPROCS(0), 8))
+	c.MaxMessage = cmp.Or(c.MaxMessage, 65535)
+	c.MaxConnections = cmp.Or(c.MaxConnections, 20000)
+	c.Handshakes = cmp.Or(c.Handshakes, 256)
+	c.HandshakeTimeout = cmp.Or(c.HandshakeTimeout, 10*time.Second)
+	c.MessageTimeout = cmp.Or(c.MessageTimeout, 10*time.Second)
+	c.IdleTimeout = cmp.Or(c.IdleTimeout, 65*time.Minute)
+	c.WriteTimeout = cmp.Or(c.WriteTimeout, 10*time.Second)
+	c.DialTimeout = cmp.Or(c.DialTimeout, 3*time.Second)
+	c.DrainSpread = cmp.Or(c.DrainSpread, 10*time.Second)
+	c.CallHold = cmp.Or(c.CallHold, time.Hour)
+	return c
+}
+
+func (c Config) validate() error {
+	if c.Site == "" {
+		return errors.New("no site")
+	}
+	if len(c.Listen) == 0 {
+		return errors.New("no listener")
+	}
+	for _, l := range c.Listen {
+		switch l.Transport {
+		case fleet.UDP, fleet.TCP:
+		case fleet.TLS:
+			if c.TLS == nil || (len(c.TLS.Certificates) == 0 && c.TLS.GetCertificate == nil && c.TLS.GetConfigForClient == nil) {
+				return fmt.Errorf("listener tls %s: no certificate", l.Address)
+			}
+		default:
+			return fmt.Errorf("listener %s %s: the gate serves udp, tcp and tls", l.Transport, l.Address)
+		}
+		if !l.Address.Addr().IsValid() || l.Address.Addr().IsUnspecified() {
+			return fmt.Errorf("listener %s %s: phones need an address that they can reach", l.Transport, l.Address)
+		}
+	}
+	for name, n := range map[string]int{"UDPSockets": c.UDPSockets, "MaxMessage": c.MaxMessage, "MaxConnections": c.MaxConnections, "Handshakes": c.Handshakes} {
+		if n < 0 {
+			return fmt.Errorf("%s %d: below zero", name, n)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,153 @@
+package gate
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+)
+
+// Mode is what a gate does with new work.
+type Mode uint8
+
+// The modes, in the order of their severity.
+const (
+	Open     Mode = iota // everything is passed on
+	Draining             // new work is refused, calls that are up go on
+	Closed               // all requests are refused
+)
+
+var modeNames = [...]string{Open: "open", Draining: "draining", Closed: "closed"}
+
+// String returns open, draining or closed.
+func (m Mode) String() string {
+	if int(m) < len(modeNames) {
+		return modeNames[m]
+	}
+	return "mode(" + strconv.Itoa(int(m)) + ")"
+}
+
+// Rule is what a gate does on one transport.
+type Rule struct {
+	Mode Mode
+	// PassInvite is the first phase of a planned drain: REGISTER and SUBSCRIBE
+	// outside a dialog are refused, INVITE and all others still pass. Else
+	// callers would move before those whom they call.
+	PassInvite bool
+	// Reason is told to the phone in Reason and Warning, for example "site
+	// drained". Control characters and quotes are left out.
+	Reason string
+}
+
+// Policy is what a gate follows from now on. A missing rule means Open. The
+// maps and slices must not be changed after SetPolicy.
+type Policy struct {
+	Rules map[fleet.Transport]Rule
+	// Upstreams are the softswitch's listeners. Without one on a transport
+	// nothing can be passed on there, and all is refused.
+	Upstreams map[fleet.Transport][]netip.AddrPort
+	// RetryAfterMin and RetryAfterMax bound Retry-After, in seconds. Each
+	// request has its place between them, the same for its retransmissions.
+	// Zero means 5 and 10.
+	RetryAfterMin, RetryAfterMax int
+	// Emergency are dialled numbers that pass while the site is drained;
+	// urn:service:sos passes in any case (RFC 5031).
+	Emergency []string
+	// EmergencyRedirect are SIP URIs of live sites, best first, that an
+	// emergency call is sent to when this site is closed. Without one the
+	// call is passed to the softswitch, whatever is believed of it.
+	EmergencyRedirect []string
+}
+
+// clone returns a copy that shares nothing with p.
+func (p Policy) clone() Policy {
+	out := p
+	out.Rules = make(map[fleet.Transport]Rule, len(p.Rules))
+	for t, r := range p.Rules {
+		out.Rules[t] = r
+	}
+	out.Upstreams = make(map[fleet.Transport][]netip.AddrPort, len(p.Upstreams))
+	for t, a := range p.Upstreams {
+		out.Upstreams[t] = slices.Clone(a)
+	}
+	out.Emergency = slices.Clone(p.Emergency)
+	out.EmergencyRedirect = slices.Clone(p.EmergencyRedirect)
+	return out
+}
+
+// Retry-After when a policy names none, in seconds: a bare 503 lost a phone
+// for good, 5 s moved it.
+const (
+	defaultRetryMin = 5
+	defaultRetryMax = 10
+)
+
+// ruleset is a Policy made ready for the packet path; it is never changed.
+type ruleset struct {
+	policy     Policy
+	transports [fleet.WSS + 1]transportRules
+	emergency  map[string]bool
+	redirect   string // Contact lines of a 302, "" for none
+	retryMin   uint64
+	retrySpan  uint64 // number of values between min and max
+}
+
+type transportRules struct {
+	Rule
+	upstreams []netip.AddrPort
+	// tail is what every 503 ends with: Reason and Warning lines.
+	tail string
+}
+
+func compile(p Policy, site fleet.SiteID) *ruleset {
+	p = p.clone()
+	rs := &ruleset{policy: p, emergency: map[string]bool{}}
+	lo, hi := p.RetryAfterMin, p.RetryAfterMax
+	if lo <= 0 {
+		lo = defaultRetryMin
+		if hi <= 0 {
+			hi = defaultRetryMax
+		}
+	}
+	rs.retryMin, rs.retrySpan = uint64(lo), uint64(max(hi, lo)-lo+1)
+	for _, t := range fleet.Transports {
+		tr := &rs.transports[t]
+		tr.Rule = p.Rules[t]
+		for _, a := range p.Upstreams[t] {
+			tr.upstreams = append(tr.upstreams, netip.AddrPortFrom(a.Addr().Unmap(), a.Port()))
+		}
+		tr.tail = refusalTail(tr.Reason, site)
+	}
+	for _, n := range p.Emergency {
+		if n = string(dialled(nil, []byte(n))); n != "" {
+			rs.emergency[n] = true
+		}
+	}
+	for i, uri := range p.EmergencyRedirect {
+		q := max(1000-100*i, 1)
+		rs.redirect += fmt.Sprintf("Contact: <%s>;q=%d.%03d\r\n", clean(uri), q/1000, q%1000)
+	}
+	return rs
+}
+
+// refusalTail says why in words: Reason (RFC 3326) for machines, Warning
+// (RFC 3261 §20.43) for the log of a phone.
+func refusalTail(reason string, site fleet.SiteID) string {
+	if reason = clean(reason); reason == "" {
+		return ""
+	}
+	return fmt.Sprintf("Reason: SIP;cause=503;text=\"%s\"\r\nWarning: 399 %s \"%s\"\r\n", reason, site, reason)
+}
+
+// clean leaves out what could end a quoted string, a URI in brackets or a line.
+func clean(s string) string {
+	out := make([]byte, 0, len(s))
+	for i := range len(s) {
+		if c := s[i]; c >= ' ' && c < 0x7f && c != '"' && c != '\\' && c != '<' && c != '>' {
+			out = append(out, c)
+		}
+	}
+	return string(out)
+}

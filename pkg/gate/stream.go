@@ -1,0 +1,165 @@
+package gate
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+)
+
+// streamListener accepts phones on TCP or TLS.
+type streamListener struct {
+	g     *Gate
+	local *local
+	l     net.Listener
+	tls   *tls.Config // nil for TCP
+}
+
+func (g *Gate) listenStream(l Listener) (*streamListener, error) {
+	nl, err := net.Listen("tcp", l.Address.String())
+	if err != nil {
+		return nil, err
+	}
+	s := &streamListener{g: g, l: nl, local: newLocal(l.Transport, nl.Addr().(*net.TCPAddr).AddrPort())}
+	if l.Transport == fleet.TLS {
+		s.tls = g.cfg.TLS
+	}
+	return s, nil
+}
+
+// run accepts until the listener is closed.
+func (s *streamListener) run() {
+	for {
+		conn, err := s.l.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil { // no descriptors left: those that are open must end first
+			s.g.log.Error().Err(err).Str("transport", s.local.transport.String()).Msg("cannot accept a connection")
+			if !s.g.conns.pause(100 * time.Millisecond) {
+				return
+			}
+			continue
+		}
+		s.g.conns.serve(s, conn)
+	}
+}
+
+// connections are the phones' connections of a gate.
+type connections struct {
+	g         *Gate
+	handshake chan struct{} // a place for each TLS handshake under way
+	workers   sync.Pool
+	counters  *counters
+
+	stop chan struct{}
+	wg   sync.WaitGroup
+
+	mu     sync.Mutex // held for the two below
+	all    map[*phone]struct{}
+	closed bool
+}
+
+func newConnections(g *Gate) *connections {
+	c := &connections{g: g, handshake: make(chan struct{}, g.cfg.Handshakes), stop: make(chan struct{}), all: map[*phone]struct{}{}, counters: g.newCounters()}
+	c.workers.New = func() any { return newWorker(g.key, c.counters) }
+	return c
+}
+
+// serve starts the goroutine of a connection, or closes it when there are too
+// many.
+func (c *connections) serve(s *streamListener, conn net.Conn) {
+	p := newPhone(c, s, conn)
+	c.mu.Lock()
+	full := c.closed || len(c.all) >= c.g.cfg.MaxConnections
+	if !full {
+		c.all[p] = struct{}{}
+		c.wg.Add(1)
+	}
+	c.mu.Unlock()
+	if full {
+		conn.Close()
+		return
+	}
+	go func() { // ends with the connection, which closeAll closes; wait waits
+		defer c.wg.Done()
+		p.run()
+		c.mu.Lock()
+		delete(c.all, p)
+		c.mu.Unlock()
+	}()
+}
+
+func (c *connections) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.all)
+}
+
+func (c *connections) closeAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	c.closed = true
+	close(c.stop)
+	for p := range c.all {
+		p.raw.Close()
+	}
+}
+
+func (c *connections) wait() { c.wg.Wait() }
+
+// pause waits; it reports false when the gate stops.
+func (c *connections) pause(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-c.stop:
+		return false
+	}
+}
+
+// policyChanged lets every connection look at its time to close again.
+func (c *connections) policyChanged() {
+	rs := c.g.rules.Load()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for p := range c.all {
+		p.policyChanged(rs)
+	}
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	if t, ok := a.(*net.TCPAddr); ok {
+		ap := t.AddrPort()
+		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+	}
+	return netip.AddrPort{}
+}
+
+// onStop calls f when the gate stops, until the returned function is called.
+func (c *connections) onStop(f func()) (cancel func()) {
+	done := make(chan struct{})
+	c.wg.Go(func() {
+		select {
+		case <-c.stop:
+			f()
+		case <-done:
+		}
+	})
+	return func() { close(done) }
+}
+
+// dialFailed tells the operator, once in a while, that calls cannot reach the
+// softswitch.
+func (c *connections) dialFailed(t fleet.Transport, addr netip.AddrPort, err error) {
+	c.g.log.Warn().Err(err).Str("transport", t.String()).Str("switch", addr.String()).Msg("cannot reach the softswitch; the request was refused")
+}

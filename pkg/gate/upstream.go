@@ -1,0 +1,164 @@
+package gate
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/sipwire"
+)
+
+// upstream is a phone's connection to the softswitch.
+type upstream struct {
+	p       *phone
+	addr    netip.AddrPort
+	conn    net.Conn
+	done    chan struct{} // closed when the reader has ended
+	writing sync.Mutex    // held for one write
+}
+
+func (p *phone) upstream() *upstream {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.up
+}
+
+// connect makes the upstream. It is called by the phone's reader only, so the
+// phone's further messages wait their turn.
+func (p *phone) connect(addr netip.AddrPort) *upstream {
+	conn, err := p.dial(addr)
+	if err != nil {
+		p.c.dialFailed(p.local.transport, addr, err)
+		return nil
+	}
+	up := &upstream{p: p, addr: addr, conn: conn, done: make(chan struct{})}
+	p.mu.Lock()
+	p.up = up
+	p.mu.Unlock()
+	go up.run() // ends when its connection is closed; the phone's end waits
+	return up
+}
+
+func (p *phone) dial(addr netip.AddrPort) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), p.g.cfg.DialTimeout)
+	defer cancel()
+	stop := p.c.onStop(cancel)
+	defer stop()
+	var d net.Dialer
+	if own := p.local.addr.Addr(); own.Is4() == addr.Addr().Is4() {
+		d.LocalAddr = &net.TCPAddr{IP: own.AsSlice()} // the softswitch sees the address that it knows
+	}
+	conn, err := d.DialContext(ctx, "tcp", addr.String())
+	if err != nil {
+		return nil, fmt.Errorf("connect to softswitch: %w", err)
+	}
+	if p.tls == nil {
+		return conn, nil
+	}
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
+	if p.g.cfg.UpstreamTLS != nil {
+		cfg = p.g.cfg.UpstreamTLS.Clone()
+	}
+	if cfg.ServerName == "" {
+		cfg.ServerName = addr.Addr().String()
+	}
+	secure := tls.Client(conn, cfg)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("shake hands with softswitch: %w", err)
+	}
+	return secure, nil
+}
+
+// run reads from the softswitch until either side ends. When the softswitch
+// ends, the phone's connection is closed too: that is how the phone learns, at
+// once, that it must go elsewhere.
+func (u *upstream) run() {
+	defer close(u.done)
+	defer u.p.raw.Close()
+	defer u.conn.Close()
+	framer := sipwire.NewFramer(firstBuffer, u.p.g.cfg.MaxMessage)
+	for {
+		n, err := u.conn.Read(framer.Space())
+		framer.Wrote(n)
+		for n > 0 {
+			frame, b, err := framer.Next()
+			if err != nil {
+				return
+			}
+			if frame == sipwire.NoFrame {
+				break
+			}
+			if frame == sipwire.PingFrame {
+				if !u.write(pong) {
+					return
+				}
+				continue
+			}
+			if !u.message(b) {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// message passes one message of the softswitch to the phone.
+func (u *upstream) message(b []byte) bool {
+	p := u.p
+	w := p.c.workers.Get().(*worker)
+	defer p.c.workers.Put(w)
+	rs := p.g.rules.Load()
+	fault := w.m.Parse(b)
+	action, ok := Drop, true
+	switch {
+	case fault != sipwire.None:
+	case w.m.IsRequest():
+		action, ok = u.request(w, rs)
+	default:
+		var good bool
+		if w.out, _, good = w.response(rs, p.local, w.out[:0]); good {
+			action, ok = Relay, p.write(w.out)
+		}
+	}
+	w.count.add(p.local.transport, &w.m, fault, action)
+	return ok
+}
+
+func (u *upstream) request(w *worker, rs *ruleset) (Action, bool) {
+	p := u.p
+	switch v := w.passable(p.local); v.action {
+	case Refuse:
+		w.out = w.reply(rs, p.local, v.status, reasonOf(v.status), u.addr, w.out[:0])
+		return Refuse, u.write(w.out)
+	case Relay:
+		p.clock.traffic(&w.m, time.Now())
+		w.out = w.forward(rs, p.local, u.addr, w.out[:0])
+		return Relay, p.write(w.out)
+	}
+	return Drop, true
+}
+
+// write sends to the softswitch. After an error the phone's connection ends
+// with this one.
+func (u *upstream) write(b []byte) bool {
+	u.writing.Lock()
+	defer u.writing.Unlock()
+	u.conn.SetWriteDeadline(time.Now().Add(u.p.g.cfg.WriteTimeout))
+	if _, err := u.conn.Write(b); err != nil {
+		u.conn.Close()
+		return false
+	}
+	return true
+}
+
+func (u *upstream) close() {
+	u.conn.Close()
+	<-u.done
+}
