@@ -118,7 +118,13 @@ func (j *journal) check() error {
 	}
 	for index := max(first, 1); index <= last; index++ {
 		var log raft.Log
-		if err := j.read(index, &log); err != nil && (!errors.Is(err, raft.ErrLogNotFound) || index > newest) {
+		err := j.read(index, &log)
+		switch {
+		case errors.Is(err, raft.ErrLogNotFound) && index <= newest:
+			// A snapshot from the leader was installed beyond the log's end
+			// of that time: nothing lies between.
+			index = newest
+		case err != nil:
 			return err
 		}
 	}

@@ -81,11 +81,13 @@ func (j *journal) LastIndex() (index uint64, err error) {
 // damaged one halts the store, and raft gets an empty entry: it is applied
 // nowhere, and it cannot leave, because halting shuts the network first.
 func (j *journal) GetLog(index uint64, log *raft.Log) error {
-	err := j.read(index, log)
-	if err == nil || errors.Is(err, raft.ErrLogNotFound) {
-		return err
+	if !j.halted.Load() {
+		err := j.read(index, log)
+		if err == nil || errors.Is(err, raft.ErrLogNotFound) {
+			return err
+		}
+		j.halt(err)
 	}
-	j.halt(err)
 	*log = raft.Log{Index: index, Type: raft.LogNoop}
 	return nil
 }
