@@ -82,8 +82,8 @@ type Gate struct {
 	// certificate. Default: the machine's.
 	UpstreamRoots string `yaml:"upstream_roots,omitempty" json:"upstream_roots,omitempty" jsonschema_description:"PEM file with the authorities for the softswitch's certificate. Default: those of the machine. Relative to this file."`
 	// UpstreamServerName is the name that the softswitch's certificate is for.
-	// Default: what the fleet file says of the listener.
-	UpstreamServerName string `yaml:"upstream_server_name,omitempty" json:"upstream_server_name,omitempty" jsonschema_description:"Name that the softswitch's certificate is for. Default: the listener's server_name in the fleet file."`
+	// Default: its IP address.
+	UpstreamServerName string `yaml:"upstream_server_name,omitempty" json:"upstream_server_name,omitempty" jsonschema_description:"Name that the certificate of the softswitch is for. Default: its IP address."`
 }
 
 // GateListener is one public address of the gate.

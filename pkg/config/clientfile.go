@@ -17,25 +17,25 @@ const ClientFormat = 1
 // Client is client.yaml: how the command line finds the agents.
 type Client struct {
 	// Format is the version of the file's form; now 1.
-	Format int `yaml:"format" json:"format"`
+	Format int `yaml:"format" json:"format" jsonschema:"enum=1" jsonschema_description:"Version of this file's form."`
 	// Agents are asked in this order until one answers.
-	Agents []ClientAgent `yaml:"agents" json:"agents"`
+	Agents []ClientAgent `yaml:"agents" json:"agents" jsonschema:"minItems=1" jsonschema_description:"APIs of the agents, asked in this order until one answers."`
 	// Lab is set in the file that a lab writes.
-	Lab *ClientLab `yaml:"lab,omitempty" json:"lab,omitempty"`
+	Lab *ClientLab `yaml:"lab,omitempty" json:"lab,omitempty" jsonschema_description:"Set in the file that a lab writes."`
 }
 
 // ClientAgent is one agent's API.
 type ClientAgent struct {
 	// Name of the agent.
-	Name fleet.AgentID `yaml:"name" json:"name"`
+	Name fleet.AgentID `yaml:"name" json:"name" jsonschema_description:"Name of the agent."`
 	// API is its URL: http://192.0.2.1:8300.
-	API string `yaml:"api" json:"api"`
+	API string `yaml:"api" json:"api" jsonschema_description:"URL of its API: http://192.0.2.1:8300."`
 }
 
 // ClientLab is how to reach a running lab.
 type ClientLab struct {
 	// Control is its socket, relative to the file.
-	Control string `yaml:"control" json:"control"`
+	Control string `yaml:"control" json:"control" jsonschema_description:"Socket of the running lab, relative to this file."`
 }
 
 // LoadClient reads a client file. The error is an *Error.

@@ -12,7 +12,8 @@ import (
 )
 
 // Schema returns the JSON Schema of a kind of file — fleet, agent or client —
-// made from the very types that the files are read into.
+// made from the very types that the files are read into. It is for editors: it
+// knows the form of each value, and not how values go together.
 func Schema(kind string) ([]byte, error) {
 	kinds := map[string]any{"fleet": fleet.Fleet{}, "agent": Agent{}, "client": Client{}}
 	v, ok := kinds[kind]
@@ -29,21 +30,45 @@ func Schema(kind string) ([]byte, error) {
 	return append(out, '\n'), nil
 }
 
+const (
+	labelPattern    = `^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`
+	durationPattern = `^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+)
+
 // schemaOf describes the types that read themselves from text.
 func schemaOf(t reflect.Type) *jsonschema.Schema {
 	switch t {
 	case reflect.TypeFor[fleet.Duration]():
-		return &jsonschema.Schema{Type: "string", Pattern: `^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`, Examples: []any{"250ms", "5s", "1h30m"}}
+		return &jsonschema.Schema{Type: "string", Pattern: durationPattern, Examples: []any{"250ms", "5s", "1h30m"}}
 	case reflect.TypeFor[fleet.Transport]():
-		var words []any
+		return &jsonschema.Schema{Type: "string", Enum: enum(fleet.Transports[:])}
+	case reflect.TypeFor[map[fleet.Transport]uint16]():
+		ports := jsonschema.NewProperties()
 		for _, tr := range fleet.Transports {
-			words = append(words, tr.String())
+			ports.Set(tr.String(), &jsonschema.Schema{Type: "integer", Minimum: "1", Maximum: "65535"})
 		}
-		return &jsonschema.Schema{Type: "string", Enum: words}
+		return &jsonschema.Schema{Type: "object", Properties: ports, AdditionalProperties: jsonschema.FalseSchema}
+	case reflect.TypeFor[fleet.SiteID](), reflect.TypeFor[fleet.SwitchID](), reflect.TypeFor[fleet.AgentID]():
+		return &jsonschema.Schema{Type: "string", Pattern: labelPattern, Examples: []any{"calgary"}}
 	case reflect.TypeFor[netip.Addr]():
 		return &jsonschema.Schema{Type: "string", Examples: []any{"192.0.2.1", "2001:db8::1"}}
 	case reflect.TypeFor[netip.AddrPort]():
-		return &jsonschema.Schema{Type: "string", Examples: []any{"192.0.2.1:5060", "[2001:db8::1]:5060"}}
+		return &jsonschema.Schema{Type: "string", Pattern: ":[0-9]+$", Examples: []any{"192.0.2.1:5060", "[2001:db8::1]:5060"}}
 	}
 	return nil
+}
+
+// JSONSchemaExtend leaves the transports that the gate speaks.
+func (GateListener) JSONSchemaExtend(s *jsonschema.Schema) {
+	if t, ok := s.Properties.Get("transport"); ok {
+		t.Enum = enum([]fleet.Transport{fleet.UDP, fleet.TCP, fleet.TLS})
+	}
+}
+
+func enum(transports []fleet.Transport) []any {
+	words := make([]any, len(transports))
+	for i, t := range transports {
+		words[i] = t.String()
+	}
+	return words
 }

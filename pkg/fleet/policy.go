@@ -6,46 +6,46 @@ import "time"
 // value of every field means its default, which WithDefaults fills in.
 type Policy struct {
 	// TTLNormal is the TTL of steered sets in peace. Default 60s.
-	TTLNormal Duration `json:"ttl_normal,omitzero" yaml:"ttl_normal,omitempty" jsonschema:"type=string,description=TTL of steered record sets in peace. Default 60s."`
+	TTLNormal Duration `json:"ttl_normal,omitzero" yaml:"ttl_normal,omitempty" jsonschema_description:"TTL of steered record sets in peace. Default: 60s."`
 	// TTLEvent is the TTL while anything is drained, out or down. Default 30s.
-	TTLEvent Duration `json:"ttl_event,omitzero" yaml:"ttl_event,omitempty" jsonschema:"type=string,description=TTL while anything is drained or out or down. Default 30s."`
+	TTLEvent Duration `json:"ttl_event,omitzero" yaml:"ttl_event,omitempty" jsonschema_description:"TTL while anything is drained, out or down. Default: 30s."`
 	// TTLFloor is the least TTL that any set may have. Default 5s.
-	TTLFloor Duration `json:"ttl_floor,omitzero" yaml:"ttl_floor,omitempty" jsonschema:"type=string,description=Least TTL allowed; also the negative TTL. Default 5s."`
+	TTLFloor Duration `json:"ttl_floor,omitzero" yaml:"ttl_floor,omitempty" jsonschema_description:"Least TTL that any record set may have; also the negative TTL. Default: 5s."`
 	// MaxSitesOut is how many sites automation may take out at once. Default 1.
-	MaxSitesOut int `json:"max_sites_out,omitempty" yaml:"max_sites_out,omitempty" jsonschema:"minimum=1"`
+	MaxSitesOut int `json:"max_sites_out,omitempty" yaml:"max_sites_out,omitempty" jsonschema:"minimum=1" jsonschema_description:"How many sites automation may take out at once. Default: 1."`
 	// MinSites is how many sites must stay in each answer. Default 1.
-	MinSites int `json:"min_sites,omitempty" yaml:"min_sites,omitempty" jsonschema:"minimum=1"`
+	MinSites int `json:"min_sites,omitempty" yaml:"min_sites,omitempty" jsonschema:"minimum=1" jsonschema_description:"How many sites must stay in each answer. Default: 1."`
 	// Block is how long automation leaves a service alone after it moved it,
 	// unless a person acknowledges. Default 1h.
-	Block Duration `json:"block,omitzero" yaml:"block,omitempty" jsonschema:"type=string,description=How long automation leaves a service alone after it moved it; ends early by an operator's ack. Default 1h."`
+	Block Duration `json:"block,omitzero" yaml:"block,omitempty" jsonschema_description:"How long automation leaves a service alone after it moved it; ends early by an operator's ack. Default: 1h."`
 	// MaxFor bounds every drain, hold and force. Default 72h, also the most.
-	MaxFor Duration `json:"max_for,omitzero" yaml:"max_for,omitempty" jsonschema:"type=string,description=Longest drain or hold. Default and maximum 72h."`
+	MaxFor Duration `json:"max_for,omitzero" yaml:"max_for,omitempty" jsonschema_description:"Longest drain, hold or force. Default and most: 72h."`
 	// CommonCauseWindow: the same check kind failing at two sites inside it
 	// stops automation. Default 1m.
-	CommonCauseWindow Duration `json:"common_cause_window,omitzero" yaml:"common_cause_window,omitempty" jsonschema:"type=string,description=The same check failing at two sites inside this window stops automation. Default 1m."`
+	CommonCauseWindow Duration `json:"common_cause_window,omitzero" yaml:"common_cause_window,omitempty" jsonschema_description:"The same check failing at two sites inside this window stops automation. Default: 1m."`
 	// DrainPriority is the SRV priority offset of a site that is leaving.
 	// Default 900.
-	DrainPriority int `json:"drain_priority,omitempty" yaml:"drain_priority,omitempty" jsonschema:"minimum=900,maximum=60000"`
+	DrainPriority int `json:"drain_priority,omitempty" yaml:"drain_priority,omitempty" jsonschema:"minimum=900,maximum=60000" jsonschema_description:"SRV priority offset of a site that is leaving. Default: 900."`
 	// DrainGrace is added to the old TTL before a drained site's record is
 	// removed. Default 10s.
-	DrainGrace Duration `json:"drain_grace,omitzero" yaml:"drain_grace,omitempty" jsonschema:"type=string,description=Added to the old TTL before a draining site's record is removed. Default 10s."`
+	DrainGrace Duration `json:"drain_grace,omitzero" yaml:"drain_grace,omitempty" jsonschema_description:"Added to the old TTL before a draining site's record is removed. Default: 10s."`
 	// RegistrationPeriod is the longest registration interval of the phones:
 	// the second drain phase and failback pacing wait for it. Default 60s.
-	RegistrationPeriod Duration `json:"registration_period,omitzero" yaml:"registration_period,omitempty" jsonschema:"type=string,description=Longest registration interval of the phones; drains and failbacks are paced by it. Default 60s."`
+	RegistrationPeriod Duration `json:"registration_period,omitzero" yaml:"registration_period,omitempty" jsonschema_description:"Longest registration interval of the phones; drains and failbacks are paced by it. Default: 60s."`
 	// FailbackSteps are the shares in per cent by which traffic comes back.
 	// Default 5, 25, 100.
-	FailbackSteps []int `json:"failback_steps,omitempty" yaml:"failback_steps,omitempty"`
+	FailbackSteps []int `json:"failback_steps,omitempty" yaml:"failback_steps,omitempty" jsonschema_description:"Shares in per cent by which traffic comes back; ascending, the last is 100. Default: 5, 25, 100."`
 	// FailbackInterval is the wait between two failback steps. Default:
 	// RegistrationPeriod.
-	FailbackInterval Duration `json:"failback_interval,omitzero" yaml:"failback_interval,omitempty" jsonschema:"type=string,description=Wait between two failback steps. Default registration_period."`
+	FailbackInterval Duration `json:"failback_interval,omitzero" yaml:"failback_interval,omitempty" jsonschema_description:"Wait between two failback steps. Default: registration_period."`
 	// RetryAfterMin and RetryAfterMax bound the random Retry-After of a
 	// refusal, in seconds. Default 5 and 10. A 503 without Retry-After loses
 	// some phones for good.
-	RetryAfterMin int `json:"retry_after_min,omitempty" yaml:"retry_after_min,omitempty" jsonschema:"minimum=1,maximum=3600"`
-	RetryAfterMax int `json:"retry_after_max,omitempty" yaml:"retry_after_max,omitempty" jsonschema:"minimum=1,maximum=3600"`
+	RetryAfterMin int `json:"retry_after_min,omitempty" yaml:"retry_after_min,omitempty" jsonschema:"minimum=1,maximum=3600" jsonschema_description:"Least Retry-After of a refusal, in seconds. Default: 5."`
+	RetryAfterMax int `json:"retry_after_max,omitempty" yaml:"retry_after_max,omitempty" jsonschema:"minimum=1,maximum=3600" jsonschema_description:"Most Retry-After of a refusal, in seconds. Default: 10."`
 	// EmergencyNumbers are dialled numbers that always pass. Default 911, 112.
 	// The URN urn:service:sos (RFC 5031) passes in any case.
-	EmergencyNumbers []string `json:"emergency_numbers,omitzero" yaml:"emergency_numbers,omitempty"`
+	EmergencyNumbers []string `json:"emergency_numbers,omitzero" yaml:"emergency_numbers,omitempty" jsonschema_description:"Dialled numbers that always pass, quoted. urn:service:sos passes in any case. Default: 911 and 112."`
 }
 
 // MaxForLimit is the most that policy.max_for may be.
@@ -94,28 +94,28 @@ func (p Policy) TTL() TTL { return TTL{Normal: p.TTLNormal, Event: p.TTLEvent} }
 // Checks says what is asked of the softswitches and when an answer counts.
 type Checks struct {
 	// Interval between two probes of one check. Default 5s.
-	Interval Duration `json:"interval,omitzero" yaml:"interval,omitempty" jsonschema:"type=string,description=Between two probes of one check. Default 5s."`
+	Interval Duration `json:"interval,omitzero" yaml:"interval,omitempty" jsonschema_description:"Between two probes of one check. Default: 5s."`
 	// Timeout after which a probe has failed. It is the probe's own timer, not
 	// SIP Timer F. Default 2/5 of Interval.
-	Timeout Duration `json:"timeout,omitzero" yaml:"timeout,omitempty" jsonschema:"type=string,description=After which a probe has failed. Default 2/5 of interval."`
+	Timeout Duration `json:"timeout,omitzero" yaml:"timeout,omitempty" jsonschema_description:"After which a probe has failed. Default: 2/5 of interval."`
 	// Burst is the spacing of the re-probes after a first failure. Default
 	// 250ms, at most Interval/4.
-	Burst Duration `json:"burst,omitzero" yaml:"burst,omitempty" jsonschema:"type=string,description=Spacing of re-probes after a first failure. Default 250ms."`
+	Burst Duration `json:"burst,omitzero" yaml:"burst,omitempty" jsonschema_description:"Between the re-probes after a first failure. Default: 250ms, at most a quarter of interval."`
 	// Fall is the number of failures in total that make a listener down. Default 3.
-	Fall int `json:"fall,omitempty" yaml:"fall,omitempty" jsonschema:"minimum=1"`
+	Fall int `json:"fall,omitempty" yaml:"fall,omitempty" jsonschema:"minimum=1" jsonschema_description:"Failures in total that make a listener down. Default: 3."`
 	// Reset is the number of successes in a row that forgets failures. Default 6.
-	Reset int `json:"reset,omitempty" yaml:"reset,omitempty" jsonschema:"minimum=1"`
+	Reset int `json:"reset,omitempty" yaml:"reset,omitempty" jsonschema:"minimum=1" jsonschema_description:"Successes in a row that forget failures. Default: 6."`
 	// Rise is the number of successes in a row that make it up again. Default 12.
-	Rise int `json:"rise,omitempty" yaml:"rise,omitempty" jsonschema:"minimum=1"`
+	Rise int `json:"rise,omitempty" yaml:"rise,omitempty" jsonschema:"minimum=1" jsonschema_description:"Successes in a row that make it up again. Default: 12."`
 	// MinRemote is how many observers at other sites must agree. Default 1,
 	// and 0 in a fleet of one site, where there is nobody else to ask.
-	MinRemote *int `json:"min_remote,omitempty" yaml:"min_remote,omitempty"`
+	MinRemote *int `json:"min_remote,omitempty" yaml:"min_remote,omitempty" jsonschema_description:"How many observers at other sites must agree. Default: 1, and 0 in a fleet of one site."`
 	// ExpectStatus lists SIP status codes that mean a living softswitch beside
 	// 200: a core that answers 404, 405 or 483 to OPTIONS is alive.
-	ExpectStatus []int `json:"expect_status,omitzero" yaml:"expect_status,omitempty"`
+	ExpectStatus []int `json:"expect_status,omitzero" yaml:"expect_status,omitempty" jsonschema_description:"SIP status codes beside 200 that mean a living softswitch. Default: 404, 405, 483."`
 	// TrustRoots is PEM text of certificate authorities for the TLS checks.
 	// Default: those of the machine.
-	TrustRoots string `json:"trust_roots,omitempty" yaml:"trust_roots,omitempty"`
+	TrustRoots string `json:"trust_roots,omitempty" yaml:"trust_roots,omitempty" jsonschema_description:"Certificate authorities for the TLS checks, in PEM. Default: those of the machine."`
 }
 
 // WithDefaults returns c with every unset field at its default.
