@@ -132,9 +132,6 @@ func dial(tb testing.TB, s *dnsserver.Server, network string) net.Conn {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = c.Close() })
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
-		tb.Fatal(err)
-	}
 	return c
 }
 
@@ -165,6 +162,9 @@ func (c *client) send(msg []byte) {
 func (c *client) write(msg []byte) error {
 	if c.tcp {
 		msg = append(binary.BigEndian.AppendUint16(nil, uint16(len(msg))), msg...)
+	}
+	if err := c.conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return err
 	}
 	_, err := c.conn.Write(msg)
 	return err
@@ -226,6 +226,9 @@ func (c *client) silent(msg []byte) bool {
 // cut waits until the server ends the connection; a reset is an end too.
 func (c *client) cut() {
 	c.tb.Helper()
+	if err := c.conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		c.tb.Fatal(err)
+	}
 	if _, err := c.read(); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		c.tb.Fatalf("connection is still up: %v", err)
 	}
