@@ -11,7 +11,7 @@ import (
 type sockets struct {
 	addr netip.AddrPort
 	tcp  *net.TCPListener
-	udp  []*net.UDPConn
+	udp  []udpSocket
 }
 
 // portTries is how often a port free for both TCP and UDP is looked for.
@@ -20,10 +20,10 @@ const portTries = 20
 // bind opens TCP first: where several UDP sockets share an address by
 // SO_REUSEPORT, the TCP listener, which does not share, is what keeps a second
 // server off the same address.
-func bind(addr netip.AddrPort, udpSockets int) (sockets, error) {
+func bind(addr netip.AddrPort, conf *Config) (sockets, error) {
 	var errs error
 	for range portTries {
-		s, err := bindOnce(addr, udpSockets)
+		s, err := bindOnce(addr, conf)
 		if err == nil {
 			return s, nil
 		}
@@ -35,14 +35,18 @@ func bind(addr netip.AddrPort, udpSockets int) (sockets, error) {
 	return sockets{}, errs
 }
 
-func bindOnce(addr netip.AddrPort, udpSockets int) (sockets, error) {
-	tcp, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(addr))
+func bindOnce(addr netip.AddrPort, conf *Config) (sockets, error) {
+	network := "tcp6"
+	if addr.Addr().Is4() {
+		network = "tcp4"
+	}
+	tcp, err := net.ListenTCP(network, net.TCPAddrFromAddrPort(addr))
 	if err != nil {
 		return sockets{}, fmt.Errorf("listen on tcp %s: %w", addr, err)
 	}
 	port := tcp.Addr().(*net.TCPAddr).AddrPort().Port()
 	s := sockets{addr: netip.AddrPortFrom(addr.Addr(), port), tcp: tcp}
-	if s.udp, err = listenUDP(s.addr, udpSockets); err != nil {
+	if s.udp, err = listenUDP(s.addr, conf); err != nil {
 		return sockets{}, errors.Join(fmt.Errorf("listen on udp %s: %w", s.addr, err), tcp.Close())
 	}
 	return s, nil

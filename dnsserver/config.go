@@ -25,7 +25,8 @@ const (
 type Config struct {
 	// Listen are the addresses, each served over UDP and TCP. Port 0 means any
 	// free port, the same for both. An unspecified address (0.0.0.0, ::) means
-	// all of its family; answers leave from the address that was asked.
+	// all of its family; answers then leave from the address that was asked
+	// where the system tells it (Linux), so elsewhere list addresses singly.
 	Listen []netip.AddrPort
 	// NSID names this server to those who ask by the NSID option (RFC 5001) or
 	// for id.server (RFC 4892): the site's name. Empty means that it is not
@@ -42,8 +43,8 @@ type Config struct {
 	// fragments get lost and forged.
 	UDPSize int
 	// Workers is the number of UDP sockets on each address where the system
-	// spreads questions over them (Linux), else the number of readers; 0 means
-	// one for each processor that Go uses.
+	// spreads clients over them (Linux); elsewhere there is one. 0 means one
+	// for each processor that Go uses.
 	Workers int
 	// Portable takes the plain UDP loop, one system call for each datagram,
 	// also where batches are available. Slower; for comparison and for kernels

@@ -32,7 +32,7 @@ type Server struct {
 	started       bool
 	stopped       bool
 	addrs         []netip.AddrPort
-	udp           []*net.UDPConn
+	udp           []udpSocket
 	tcp           []*net.TCPListener
 
 	ending  chan struct{}  // closed by Stop
@@ -60,19 +60,20 @@ func (s *Server) Start() error {
 	if s.started || s.stopped {
 		return ErrStarted
 	}
+	var addrs []netip.AddrPort
 	for _, addr := range s.conf.Listen {
-		pair, err := bind(addr, s.conf.Workers)
+		pair, err := bind(addr, &s.conf)
 		if err != nil {
-			return errors.Join(fmt.Errorf("start name server: %w", err), s.closeSockets())
+			return errors.Join(fmt.Errorf("start name server: %w", err), s.closeSockets(udpSocket.abandon))
 		}
 		s.udp = append(s.udp, pair.udp...)
 		s.tcp = append(s.tcp, pair.tcp)
-		s.addrs = append(s.addrs, pair.addr)
+		addrs = append(addrs, pair.addr)
 	}
-	s.started = true
+	s.started, s.addrs = true, addrs
 	for _, u := range s.udp { // ended by Stop, which closes the sockets
 		r := s.newResponder()
-		s.running.Go(func() { s.serveUDP(u, r) })
+		s.running.Go(func() { u.serve(s, r) })
 	}
 	for _, l := range s.tcp {
 		c := s.newCounters()
@@ -163,7 +164,7 @@ func (s *Server) Stop(ctx context.Context) error {
 		s.stopped = true
 		close(s.ending)
 	}
-	err := s.closeSockets()
+	err := s.closeSockets(udpSocket.close)
 	s.mu.Unlock()
 	s.conns.closeAll()
 	done := make(chan struct{})
@@ -196,10 +197,10 @@ func (s *Server) pause(d time.Duration) bool {
 }
 
 // closeSockets is called with mu held.
-func (s *Server) closeSockets() error {
+func (s *Server) closeSockets(closeUDP func(udpSocket) error) error {
 	var errs []error
 	for _, u := range s.udp {
-		errs = append(errs, u.Close())
+		errs = append(errs, closeUDP(u))
 	}
 	for _, l := range s.tcp {
 		errs = append(errs, l.Close())

@@ -7,39 +7,72 @@ import (
 	"time"
 )
 
-// listenUDP opens the address.
-func listenUDP(addr netip.AddrPort, _ int) ([]*net.UDPConn, error) {
-	u, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(addr))
+// udpSocket is one socket that answers. Several may share an address.
+type udpSocket interface {
+	addr() netip.AddrPort
+	// serve answers until the socket is closed.
+	serve(s *Server, r *responder)
+	// close ends serve, or makes it end at once when it begins.
+	close() error
+	// abandon frees a socket that will never serve.
+	abandon() error
+}
+
+// maxQuestion is the longest UDP message read; what is behind is lost, which
+// makes the message malformed.
+const maxQuestion = 2048
+
+// plainSocket answers with one system call for each datagram: where batches
+// are not available.
+type plainSocket struct{ conn *net.UDPConn }
+
+func listenPlain(addr netip.AddrPort) (udpSocket, error) {
+	network := "udp6"
+	if addr.Addr().Is4() {
+		network = "udp4"
+	}
+	conn, err := net.ListenUDP(network, net.UDPAddrFromAddrPort(addr))
 	if err != nil {
 		return nil, err
 	}
-	return []*net.UDPConn{u}, nil
+	return plainSocket{conn}, nil
 }
 
-// serveUDP answers until the socket is closed.
-func (s *Server) serveUDP(u *net.UDPConn, r *responder) {
-	in, out := make([]byte, maxMessage), make([]byte, maxUDPSize)
+func (p plainSocket) addr() netip.AddrPort {
+	return p.conn.LocalAddr().(*net.UDPAddr).AddrPort()
+}
+
+func (p plainSocket) close() error { return p.conn.Close() }
+
+func (p plainSocket) abandon() error { return p.conn.Close() }
+
+func (p plainSocket) serve(s *Server, r *responder) {
+	in, out := make([]byte, maxQuestion), make([]byte, maxUDPSize)
 	for {
-		n, client, err := u.ReadFromUDPAddrPort(in)
+		n, client, err := p.conn.ReadFromUDPAddrPort(in)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
 		if err != nil {
-			if errors.Is(err, net.ErrClosed) {
-				return
-			}
 			if !s.pause(socketPause) {
 				return
 			}
 			continue
 		}
 		if answer := s.answerUDP(r, out, in[:n], client, uint32(time.Now().Unix())); answer != nil {
-			_, _ = u.WriteToUDPAddrPort(answer, client) // the client asks again
+			_, _ = p.conn.WriteToUDPAddrPort(answer, client) // if it is lost the client asks again
 		}
 	}
 }
 
 // answerUDP answers within the rate limit; nil means silence.
 func (s *Server) answerUDP(r *responder, out, msg []byte, client netip.AddrPort, now uint32) []byte {
+	if client.Port() == 0 { // nobody can ask from there
+		r.count.dropped.Add(1)
+		return nil
+	}
 	answer := r.respond(out, msg, UDP)
-	if answer == nil || client.Port() == 0 {
+	if answer == nil {
 		return nil
 	}
 	switch s.limiter.check(client.Addr(), r.subject, now) {
