@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/steer"
 	"github.com/sipsteer/sipsteer/raftstore"
 )
@@ -31,9 +30,9 @@ func (a *Agent) lead(ctx context.Context, term uint64) {
 	}
 	a.log.Info().Uint64("term", term).Msg("leading")
 	defer a.log.Info().Uint64("term", term).Msg("no longer leading")
-	settledAt := time.Now().Add(a.window())
+	since := time.Now()
 	for ctx.Err() == nil {
-		now := time.Now()
+		now, settledAt := time.Now(), since.Add(a.window())
 		cmds := a.decide(now, !now.Before(settledAt))
 		if len(cmds) > 0 {
 			if err := a.proposeOwn(ctx, cmds); err != nil {
@@ -49,11 +48,11 @@ func (a *Agent) lead(ctx context.Context, term uint64) {
 // window is how long a new leader listens before it moves traffic: every
 // observer has reported at least one round of checks by then.
 func (a *Agent) window() time.Duration {
-	c := fleet.Checks{}.WithDefaults()
-	if f := a.machine.State().Fleet; f != nil {
-		c = f.Checks
+	f := a.machine.State().Fleet
+	if f == nil {
+		return leaderTick // nothing is steered yet
 	}
-	return c.Interval.D() + c.Timeout.D()
+	return f.Checks.Interval.D() + f.Checks.Timeout.D()
 }
 
 func (a *Agent) decide(now time.Time, settled bool) []steer.Command {

@@ -49,6 +49,9 @@ type Config struct {
 	Interval time.Duration
 	// Executable is the sipsteer program that agents are started from.
 	Executable string
+	// FlapDown and FlapUp are the halves of the fault flap; 0 means the
+	// softswitch's default.
+	FlapDown, FlapUp time.Duration
 	// Log gets a line for each step of the start; nil is silent.
 	Log io.Writer
 }
@@ -199,6 +202,7 @@ func (l *Lab) startSwitches(ctx context.Context) error {
 		}
 		s, err := softswitch.New(softswitch.Config{
 			Site: p.Site, Listen: p.Softswitch, Contact: p.Gate, TLS: good, BadTLS: bad, Logger: zerolog.Nop(),
+			FlapDown: l.cfg.FlapDown, FlapUp: l.cfg.FlapUp,
 		})
 		if err != nil {
 			return fmt.Errorf("make softswitch of %s: %w", p.Site, err)

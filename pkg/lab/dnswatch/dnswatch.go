@@ -57,15 +57,15 @@ type Watch struct {
 	mu      sync.Mutex
 	now     map[netip.AddrPort]map[string]Answer
 	changes []Change
-	counts  Counts
+	counts  map[netip.AddrPort]*Counts
 }
 
 // Start begins to ask. Stop ends it.
 func Start(cfg Config) *Watch {
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &Watch{cfg: cfg, cancel: cancel, now: map[netip.AddrPort]map[string]Answer{}}
+	w := &Watch{cfg: cfg, cancel: cancel, now: map[netip.AddrPort]map[string]Answer{}, counts: map[netip.AddrPort]*Counts{}}
 	for _, s := range cfg.Servers {
-		w.now[s] = map[string]Answer{}
+		w.now[s], w.counts[s] = map[string]Answer{}, &Counts{}
 		w.done.Go(func() { w.run(ctx, s) })
 	}
 	return w
@@ -100,26 +100,39 @@ func (w *Watch) Changes(since time.Time) []Change {
 func (w *Watch) Counts() Counts {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.counts
+	var all Counts
+	for _, c := range w.counts {
+		all.Asked += c.Asked
+		all.Unanswered += c.Unanswered
+		all.Empty += c.Empty
+	}
+	return all
 }
 
-// AllWithout returns when the last of the servers stopped to answer name with
-// target, counted from since; false while one still does.
-func (w *Watch) AllWithout(name, target string, since time.Time) (time.Duration, bool) {
+// CountsOf returns the counts of one server.
+func (w *Watch) CountsOf(server netip.AddrPort) Counts {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var last time.Time
+	return *w.counts[server]
+}
+
+// WithoutSince returns how long after since the last of the servers stopped to
+// answer name with target; false when one of them never did. What a server
+// answered later, when the target was back, does not count.
+func (w *Watch) WithoutSince(name, target string, since time.Time) (time.Duration, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var last time.Duration
 	for _, s := range w.cfg.Servers {
-		if now := w.now[s][name]; len(now) == 0 || slices.Contains(now, target) {
+		i := slices.IndexFunc(w.changes, func(c Change) bool {
+			return c.Server == s && c.Name == name && !c.At.Before(since) && slices.Contains(c.From, target) && !slices.Contains(c.To, target)
+		})
+		if i < 0 {
 			return 0, false
 		}
+		last = max(last, w.changes[i].At.Sub(since))
 	}
-	for _, c := range w.changes {
-		if c.Name == name && !c.At.Before(since) && slices.Contains(c.From, target) && !slices.Contains(c.To, target) && c.At.After(last) {
-			last = c.At
-		}
-	}
-	return last.Sub(since), !last.IsZero()
+	return last, true
 }
 
 func (w *Watch) run(ctx context.Context, server netip.AddrPort) {
@@ -154,13 +167,13 @@ func (w *Watch) run(ctx context.Context, server netip.AddrPort) {
 func (w *Watch) note(server netip.AddrPort, name string, a Answer, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.counts.Asked++
+	w.counts[server].Asked++
 	switch {
 	case err != nil:
-		w.counts.Unanswered++
+		w.counts[server].Unanswered++
 		return
 	case len(a) == 0:
-		w.counts.Empty++
+		w.counts[server].Empty++
 	}
 	if old := w.now[server][name]; !slices.Equal(old, a) {
 		w.changes = append(w.changes, Change{Server: server, Name: name, At: time.Now(), From: old, To: a})
