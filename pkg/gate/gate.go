@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -73,11 +74,7 @@ func (g *Gate) Start() error {
 
 func (g *Gate) listen(l Listener) error {
 	if l.Transport == fleet.UDP {
-		s, err := g.listenUDP(l.Address)
-		if err == nil {
-			g.udp = append(g.udp, s)
-		}
-		return err
+		return g.listenUDP(l.Address)
 	}
 	s, err := g.listenStream(l)
 	if err == nil {
@@ -133,7 +130,9 @@ func (g *Gate) Addrs() []Listener {
 	defer g.mu.Unlock()
 	var out []Listener
 	for _, s := range g.udp {
-		out = append(out, Listener{Transport: fleet.UDP, Address: s.local.addr})
+		if a := (Listener{Transport: fleet.UDP, Address: s.local.addr}); !slices.Contains(out, a) { // several sockets may share it
+			out = append(out, a)
+		}
 	}
 	for _, s := range g.streams {
 		out = append(out, Listener{Transport: s.local.transport, Address: s.local.addr})

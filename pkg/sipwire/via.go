@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/netip"
 	"strconv"
+	"unsafe"
 )
 
 // Via is one hop of a Via header field (RFC 3261 §20.42). The slices are views
@@ -75,11 +76,15 @@ func parseAddr(b []byte) (netip.Addr, bool) {
 	if len(b) < 2 || len(b) > 45 {
 		return netip.Addr{}, false
 	}
-	if c := b[len(b)-1]; !hexDigit(c) && c != ':' { // a name: the common case, and ParseAddr's error would allocate
-		return netip.Addr{}, false
+	for _, c := range b { // a name is the common case, and ParseAddr's error would allocate
+		if !hexDigit(c) && c != ':' && c != '.' {
+			return netip.Addr{}, false
+		}
 	}
-	addr, err := netip.ParseAddr(string(b))
-	if err != nil || addr.Zone() != "" {
+	// ParseAddr keeps nothing of its argument (a zone cannot be in it), so the
+	// octets need not be copied.
+	addr, err := netip.ParseAddr(unsafe.String(&b[0], len(b)))
+	if err != nil {
 		return netip.Addr{}, false
 	}
 	return addr.Unmap(), true
