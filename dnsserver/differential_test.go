@@ -254,7 +254,7 @@ func TestAgainstReference(t *testing.T) {
 
 // strictly reads a message with the library and then asks of it what the
 // library does not: that everything counted is there, nothing follows, the
-// question is not compressed, OPT is one and in its place.
+// question is not compressed, OPT is one, and it and TSIG are in their places.
 func strictly(msg []byte) (*dns.Msg, bool) {
 	m := new(dns.Msg)
 	if len(msg) < 12 || m.Unpack(msg) != nil || len(m.Question) != 1 {
@@ -267,10 +267,10 @@ func strictly(msg []byte) (*dns.Msg, bool) {
 	counts := []int{int(msg[6])<<8 | int(msg[7]), int(msg[8])<<8 | int(msg[9]), int(msg[10])<<8 | int(msg[11])}
 	opts := 0
 	for section, n := range counts {
-		for range n {
+		for i := range n {
 			at := end
 			rr, off, err := dns.UnpackRR(msg, at)
-			if err != nil || off <= at {
+			if err != nil || off <= at || !pointsBack(msg, at) {
 				return nil, false
 			}
 			if rr.Header().Rrtype == dns.TypeOPT {
@@ -278,8 +278,21 @@ func strictly(msg []byte) (*dns.Msg, bool) {
 					return nil, false
 				}
 			}
+			if rr.Header().Rrtype == dns.TypeTSIG && (section != 2 || i != n-1) {
+				return nil, false
+			}
 			end = off
 		}
 	}
 	return m, end == len(msg) && opts <= 1 && bytes.Equal(msg[4:6], []byte{0, 1})
+}
+
+// pointsBack reports whether the name at an offset, if it ends in a pointer,
+// points to an earlier octet (RFC 1035 §4.1.4: "a prior occurrence").
+func pointsBack(msg []byte, off int) bool {
+	start := off
+	for msg[off] != 0 && msg[off] < 0xC0 {
+		off += 1 + int(msg[off])
+	}
+	return msg[off] == 0 || int(msg[off]&0x3F)<<8|int(msg[off+1]) < start
 }
