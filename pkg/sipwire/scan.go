@@ -124,19 +124,19 @@ type param struct {
 	start, end  int
 }
 
-// nextParam reads the parameter whose ';' stands at or after white space at i.
-// It reports false at a comma, at the end, or where no parameter can be read
-// (then next is not the end and not at a comma).
+// nextParam reads the parameter whose ';' stands at or after white space at i,
+// and returns the offset after it. Without one it reports false and returns
+// where it looked: at the end, at a comma, or at what cannot be read.
 func nextParam(b []byte, i int) (p param, next int, ok bool) {
 	p.start = i
-	i = skip(b, i)
-	if i >= len(b) || b[i] != ';' {
-		return p, i, false
+	semicolon := skip(b, i)
+	if semicolon >= len(b) || b[semicolon] != ';' {
+		return p, semicolon, false
 	}
-	i = skip(b, i+1)
+	i = skip(b, semicolon+1)
 	end := tokenEnd(b, i)
 	if end == i {
-		return p, i, false
+		return p, semicolon, false
 	}
 	p.name, p.end = b[i:end], end
 	i = skip(b, end)
@@ -147,7 +147,7 @@ func nextParam(b []byte, i int) (p param, next int, ok bool) {
 	end = i
 	if i < len(b) && b[i] == '"' {
 		if end, ok = quotedEnd(b, i); !ok {
-			return p, i, false
+			return p, semicolon, false
 		}
 	} else {
 		for end < len(b) && !space(b[end]) && b[end] != ';' && b[end] != ',' {
@@ -155,7 +155,7 @@ func nextParam(b []byte, i int) (p param, next int, ok bool) {
 		}
 	}
 	if end == i {
-		return p, i, false
+		return p, semicolon, false
 	}
 	p.value, p.end = b[i:end], end
 	return p, end, true
