@@ -47,6 +47,8 @@ func (d *document) format(written, known int) {
 	switch {
 	case written > known:
 		d.at("$.format", fmt.Sprintf("use a newer sipsteer; this one reads format %d", known), "format %d is newer than this program", written)
+	case written == 0:
+		d.at("$.format", fmt.Sprintf("write format: %d", known), "format is missing")
 	case written != known:
 		d.at("$.format", fmt.Sprintf("write format: %d", known), "format %d is none that there was", written)
 	}
@@ -68,19 +70,28 @@ func (c *agentCheck) word(path, value string, allowed ...string) {
 }
 
 // exists looks for a file that is named. Nothing is read of it yet.
-func (c *agentCheck) exists(path, file string) {
+func (c *agentCheck) exists(path, file string) bool {
 	if file == "" {
-		return
+		return false
 	}
-	if info, err := os.Stat(file); err != nil {
+	info, err := os.Stat(file)
+	switch {
+	case err != nil:
 		c.at(path, "relative paths are relative to this file", "%s: %v", file, reason(err))
-	} else if info.IsDir() {
+	case info.IsDir():
 		c.at(path, "name the file in it", "%s is a directory", file)
+	default:
+		return true
 	}
+	return false
 }
 
 // listen checks an address to listen on. The host may be left out.
 func (c *agentCheck) listen(path, value string) bool {
+	if value == "" {
+		c.at(path, `HOST:PORT, for example "192.0.2.1:7300"`, "%s is missing", path[2:])
+		return false
+	}
 	if !hostPort(value) {
 		c.at(path, `HOST:PORT, for example "192.0.2.1:7300"`, "%q is not a host and a port", value)
 		return false
@@ -91,7 +102,7 @@ func (c *agentCheck) listen(path, value string) bool {
 // dialled checks an address that others connect to.
 func (c *agentCheck) dialled(path, value string) {
 	if c.listen(path, value) && anywhere(value) {
-		c.at(path, "the address that other machines reach", "nobody can connect to %s", value)
+		c.at(path, path[strings.LastIndexByte(path, '.')+1:]+": the address that other machines reach, HOST:PORT", "nobody can connect to %s", value)
 	}
 }
 
@@ -129,7 +140,7 @@ func (d *document) line(path string) int {
 func (c *agentCheck) dns() {
 	dns := c.agent.DNS
 	if len(dns.Listen) == 0 {
-		c.at("$.dns", `listen: ["192.0.2.1:53"]`, "the name server listens nowhere")
+		c.at("$.dns.listen", `listen: ["192.0.2.1:53"]`, "the name server listens nowhere")
 	}
 	for i, l := range dns.Listen {
 		path := fmt.Sprintf("$.dns.listen[%d]", i)
@@ -164,7 +175,7 @@ func (c *agentCheck) gate() {
 	}
 	c.word("$.gate.driver", g.Driver, "inline")
 	if len(g.Listen) == 0 {
-		c.at("$.gate", `listen: [{transport: udp, address: "192.0.2.2:5060"}]`, "the gate listens nowhere")
+		c.at("$.gate.listen", `listen: [{transport: udp, address: "192.0.2.2:5060"}]`, "the gate listens nowhere")
 	}
 	secure := false
 	for i, l := range g.Listen {
@@ -173,7 +184,7 @@ func (c *agentCheck) gate() {
 		case fleet.UDP, fleet.TCP, fleet.TLS:
 			secure = secure || l.Transport.Secure()
 		case 0:
-			c.at(path, "transport: udp, tcp or tls", "no transport")
+			c.at(path+".transport", "transport: udp, tcp or tls", "no transport")
 			continue
 		default:
 			c.at(path+".transport", "udp, tcp or tls", "the gate does not speak %s", l.Transport)
@@ -194,7 +205,7 @@ func (c *agentCheck) gate() {
 	}
 	c.exists("$.gate.certificate", g.Certificate)
 	c.exists("$.gate.upstream_roots", g.UpstreamRoots)
-	if g.Key != "" {
+	if c.exists("$.gate.key", g.Key) {
 		if err := CheckPrivate(g.Key); err != nil {
 			c.at("$.gate.key", "chmod 600 "+g.Key, "%v", err)
 		}
@@ -221,11 +232,14 @@ func (c *agentCheck) peers() {
 			self = i
 		}
 	}
-	if self >= 0 {
+	switch {
+	case self >= 0:
 		c.self(fmt.Sprintf("$.peers[%d]", self), a.Peers[self])
-		return
+	case len(a.Peers) == 0:
+		c.at("$.peers", "list every agent, this one included: {name: calgary, site: calgary, raft: HOST:PORT, api: HOST:PORT}", "no peers")
+	case fleet.LabelProblem(string(a.Name)) == "":
+		c.at("$.peers", fmt.Sprintf("add {name: %s, site: %s, raft: %q, api: %q}", a.Name, a.Site, a.Raft.Advertise, a.API.Listen), "this agent, %s, is not among the peers", a.Name)
 	}
-	c.at("$.peers", fmt.Sprintf("add {name: %s, site: %s, raft: %q, api: %q}", a.Name, a.Site, a.Raft.Advertise, a.API.Listen), "this agent, %s, is not among the peers", a.Name)
 }
 
 // self compares what the others are told of this agent with what it does.
@@ -234,10 +248,10 @@ func (c *agentCheck) self(path string, p Peer) {
 	if p.Site != a.Site {
 		c.at(path+".site", "site: "+string(a.Site), "this agent is at %s", a.Site)
 	}
-	if p.Raft != a.Raft.Advertise {
+	if hostPort(a.Raft.Advertise) && !anywhere(a.Raft.Advertise) && p.Raft != a.Raft.Advertise {
 		c.at(path+".raft", "raft: "+a.Raft.Advertise, "this agent advertises %s", a.Raft.Advertise)
 	}
-	if !anywhere(a.API.Listen) && p.API != a.API.Listen {
+	if hostPort(a.API.Listen) && !anywhere(a.API.Listen) && p.API != a.API.Listen {
 		c.at(path+".api", "api: "+a.API.Listen, "this agent's API listens on %s", a.API.Listen)
 	}
 }

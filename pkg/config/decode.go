@@ -191,7 +191,7 @@ func (d *document) sequence(n ast.Node, v reflect.Value, path string, depth int)
 	v.Set(out)
 }
 
-// table fills a map whose keys read themselves from text.
+// table fills a map whose keys are transports, which read themselves from text.
 func (d *document) table(n ast.Node, v reflect.Value, path string, depth int) {
 	pairs, ok := mappingOf(n)
 	if !ok {
@@ -209,7 +209,7 @@ func (d *document) table(n ast.Node, v reflect.Value, path string, depth int) {
 		}
 		if err := t.UnmarshalText([]byte(name)); err != nil {
 			d.lost = true
-			d.problem(path+"."+name, place, "", "%v", err)
+			d.problem(path+"."+name, place, didYouMean(name, transportWords()), "%q is no transport", name)
 			continue
 		}
 		if v.MapIndex(key.Elem()).IsValid() {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -17,10 +16,11 @@ import (
 )
 
 const (
-	// maxDepth bounds how deep values may be nested.
-	maxDepth = 32
-	// maxProblems bounds what is told of one file.
+	// maxProblems bounds how many problems are told of one file.
 	maxProblems = 50
+	// maxMessage bounds the length of a message, in characters: it may quote
+	// what is written.
+	maxMessage = 300
 )
 
 // document is one file, read and parsed, and what was found wrong with it.
@@ -30,6 +30,7 @@ type document struct {
 	root     ast.Node
 	places   map[string]*token.Position // of each value by its path
 	problems []Located
+	more     int  // problems that are not in problems
 	lost     bool // a value could not be read: what hangs on it cannot be judged
 }
 
@@ -66,6 +67,9 @@ func parse(file string, data []byte) (d *document, err error) {
 	if len(docs) == 0 {
 		return nil, fileError(file, "see the sample in examples/three-sites", "the file is empty")
 	}
+	if len(docs) > 1 {
+		return nil, fileError(file, "one file holds one document", "%d documents in one file", len(docs))
+	}
 	d.root = docs[0].Body
 	return d, nil
 }
@@ -74,20 +78,22 @@ func parse(file string, data []byte) (d *document, err error) {
 func (d *document) syntax(err error) {
 	var y yaml.Error
 	if errors.As(err, &y) && y.GetToken() != nil {
-		d.problem("$", y.GetToken().Position, "", "%s", y.GetMessage())
+		d.problem("$", y.GetToken().Position, "look at indentation, quotes and brackets here and in the lines before", "%s", y.GetMessage())
 		return
 	}
 	d.problem("$", nil, "", "%v", err)
 }
 
-// problem notes one problem at a position.
+// problem notes one problem at a position. Beyond a number that nobody reads
+// it only counts.
 func (d *document) problem(path string, at *token.Position, hint, format string, args ...any) {
-	p := Located{File: d.file, Path: clean(path), Message: clean(fmt.Sprintf(format, args...)), Hint: clean(hint)}
+	if len(d.problems) >= 10*maxProblems {
+		d.more++
+		return
+	}
+	p := Located{File: d.file, Path: clean(path), Message: short(clean(fmt.Sprintf(format, args...))), Hint: clean(hint)}
 	if at != nil {
-		p.Line = min(max(1, at.Line), len(d.lines))
-		line := d.lines[p.Line-1]
-		p.Column = min(max(1, at.Column), utf8.RuneCountInString(line)+1)
-		p.Snippet, p.Mark = snippet(line, p.Column)
+		p.Line, p.Column = min(max(1, at.Line), len(d.lines)), max(1, at.Column)
 	}
 	d.problems = append(d.problems, p)
 }
@@ -118,5 +124,13 @@ func (d *document) err() error {
 	slices.SortStableFunc(d.problems, func(a, b Located) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	return &Error{problems: d.problems[:min(len(d.problems), maxProblems)], more: max(0, len(d.problems)-maxProblems)}
+	told := d.problems[:min(len(d.problems), maxProblems)]
+	for i := range told {
+		if p := &told[i]; p.Line > 0 {
+			line := []rune(d.lines[p.Line-1])
+			p.Column = min(p.Column, len(line)+1)
+			p.Snippet, p.Mark = snippet(line, p.Column)
+		}
+	}
+	return &Error{problems: told, more: d.more + len(d.problems) - len(told)}
 }

@@ -66,11 +66,10 @@ const snippetWidth = 100
 
 // snippet returns the part of a line around a column, and where the column is
 // in it.
-func snippet(line string, column int) (text string, mark int) {
-	runes := []rune(line)
+func snippet(runes []rune, column int) (text string, mark int) {
 	from := max(0, min(column-1-snippetWidth/2, len(runes)-snippetWidth))
 	to := min(len(runes), from+snippetWidth)
-	text, mark = strings.TrimRight(clean(string(runes[from:to])), " "), column-from
+	text, mark = clean(string(runes[from:to])), column-from
 	if from > 0 {
 		text, mark = "… "+text, mark+2
 	}
@@ -78,6 +77,14 @@ func snippet(line string, column int) (text string, mark int) {
 		text += " …"
 	}
 	return text, mark
+}
+
+// short ends a text that is too long to be read.
+func short(s string) string {
+	if runes := []rune(s); len(runes) > maxMessage {
+		return string(runes[:maxMessage/2]) + " … " + string(runes[len(runes)-maxMessage/2:])
+	}
+	return s
 }
 
 // clean takes control characters out of what is shown, one for one, so that

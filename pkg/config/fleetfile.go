@@ -67,7 +67,7 @@ func (d *document) validateFleet(f fleet.Fleet, below string) {
 // certificates refuses what is no PEM text of certificates.
 func (d *document) certificates(path, text string) {
 	if text != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(text)) {
-		d.at(path, "-----BEGIN CERTIFICATE----- and so on, after a | ", "no certificate in PEM")
+		d.at(path, "write | and under it, indented, -----BEGIN CERTIFICATE----- and so on", "no certificate in PEM")
 	}
 }
 

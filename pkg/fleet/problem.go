@@ -81,5 +81,5 @@ func meant(word string, candidates []string) string {
 	if n := Nearest(word, candidates); n != "" {
 		return "did you mean " + n + "?"
 	}
-	return "one of " + strings.Join(candidates, ", ")
+	return "one of " + strings.Join(slices.Compact(slices.Sorted(slices.Values(candidates))), ", ")
 }

@@ -34,6 +34,8 @@ func (v *validation) format() {
 	switch f := v.fleet.Format; {
 	case f > Format:
 		v.add("$.format", fmt.Sprintf("use a newer sipsteer; this one writes and reads format %d", Format), "format %d is newer than this program", f)
+	case f == 0:
+		v.add("$.format", fmt.Sprintf("write format: %d", Format), "format is missing")
 	case f != Format:
 		v.add("$.format", fmt.Sprintf("write format: %d", Format), "format %d is none that there was", f)
 	}
@@ -54,7 +56,7 @@ func (v *validation) nameServers() {
 		}
 		switch inside := v.inZone(v.fleet.FQDN(n.Name)); {
 		case inside && len(n.Addresses) == 0:
-			v.add(path, "addresses: [ADDRESS]", "%s is inside the zone and needs an address", n.Name)
+			v.add(path+".addresses", "addresses: [ADDRESS]", "%s is inside the zone and needs an address", n.Name)
 		case !inside && len(n.Addresses) > 0 && !v.badZone:
 			v.add(path+".addresses", "leave them out, or name a server inside the zone "+v.fleet.Zone, "%s is outside the zone, so its address is published elsewhere", n.Name)
 		}
@@ -81,13 +83,13 @@ func (v *validation) site(path string, s *Site, names, switches once) {
 		v.target(path+".host", s)
 	}
 	if len(s.Addresses) == 0 {
-		v.add(path, "addresses: [ADDRESS]", "site %q has no public address", s.Name)
+		v.add(path+".addresses", "addresses: [ADDRESS]", "site %q has no public address", s.Name)
 	}
 	v.ips(path, s.Addresses)
 	v.ports(path, s)
 	v.gateSockets(path, s)
 	if len(s.Softswitches) == 0 {
-		v.add(path, "softswitches: [{name: calgary-1, listeners: [{transport: udp, address: \"192.0.2.1:5060\"}]}]", "site %q has no softswitch", s.Name)
+		v.add(path+".softswitches", "softswitches: [{name: calgary-1, listeners: [{transport: udp, address: \"192.0.2.1:5060\"}]}]", "site %q has no softswitch", s.Name)
 	}
 	for j := range s.Softswitches {
 		v.softswitch(fmt.Sprintf("%s.softswitches[%d]", path, j), s, &s.Softswitches[j], switches)
@@ -101,8 +103,10 @@ func (v *validation) capacity(path string, c Capacity) {
 		field string
 		value int
 	}{
-		{"registrations", c.Registrations}, {"calls", c.Calls},
-		{"register_rate", c.RegisterRate}, {"tls_handshake_rate", c.TLSHandshakeRate},
+		{"registrations", c.Registrations},
+		{"calls", c.Calls},
+		{"register_rate", c.RegisterRate},
+		{"tls_handshake_rate", c.TLSHandshakeRate},
 	} {
 		if n.value < 0 {
 			v.add(path+"."+n.field, "leave it out when it is not known", "%d is below zero", n.value)
@@ -128,12 +132,12 @@ func (v *validation) softswitch(path string, site *Site, sw *Softswitch, switche
 		v.clash(path+".name", before, "names are unique in the fleet", "softswitch %s stands already", sw.Name)
 	}
 	if len(sw.Listeners) == 0 {
-		v.add(path, `listeners: [{transport: udp, address: "192.0.2.1:5060"}]`, "softswitch %q of %q has no listener", sw.Name, site.Name)
+		v.add(path+".listeners", `listeners: [{transport: udp, address: "192.0.2.1:5060"}]`, "softswitch %q of %q has no listener", sw.Name, site.Name)
 	}
 	for i, l := range sw.Listeners {
 		p := fmt.Sprintf("%s.listeners[%d]", path, i)
 		if !l.Transport.Valid() {
-			v.add(p, "transport: udp, tcp, tls, ws or wss", "no transport")
+			v.add(p+".transport", "transport: udp, tcp, tls, ws or wss", "no transport")
 			continue
 		}
 		if why := socketProblem(l.Address); why != "" {

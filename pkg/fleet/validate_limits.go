@@ -62,8 +62,11 @@ func (v *validation) waits(p Policy) {
 		field string
 		value Duration
 	}{
-		{"block", p.Block}, {"common_cause_window", p.CommonCauseWindow}, {"drain_grace", p.DrainGrace},
-		{"registration_period", p.RegistrationPeriod}, {"failback_interval", p.FailbackInterval},
+		{"block", p.Block},
+		{"common_cause_window", p.CommonCauseWindow},
+		{"drain_grace", p.DrainGrace},
+		{"registration_period", p.RegistrationPeriod},
+		{"failback_interval", p.FailbackInterval},
 	} {
 		if d.value <= 0 || d.value > maxWait {
 			v.add("$.policy."+d.field, "above zero, at most 168h", "%s is %s", d.field, d.value)

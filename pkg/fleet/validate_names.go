@@ -54,11 +54,14 @@ func nameProblem(name string) string {
 	name = strings.TrimSuffix(name, ".")
 	switch {
 	case name == "":
-		return "is empty"
+		return "is missing"
 	case len(name) > maxName:
 		return fmt.Sprintf("is too long (%d octets, at most %d)", len(name), maxName)
 	}
 	for label := range strings.SplitSeq(name, ".") {
+		if label == "" {
+			return "has an empty part"
+		}
 		if why := LabelProblem(label); why != "" {
 			return why
 		}
@@ -72,7 +75,7 @@ func nameProblem(name string) string {
 func LabelProblem(label string) string {
 	switch {
 	case label == "":
-		return "has an empty label"
+		return "is missing"
 	case len(label) > 63:
 		return fmt.Sprintf("has a label of %d octets, at most 63", len(label))
 	case label[0] == '-' || label[len(label)-1] == '-':
@@ -141,7 +144,7 @@ func (v *validation) below() {
 	for i := range v.fleet.Sites {
 		path, host := fmt.Sprintf("$.sites[%d].host", i), v.fleet.HostName(&v.fleet.Sites[i])
 		for _, top := range tops {
-			if len(top.name) > 1 && strings.HasSuffix(host, "."+top.name) && v.owners[host] == path {
+			if v.owners[top.name] == top.path && v.owners[host] == path && strings.HasSuffix(host, "."+top.name) {
 				v.clash(path, top.path, "a host of another name, for example host: sip-"+string(v.fleet.Sites[i].Name), "%s lies below the name", strings.TrimSuffix(host, "."))
 			}
 		}

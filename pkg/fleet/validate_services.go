@@ -55,7 +55,7 @@ func (v *validation) serviceName(path, name string) {
 // preference checks the sites of a service, best first.
 func (v *validation) preference(path string, s *Service) {
 	if len(s.Sites) == 0 {
-		v.add(path, "sites: [best, next, …]", "service %q prefers no site", s.Name)
+		v.add(path+".sites", "sites: [best, next, …]", "service %q prefers no site", s.Name)
 	}
 	known := make([]string, len(v.fleet.Sites))
 	for i := range v.fleet.Sites {
@@ -74,7 +74,7 @@ func (v *validation) preference(path string, s *Service) {
 
 func (v *validation) transports(path string, s *Service) {
 	if len(s.Transports) == 0 {
-		v.add(path, "transports: [tls, tcp, udp], best first", "service %q offers no transport", s.Name)
+		v.add(path+".transports", "transports: [tls, tcp, udp], best first", "service %q offers no transport", s.Name)
 	}
 	for i, t := range s.Transports {
 		p := fmt.Sprintf("%s.transports[%d]", path, i)
@@ -113,6 +113,6 @@ func (v *validation) serviceTTL(path string, s *Service) {
 		v.ttl(path+".ttl.event", "event", s.TTL.Event)
 	}
 	if t := v.fleet.ServiceTTL(s); t.Event > t.Normal {
-		v.add(path+".ttl.event", "at most "+t.Normal.String(), "the event TTL %s is above the normal one %s", t.Event, t.Normal)
+		v.add(path+".ttl.event", "event: at most "+t.Normal.String(), "the event TTL %s is above the normal one %s", t.Event, t.Normal)
 	}
 }
