@@ -28,9 +28,8 @@ type phone struct {
 
 	writing sync.Mutex // held for one write to conn
 
-	mu   sync.Mutex // held for the fields below
-	up   *upstream  // nil before the first message was passed on
-	over bool       // no further upstream may be made
+	mu sync.Mutex // held for up
+	up *upstream  // nil before the first message was passed on
 }
 
 func newPhone(c *connections, s *streamListener, conn net.Conn) *phone {
@@ -184,7 +183,7 @@ func (p *phone) pass(w *worker, rs *ruleset) bool {
 		if w.m.Is("ACK") || len(upstreams) == 0 {
 			return false
 		}
-		if up = p.connect(w.choose(p.local, upstreams)); up == nil {
+		if up = p.connect(w, upstreams); up == nil {
 			return false
 		}
 	}
@@ -207,11 +206,7 @@ func (p *phone) write(b []byte) bool {
 
 func (p *phone) end() {
 	p.conn.Close()
-	p.mu.Lock()
-	p.over = true
-	up := p.up
-	p.mu.Unlock()
-	if up != nil {
+	if up := p.upstream(); up != nil {
 		up.close()
 	}
 }

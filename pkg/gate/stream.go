@@ -55,6 +55,7 @@ type connections struct {
 	handshake chan struct{} // a place for each TLS handshake under way
 	workers   sync.Pool
 	counters  *counters
+	reach     *reach
 
 	stop chan struct{}
 	wg   sync.WaitGroup
@@ -65,7 +66,7 @@ type connections struct {
 }
 
 func newConnections(g *Gate) *connections {
-	c := &connections{g: g, handshake: make(chan struct{}, g.cfg.Handshakes), stop: make(chan struct{}), all: map[*phone]struct{}{}, counters: g.newCounters()}
+	c := &connections{g: g, handshake: make(chan struct{}, g.cfg.Handshakes), reach: newReach(g.log), stop: make(chan struct{}), all: map[*phone]struct{}{}, counters: g.newCounters()}
 	c.workers.New = func() any { return newWorker(g.key, c.counters) }
 	return c
 }
@@ -156,10 +157,4 @@ func (c *connections) onStop(f func()) (cancel func()) {
 		}
 	})
 	return func() { close(done) }
-}
-
-// dialFailed tells the operator, once in a while, that calls cannot reach the
-// softswitch.
-func (c *connections) dialFailed(t fleet.Transport, addr netip.AddrPort, err error) {
-	c.g.log.Warn().Err(err).Str("transport", t.String()).Str("switch", addr.String()).Msg("cannot reach the softswitch; the request was refused")
 }

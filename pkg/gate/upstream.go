@@ -27,12 +27,18 @@ func (p *phone) upstream() *upstream {
 	return p.up
 }
 
-// connect makes the upstream. It is called by the phone's reader only, so the
-// phone's further messages wait their turn.
-func (p *phone) connect(addr netip.AddrPort) *upstream {
-	conn, err := p.dial(addr)
-	if err != nil {
-		p.c.dialFailed(p.local.transport, addr, err)
+// connect makes the upstream: to the softswitch that the request belongs to, or
+// to another one if that cannot be reached. It is called by the phone's reader
+// only, so the phone's further messages wait their turn.
+func (p *phone) connect(w *worker, upstreams []netip.AddrPort) *upstream {
+	first := w.choose(p.local, upstreams)
+	conn, addr := p.try(first), first
+	for i := 0; conn == nil && i < len(upstreams); i++ {
+		if addr = upstreams[i]; addr != first {
+			conn = p.try(addr)
+		}
+	}
+	if conn == nil {
 		return nil
 	}
 	up := &upstream{p: p, addr: addr, conn: conn, done: make(chan struct{})}
@@ -41,6 +47,21 @@ func (p *phone) connect(addr netip.AddrPort) *upstream {
 	p.mu.Unlock()
 	go up.run() // ends when its connection is closed; the phone's end waits
 	return up
+}
+
+// try dials one softswitch, unless it is known not to answer.
+func (p *phone) try(addr netip.AddrPort) net.Conn {
+	h := hop{p.local.transport, addr}
+	if !p.c.reach.worthTrying(h, time.Now()) {
+		return nil
+	}
+	conn, err := p.dial(addr)
+	if err != nil {
+		p.c.reach.failed(h, time.Now(), err)
+		return nil
+	}
+	p.c.reach.reached(h)
+	return conn
 }
 
 func (p *phone) dial(addr netip.AddrPort) (net.Conn, error) {
