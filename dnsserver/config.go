@@ -25,8 +25,7 @@ const (
 type Config struct {
 	// Listen are the addresses, each served over UDP and TCP. Port 0 means any
 	// free port, the same for both. An unspecified address (0.0.0.0, ::) means
-	// all of its family; answers then leave from the address that was asked
-	// where the system tells it (Linux), so elsewhere list addresses singly.
+	// all of its family; answers leave from the address that was asked.
 	Listen []netip.AddrPort
 	// NSID names this server to those who ask by the NSID option (RFC 5001) or
 	// for id.server (RFC 4892): the site's name. Empty means that it is not

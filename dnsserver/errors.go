@@ -23,3 +23,6 @@ var (
 	// ErrStarted is returned when Start is called twice, or after Stop.
 	ErrStarted = errors.New("name server was started before")
 )
+
+// errDelegation is why a zone with NS below its origin is refused.
+var errDelegation = errors.New("delegations are not served")

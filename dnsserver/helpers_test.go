@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -29,6 +28,7 @@ func zoneOf(t testing.TB, epoch uint64, records string) *srv.Zone {
 		MName: "ns1." + origin, RName: `host\.master.example.net.`, Serial: uint32(epoch),
 		Refresh: 60, Retry: 15, Expire: 1209600, Minimum: 5, TTL: 30,
 	}}
+	at := map[srv.Key]int{}
 	for line := range strings.Lines(records) {
 		line = strings.TrimSpace(line)
 		if line == "" {
@@ -39,9 +39,10 @@ func zoneOf(t testing.TB, epoch uint64, records string) *srv.Zone {
 			t.Fatalf("read record %q: %v", line, err)
 		}
 		k := srv.Key{Name: strings.ToLower(rr.Header().Name), Type: srv.Type(rr.Header().Rrtype)}
-		i := slices.IndexFunc(z.Sets, func(s srv.RRset) bool { return s.Key() == k })
-		if i < 0 {
+		i, ok := at[k]
+		if !ok {
 			i = len(z.Sets)
+			at[k] = i
 			z.Sets = append(z.Sets, srv.RRset{Name: k.Name, Type: k.Type, TTL: rr.Header().Ttl})
 			if k.Type == srv.TypeSRV || k.Type == srv.TypeNAPTR {
 				z.Steered = append(z.Steered, k)

@@ -36,7 +36,6 @@ const controlSize = 64
 // are, beside the answer.
 type batchSocket struct {
 	fd     int
-	bound  netip.AddrPort
 	anyIP  bool // bound to all addresses: control data tell which was asked
 	slots  []datagram
 	rx, tx [batchSize]mmsghdr
@@ -44,8 +43,8 @@ type batchSocket struct {
 	txv    [batchSize]unix.Iovec
 }
 
-func newBatchSocket(fd int, addr netip.AddrPort) *batchSocket {
-	b := &batchSocket{fd: fd, bound: addr, anyIP: addr.Addr().IsUnspecified(), slots: make([]datagram, batchSize)}
+func newBatchSocket(fd int, anyIP bool) *batchSocket {
+	b := &batchSocket{fd: fd, anyIP: anyIP, slots: make([]datagram, batchSize)}
 	for i := range b.slots {
 		d := &b.slots[i]
 		b.rxv[i].Base = &d.in[0]
@@ -58,8 +57,6 @@ func newBatchSocket(fd int, addr netip.AddrPort) *batchSocket {
 	}
 	return b
 }
-
-func (b *batchSocket) addr() netip.AddrPort { return b.bound }
 
 // close ends serve, which then closes the descriptor: closing it here could
 // let serve read from whatever gets the same number next. An unconnected

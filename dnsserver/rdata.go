@@ -22,23 +22,28 @@ func packName(name string) ([]byte, error) {
 }
 
 // rrset packs all records of a set under the given owner; an empty owner is
-// the question's name. Equal records stand once (RFC 2181 §5). It returns how
-// many there are.
-func (p *packer) rrset(owner string, s srv.RRset) int {
+// the question's name. Equal records stand once (RFC 2181 §5).
+func (p *packer) rrset(owner string, s srv.RRset) {
 	if s.TTL > 1<<31-1 { // RFC 2181 §8
-		p.fail(fmt.Errorf("TTL %d of %s is above 2^31-1", s.TTL, s.Key()))
+		p.fail(fmt.Errorf("TTL %d is above 2^31-1", s.TTL))
 	}
-	count := 0
 	for i, d := range s.Data {
-		text := d.String()
-		if slices.ContainsFunc(s.Data[:i], func(o srv.Data) bool { return o.String() == text }) {
+		if slices.ContainsFunc(s.Data[:i], func(o srv.Data) bool { return equal(o, d) }) {
 			continue
 		}
 		p.owner(owner, uint16(s.Type), s.TTL)
 		p.data(func() { p.rdata(d) })
-		count++
 	}
-	return count
+}
+
+// equal compares the data of two records. TXT alone cannot be compared by ==.
+func equal(a, b srv.Data) bool {
+	x, ok := a.(srv.TXT)
+	y, both := b.(srv.TXT)
+	if ok && both {
+		return slices.Equal(x.Strings, y.Strings)
+	}
+	return !ok && !both && a == b
 }
 
 func (p *packer) rdata(d srv.Data) {

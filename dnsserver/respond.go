@@ -99,7 +99,11 @@ func (r *responder) lookup(a *answer, limit int) {
 			s = found
 		}
 	}
-	a.place(s, limit-q.optSize(r.conf))
+	cuts := s.cuts
+	if q.qtype == typeANY {
+		cuts = cuts[:1] // small is its point (RFC 8482 §4.1)
+	}
+	a.place(s, cuts, limit-q.optSize(r.conf))
 }
 
 // answer is a message being written.
@@ -119,12 +123,12 @@ func (a *answer) begin(buf, msg []byte, q *query) {
 	a.noQuestion = q.question == nil
 }
 
-// place adds a section, or sets TC if it does not fit in limit octets
+// place adds a section up to one of the cuts, or sets TC if it does not fit in limit octets
 // (RFC 2181 §9: only when what is required does not fit).
-func (a *answer) place(s *section, limit int) {
+func (a *answer) place(s *section, cuts []cut, limit int) {
 	var c cut
 	var ok bool
-	if a.msg, c, ok = s.place(a.msg, limit-len(a.msg)); !ok {
+	if a.msg, c, ok = s.place(a.msg, cuts, limit-len(a.msg)); !ok {
 		a.flags |= flagTC
 		return
 	}

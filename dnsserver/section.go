@@ -27,16 +27,17 @@ type cut struct {
 	additional int // in the additional section
 }
 
-// place copies the section behind msg, up to room octets, and returns the
-// longer message and the cut taken; ok is false if not even the first fits.
-func (s *section) place(msg []byte, room int) (out []byte, c cut, ok bool) {
-	i := len(s.cuts) - 1
-	for ; i >= 0 && s.cuts[i].size > room; i-- {
+// place copies the section behind msg, as far as the last of the cuts that
+// room octets hold, and returns the longer message and that cut; ok is false if
+// not even the first fits.
+func (s *section) place(msg []byte, cuts []cut, room int) (out []byte, c cut, ok bool) {
+	i := len(cuts) - 1
+	for ; i >= 0 && cuts[i].size > room; i-- {
 	}
 	if i < 0 {
 		return msg, cut{}, false
 	}
-	c = s.cuts[i]
+	c = cuts[i]
 	start := len(msg)
 	msg = append(msg, s.data[:c.size]...)
 	for _, f := range s.fixes[:c.fixes] {
@@ -50,11 +51,12 @@ func (s *section) place(msg []byte, room int) (out []byte, c cut, ok bool) {
 // wherever the section starts (RFC 1035 §4.1.4: 14 bits).
 const maxPointer = 0x3FFF - headerSize - maxName - 4
 
-// packer builds a section.
+// packer builds a section. Records before the first cut are the answer or the
+// authority, those behind it additional.
 type packer struct {
 	s     *section
 	known map[string]int // where the wire form of a name stands, relative to the section
-	n     cut
+	count cut            // so far
 	err   error
 }
 
@@ -112,7 +114,7 @@ func (p *packer) name(name string, compress bool) {
 	p.u8(0)
 }
 
-// owner packs a record's fixed part. An empty name is the question's.
+// owner packs a record up to its TTL. An empty name is the question's.
 func (p *packer) owner(name string, typ uint16, ttl uint32) {
 	if name == "" {
 		p.u16(0xC000 | headerSize)
@@ -122,6 +124,11 @@ func (p *packer) owner(name string, typ uint16, ttl uint32) {
 	p.u16(int(typ))
 	p.u16(classIN)
 	p.u32(ttl)
+	if len(p.s.cuts) == 0 {
+		p.count.records++
+	} else {
+		p.count.additional++
+	}
 }
 
 // data packs RDATA behind its length.
@@ -138,8 +145,8 @@ func (p *packer) data(fill func()) {
 
 // cut marks a place where the section may end.
 func (p *packer) cut() {
-	p.n.size, p.n.fixes = len(p.s.data), len(p.s.fixes)
-	p.s.cuts = append(p.s.cuts, p.n)
+	p.count.size, p.count.fixes = len(p.s.data), len(p.s.fixes)
+	p.s.cuts = append(p.s.cuts, p.count)
 }
 
 // done returns the section. The answer itself, without additional records,
@@ -147,6 +154,9 @@ func (p *packer) cut() {
 func (p *packer) done() (*section, error) {
 	if p.err != nil {
 		return nil, p.err
+	}
+	if len(p.s.cuts) == 0 {
+		p.cut()
 	}
 	if n := p.s.cuts[0].size; n > maxSection {
 		return nil, fmt.Errorf("answer of %d octets is longer than %d", n, maxSection)

@@ -36,7 +36,7 @@ type Server struct {
 	tcp           []*net.TCPListener
 
 	ending  chan struct{}  // closed by Stop
-	buffers *sync.Pool     // of *tcpBuffers
+	answers sync.Pool      // of *[maxMessage]byte, room for TCP answers
 	running sync.WaitGroup // every goroutine that Start or a connection began
 }
 
@@ -48,7 +48,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	return &Server{
 		conf: cfg, log: cfg.Logger, limiter: newLimiter(cfg.RateLimit), conns: newConns(cfg.TCPMaxConns),
-		ending: make(chan struct{}), buffers: newTCPBuffers(),
+		ending: make(chan struct{}), answers: sync.Pool{New: func() any { return new([maxMessage]byte) }},
 	}, nil
 }
 

@@ -2,10 +2,10 @@ package dnsserver
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"net"
-	"sync"
 	"time"
 )
 
@@ -34,62 +34,100 @@ func (s *Server) acceptTCP(l *net.TCPListener, count *counters) {
 	}
 }
 
-// tcpBuffers are lent to a connection only while it answers, so that an idle
-// one holds little.
-type tcpBuffers struct{ in, out []byte }
-
-func newTCPBuffers() *sync.Pool {
-	return &sync.Pool{New: func() any {
-		return &tcpBuffers{in: make([]byte, maxMessage), out: make([]byte, maxMessage)}
-	}}
-}
+// readBuffer holds what a connection has sent; questions are not longer,
+// unless somebody tries.
+const readBuffer = 1024
 
 // serveTCP answers messages in their order (RFC 7766 §6.2.1: a client may send
 // many without waiting) until the client ends, or is too slow.
 func (s *Server) serveTCP(c net.Conn, e *conn, r *responder) {
-	in, out := bufio.NewReaderSize(c, 1024), bufio.NewWriterSize(c, 2048)
+	x := &exchange{s: s, r: r, in: bufio.NewReaderSize(c, readBuffer), out: bufio.NewWriterSize(c, 2048)}
+	wait := s.conf.TCPMessage // the first question counts from the start
 	for {
-		if in.Buffered() == 0 {
-			if out.Flush() != nil {
-				return
-			}
-			_ = c.SetDeadline(time.Now().Add(s.conf.TCPIdle))
-			if _, err := in.Peek(1); err != nil {
-				s.conns.countCut(err)
-				return
-			}
+		_ = c.SetDeadline(time.Now().Add(wait))
+		if _, err := x.peek(1); err != nil {
+			s.conns.countCut(err)
+			return
 		}
 		_ = c.SetDeadline(time.Now().Add(s.conf.TCPMessage))
-		if err := s.exchange(in, out, r); err != nil {
+		if err := x.next(); err != nil {
 			s.conns.countCut(err)
 			return
 		}
 		s.conns.touch(e)
+		wait = s.conf.TCPIdle
 	}
 }
 
+// exchange is the talk on one connection.
+type exchange struct {
+	s   *Server
+	r   *responder
+	in  *bufio.Reader
+	out *bufio.Writer
+}
+
+// errNoAnswer ends a connection whose client sends what is no question: there
+// is no other way to say so.
 var errNoAnswer = errors.New("message deserves no answer")
 
-// exchange reads one message and writes its answer.
-func (s *Server) exchange(in *bufio.Reader, out *bufio.Writer, r *responder) error {
-	var size [2]byte
-	if _, err := io.ReadFull(in, size[:]); err != nil {
+// next reads one message and writes its answer. Room for the answer is
+// borrowed only when the question is there, so that a client which does not
+// end its question holds little.
+func (x *exchange) next() error {
+	head, err := x.peek(2)
+	if err != nil {
 		return err
 	}
-	b := s.buffers.Get().(*tcpBuffers)
-	defer s.buffers.Put(b)
-	msg := b.in[:u16(size[:])]
-	if _, err := io.ReadFull(in, msg); err != nil {
+	n := int(u16(head))
+	if n > readBuffer-2 {
+		return x.long(n)
+	}
+	msg, err := x.peek(2 + n)
+	if err != nil {
 		return err
 	}
-	answer := r.respond(b.out, msg, TCP)
+	if err := x.answer(msg[2:]); err != nil {
+		return err
+	}
+	_, err = x.in.Discard(2 + n)
+	return err
+}
+
+// peek returns the next n octets. Answers that are ready are sent first if
+// there is to be a wait: none waits for its client to go on.
+func (x *exchange) peek(n int) ([]byte, error) {
+	if x.in.Buffered() < n {
+		if err := x.out.Flush(); err != nil {
+			return nil, err
+		}
+	}
+	return x.in.Peek(n)
+}
+
+// long answers a message longer than the buffer, in memory that grows as the
+// message comes.
+func (x *exchange) long(n int) error {
+	if err := x.out.Flush(); err != nil {
+		return err
+	}
+	var msg bytes.Buffer
+	if _, err := io.CopyN(&msg, x.in, int64(2+n)); err != nil {
+		return err
+	}
+	return x.answer(msg.Bytes()[2:])
+}
+
+func (x *exchange) answer(msg []byte) error {
+	buf := x.s.answers.Get().(*[maxMessage]byte)
+	defer x.s.answers.Put(buf)
+	answer := x.r.respond(buf[:], msg, TCP)
 	if answer == nil {
-		return errNoAnswer // no DNS client: RFC 7766 has no other way to say so
+		return errors.Join(errNoAnswer, x.out.Flush())
 	}
-	putU16(size[:], uint16(len(answer)))
-	if _, err := out.Write(size[:]); err != nil {
+	if _, err := x.out.Write([]byte{byte(len(answer) >> 8), byte(len(answer))}); err != nil {
 		return err
 	}
-	_, err := out.Write(answer)
+	_, err := x.out.Write(answer)
 	return err
 }

@@ -66,7 +66,7 @@ func listenBatch(addr netip.AddrPort) (_ *batchSocket, err error) {
 	if err := unix.Bind(fd, sa); err != nil {
 		return nil, os.NewSyscallError("bind", err)
 	}
-	b := newBatchSocket(fd, addr)
+	b := newBatchSocket(fd, addr.Addr().IsUnspecified())
 	if _, err := b.receive(unix.MSG_DONTWAIT); err != nil && !errors.Is(err, unix.EAGAIN) {
 		return nil, os.NewSyscallError("recvmmsg", err)
 	}
