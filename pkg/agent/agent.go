@@ -248,12 +248,26 @@ func (a *Agent) startLoops() error {
 	a.loops.Go(func() { a.mem.run(ctx) })
 	a.loops.Go(func() { a.observe(ctx) })
 	a.loops.Go(func() { a.report(ctx) })
+	a.loops.Go(func() { a.guard(ctx) })
 	a.onStop("loops", func(context.Context) error {
 		cancel()
 		a.loops.Wait()
 		return nil
 	})
 	return nil
+}
+
+// guard says so when the replicated state stopped by itself: damage, or an entry
+// of a newer version. The answers go on from memory.
+func (a *Agent) guard(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-a.store.Done():
+		if err := a.store.Err(); err != nil {
+			a.log.Error().Err(err).Msg("the replicated state has stopped; this agent goes on answering its last decision and cannot change any more")
+			a.pub.setProblem("replicated state stopped: " + err.Error())
+		}
+	}
 }
 
 func (a *Agent) bindAPI() error {

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/netip"
@@ -42,6 +43,7 @@ type publisher struct {
 	state   steer.State              // served now
 	dead    map[fleet.Transport]bool // the local reflex: this site's softswitches do not answer
 	problem string                   // why the newest State is not served
+	halted  string                   // why there are no newer States any more
 	changed chan struct{}            // closed and replaced at each change
 }
 
@@ -95,6 +97,14 @@ func (p *publisher) setDead(dead map[fleet.Transport]bool) {
 	}
 	p.dead = dead
 	p.applyGate()
+	p.wake()
+}
+
+// setProblem keeps a problem that is shown in status until the agent ends.
+func (p *publisher) setProblem(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.halted = text
 	p.wake()
 }
 
@@ -182,7 +192,7 @@ type served struct {
 func (p *publisher) served() (served, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return served{p.state, p.dead, p.problem}, p.changed
+	return served{p.state, p.dead, cmp.Or(p.problem, p.halted)}, p.changed
 }
 
 // wait returns when the epoch is served here, or ctx ends.
