@@ -78,13 +78,15 @@ func (s *server) operate(a huma.API) {
 	huma.Register(a, op("history", http.MethodGet, "/v1/history", "What happened, oldest first"),
 		func(ctx context.Context, in *struct {
 			Limit int `query:"limit" default:"50" minimum:"1" maximum:"500"`
-		}) (*body[[]steer.Event], error) {
+		},
+		) (*body[[]steer.Event], error) {
 			return answer(s.backend.History(ctx, in.Limit))
 		})
 	huma.Register(a, op("why", http.MethodGet, "/v1/why", "Why a name is answered as it is"),
 		func(ctx context.Context, in *struct {
 			Name string `query:"name" required:"true" maxLength:"253"`
-		}) (*body[steer.Explanation], error) {
+		},
+		) (*body[steer.Explanation], error) {
 			return answer(s.backend.Why(ctx, in.Name))
 		})
 	huma.Register(a, op("plan", http.MethodPost, "/v1/plan", "What a command would do; changes nothing"),
@@ -95,7 +97,8 @@ func (s *server) operate(a huma.API) {
 		func(ctx context.Context, in *struct {
 			Forwarded string `header:"X-Sipsteer-Forwarded"`
 			Body      CommandRequest
-		}) (*body[Result], error) {
+		},
+		) (*body[Result], error) {
 			return answer(s.backend.Do(ctx, in.Body, in.Forwarded != ""))
 		})
 }
@@ -113,7 +116,8 @@ func (s *server) peers(a huma.API) {
 		func(ctx context.Context, in *struct {
 			Epoch uint64 `query:"epoch"`
 			Wait  string `query:"wait" maxLength:"16"`
-		}) (*body[Effect], error) {
+		},
+		) (*body[Effect], error) {
 			wait, err := time.ParseDuration(in.Wait)
 			if err != nil && in.Wait != "" {
 				return nil, &Error{Category: Invalid, Field: "wait", Message: "not a duration"}

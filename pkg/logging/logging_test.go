@@ -69,8 +69,10 @@ func TestHCLogFields(t *testing.T) {
 	if len(lines) != 3 {
 		t.Fatalf("%d lines: %v", len(lines), lines)
 	}
-	want := map[string]any{"level": "warn", "module": "raft.net", "agent": "calgary", "index": 7.0,
-		"err": "broken", "peers": "1 of 3", "message": "lost"}
+	want := map[string]any{
+		"level": "warn", "module": "raft.net", "agent": "calgary", "index": 7.0,
+		"err": "broken", "peers": "1 of 3", "message": "lost",
+	}
 	for k, v := range want {
 		if lines[0][k] != v {
 			t.Errorf("%s = %v, want %v", k, lines[0][k], v)

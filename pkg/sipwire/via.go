@@ -153,7 +153,7 @@ func (v *Via) readSentBy(b []byte, i int) (int, bool) {
 		}
 		end = i + n + 1
 	} else {
-		for end < len(b) && (tokens[b[end]]) {
+		for end < len(b) && tokens[b[end]] {
 			end++
 		}
 	}

@@ -103,9 +103,11 @@ func (d TXT) String() string {
 	}
 	return strings.Join(q, " ")
 }
+
 func (d SRV) String() string {
 	return fmt.Sprintf("%d %d %d %s", d.Priority, d.Weight, d.Port, d.Target)
 }
+
 func (d NAPTR) String() string {
 	return fmt.Sprintf("%d %d %q %q %q %s", d.Order, d.Preference, d.Flags, d.Service, d.Regexp, d.Replacement)
 }
