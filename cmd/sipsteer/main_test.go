@@ -34,15 +34,20 @@ func TestMain(m *testing.M) {
 }
 
 // program returns a command that runs sipsteer with the arguments.
-func program(t *testing.T, env []string, args ...string) *exec.Cmd {
+func program(t testing.TB, env []string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(executable(t), args...)
+	cmd.Env = append(append(os.Environ(), runMain+"=1", "SIPSTEER_OWNER=tester", "NO_COLOR=1"), env...)
+	return cmd
+}
+
+func executable(t testing.TB) string {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(exe, args...)
-	cmd.Env = append(append(os.Environ(), runMain+"=1", "SIPSTEER_OWNER=tester", "NO_COLOR=1"), env...)
-	return cmd
+	return exe
 }
 
 // result is how one command ended.
