@@ -28,9 +28,10 @@ type verdict struct {
 }
 
 var (
-	pass        = verdict{action: Relay}
-	drop        = verdict{action: Drop}
-	unavailable = verdict{action: Refuse, status: 503}
+	pass          = verdict{action: Relay}
+	drop          = verdict{action: Drop}
+	unavailable   = verdict{action: Refuse, status: 503}
+	noTransaction = verdict{action: Refuse, status: 481}
 )
 
 // decide is the rule table of the gate for a request from a phone without
@@ -41,7 +42,7 @@ func (rs *ruleset) decide(t fleet.Transport, m *sipwire.Message) verdict {
 		if rs.redirect != "" && m.Is("INVITE") && rs.emergencyURI(m.URI()) {
 			return verdict{action: Redirect, status: 302}
 		}
-		return refuseUnlessACK(m)
+		return nobodyBehind(m)
 	}
 	switch r.Mode {
 	case Open:
@@ -83,14 +84,18 @@ func (rs *ruleset) decideClosed(m *sipwire.Message) verdict {
 	case m.Is("INVITE") && emergency, m.Is("CANCEL") && emergency && rs.redirect == "":
 		return pass
 	case m.Is("CANCEL"):
-		return verdict{action: Refuse, status: 481}
+		return noTransaction
 	}
 	return unavailable
 }
 
-func refuseUnlessACK(m *sipwire.Message) verdict {
-	if m.Is("ACK") {
+// nobodyBehind is for a transport that has no softswitch: nothing can be passed.
+func nobodyBehind(m *sipwire.Message) verdict {
+	switch {
+	case m.Is("ACK"):
 		return drop
+	case m.Is("CANCEL"):
+		return noTransaction
 	}
 	return unavailable
 }

@@ -5,6 +5,6 @@
 // are up.
 //
 // It keeps no transactions and no dialogs (RFC 3261 §16.11): over UDP it may
-// be restarted in the middle of a call. DESIGN.md beside this file has the
-// decisions and what they cost.
+// be restarted in the middle of a call. docs/gate.md has the decisions and what
+// they cost.
 package gate

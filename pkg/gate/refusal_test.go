@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"testing"
@@ -55,6 +56,64 @@ func TestOwnACK(t *testing.T) {
 	w.sw.nothing()
 	p.send(request("ACK", with{to: to + "x"}))
 	w.sw.next()
+}
+
+// TestCancelOfRefused: a gate that remembers nothing cannot know whether it
+// refused the INVITE or passed it on before the drain, so the softswitch says
+// what becomes of its CANCEL: 200 or 481 (RFC 3261 §9.2). Where nothing is
+// behind, the gate says 481 itself.
+func TestCancelOfRefused(t *testing.T) {
+	for _, tr := range transports {
+		t.Run(tr.String(), func(t *testing.T) {
+			w := newWorld(t)
+			w.set(allDraining)
+			p := w.phone(tr)
+			p.send(request("INVITE", with{}))
+			if got := p.recv(); status(got) != "503" {
+				t.Fatalf("INVITE: %s", got)
+			}
+			w.sw.mute.Store(true)
+			p.send(request("CANCEL", with{}))
+			r := w.sw.next()
+			r.send(answer(r.text, 481))
+			if got := p.recv(); status(got) != "481" || header(got, "CSeq") != "1 CANCEL" {
+				t.Fatalf("CANCEL: %s", got)
+			}
+			w.policy.Upstreams = nil
+			w.set(allDraining)
+			alone := w.phone(tr)
+			alone.send(request("CANCEL", with{}))
+			if got := alone.recv(); status(got) != "481" {
+				t.Fatalf("CANCEL without a softswitch: %s", got)
+			}
+			w.sw.nothing()
+		})
+	}
+}
+
+// TestIPv6: the gate refuses at an IPv6 address as at any other, and says what
+// it saw without brackets in received (RFC 3261 §18.2.1, RFC 5118 §4.5).
+func TestIPv6(t *testing.T) {
+	at := netip.MustParseAddrPort("[::1]:0")
+	if c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(at)); err != nil {
+		t.Skip("this machine has no IPv6: ", err)
+	} else {
+		c.Close()
+	}
+	w := newWorld(t, func(c *gate.Config) {
+		for i := range c.Listen {
+			c.Listen[i].Address = at
+		}
+	})
+	w.set(allDraining)
+	for _, tr := range []fleet.Transport{fleet.UDP, fleet.TCP} {
+		p := w.phone(tr)
+		p.send(request("REGISTER", with{via: "SIP/2.0/UDP [2001:db8::1]:5062;rport;branch=z9hG4bK-6"}))
+		got := p.recv()
+		if via := header(got, "Via"); status(got) != "503" || !strings.Contains(via, ";received=::1;rport="+port(p)) {
+			t.Errorf("%s: %s", tr, got)
+		}
+	}
 }
 
 // TestEmergencyRedirect: when the site is dead, an emergency call is sent to a

@@ -3,6 +3,7 @@ package sipwire
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -13,11 +14,33 @@ func crlf(s string) []byte {
 	return []byte(strings.ReplaceAll(s, "\n", "\r\n"))
 }
 
-// TestRFC4475 holds the treatment of each torture message: its fault, whether
+// allTorture are the 49 messages of RFC 4475 and the 11 of RFC 5118.
+func allTorture() []torture {
+	return slices.Concat(validTorture, invalidTorture, semanticTorture, ipv6Torture)
+}
+
+// TestTortureComplete: no message of the two RFCs is left out.
+func TestTortureComplete(t *testing.T) {
+	if n := len(validTorture) + len(invalidTorture) + len(semanticTorture); n != 49 {
+		t.Errorf("%d messages of RFC 4475, it has 49", n)
+	}
+	if n := len(ipv6Torture); n != 11 {
+		t.Errorf("%d messages of RFC 5118, it has 11", n)
+	}
+	seen := map[string]bool{}
+	for _, c := range allTorture() {
+		if seen[c.name] {
+			t.Errorf("%s stands there twice", c.name)
+		}
+		seen[c.name] = true
+	}
+}
+
+// TestTorture holds the treatment of each torture message: its fault, whether
 // it may be answered, and that an answer is a message without fault that has
 // the request's own Via, From, To, Call-ID and CSeq.
-func TestRFC4475(t *testing.T) {
-	for _, c := range append(validTorture, invalidTorture...) {
+func TestTorture(t *testing.T) {
+	for _, c := range allTorture() {
 		t.Run(c.name, func(t *testing.T) {
 			var m Message
 			if got := m.Parse(crlf(c.text)); got != c.want {
