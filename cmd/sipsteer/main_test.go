@@ -218,16 +218,24 @@ func (l *testLab) watch(interval time.Duration, names ...string) *dnswatch.Watch
 // eventually waits until the condition is true.
 func eventually(t *testing.T, what string, within time.Duration, ok func() bool) {
 	t.Helper()
+	if !poll(within, ok) {
+		t.Fatalf("not within %s: %s", within, what)
+	}
+}
+
+// poll asks until the condition is true, and reports whether it became so.
+func poll(within time.Duration, ok func() bool) bool {
 	deadline := time.After(within)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		select {
 		case <-deadline:
-			t.Fatalf("not within %s: %s", within, what)
+			return false
 		case <-tick.C:
 		}
 	}
+	return true
 }
 
 // answered reports whether all three name servers answer name with the sites,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -121,11 +122,7 @@ func writeSites(w io.Writer, p palette, st api.Status) {
 	}
 	rows := [][]string{append(head, "")}
 	for _, s := range st.Sites {
-		gate := p.word(s.Gate)
-		if s.Reflex {
-			gate += " (reflex)"
-		}
-		row := []string{s.Name, p.word(s.Intent), gate}
+		row := []string{s.Name, p.word(s.Intent), gateText(p, s)}
 		var notes []string
 		for _, t := range transports {
 			row = append(row, p.word(s.Transports[t]))
@@ -137,6 +134,21 @@ func writeSites(w io.Writer, p palette, st api.Status) {
 	}
 	table(w, p, rows)
 	fmt.Fprintln(w)
+}
+
+// gateText is what a gate does: the mode of its most open transport, and the
+// transports that it refuses more of.
+func gateText(p palette, s api.SiteStatus) string {
+	out := p.word(s.Gate)
+	for _, t := range slices.Sorted(maps.Keys(s.Gates)) {
+		if s.Gates[t] != s.Gate {
+			out += ", " + t + " " + p.word(s.Gates[t])
+		}
+	}
+	if s.Reflex {
+		out += " (softswitch dead)"
+	}
+	return out
 }
 
 func writeServices(w io.Writer, p palette, st api.Status) {

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -235,16 +236,11 @@ func sameShares(a, b map[fleet.SiteID]int) bool {
 
 // sharesText prints shares in the order of the site names.
 func sharesText(m map[fleet.SiteID]int) string {
-	var sites []string
-	for site := range m {
-		sites = append(sites, string(site))
-	}
-	slices.Sort(sites)
 	var b strings.Builder
-	for _, s := range sites {
-		b.WriteString(s)
+	for _, site := range slices.Sorted(maps.Keys(m)) {
+		b.WriteString(string(site))
 		b.WriteByte(' ')
-		b.WriteString(percent(m[fleet.SiteID(s)]))
+		b.WriteString(percent(m[site]))
 		b.WriteString("  ")
 	}
 	return strings.TrimSpace(b.String())
