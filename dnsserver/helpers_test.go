@@ -1,14 +1,11 @@
 package dnsserver
 
 import (
-	"context"
 	"fmt"
 	"net/netip"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/miekg/dns"
 	"go.uber.org/goleak"
@@ -114,51 +111,12 @@ func manyTargets() string {
 	return b.String()
 }
 
-// start serves the zone on a free port of 127.0.0.1; z may be nil.
-func start(t testing.TB, cfg Config, z *srv.Zone) *Server {
-	t.Helper()
-	if cfg.Listen == nil {
-		cfg.Listen = loopback()
-	}
-	s, err := New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := s.Stop(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	if z != nil {
-		if err := s.Serve(z); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return s
-}
-
 // question makes a message that asks for name and a type given by mnemonic.
 func question(name, rtype string) *dns.Msg {
 	m := new(dns.Msg)
 	m.SetQuestion(name, dns.StringToType[rtype])
 	m.RecursionDesired = false
 	return m
-}
-
-// ask sends m to the first address of s.
-func ask(t testing.TB, s *Server, network string, m *dns.Msg) *dns.Msg {
-	t.Helper()
-	c := &dns.Client{Net: network, Timeout: 5 * time.Second, UDPSize: 4096}
-	r, _, err := c.Exchange(m, s.Addrs()[0].String())
-	if err != nil {
-		t.Fatalf("ask %s %s over %s: %v", m.Question[0].Name, strconv.Itoa(int(m.Question[0].Qtype)), network, err)
-	}
-	return r
 }
 
 func loopback() []netip.AddrPort {

@@ -50,14 +50,14 @@ func (p *packer) rdata(d srv.Data) {
 	switch d := d.(type) {
 	case srv.A:
 		if !d.Addr.Is4() {
-			p.fail(fmt.Errorf("A record with %s", d.Addr))
+			p.fail(fmt.Errorf("record A with %s", d.Addr))
 			return
 		}
 		a := d.Addr.As4()
 		p.bytes(a[:])
 	case srv.AAAA:
 		if !d.Addr.Is6() {
-			p.fail(fmt.Errorf("AAAA record with %s", d.Addr))
+			p.fail(fmt.Errorf("record AAAA with %s", d.Addr))
 			return
 		}
 		a := d.Addr.As16()

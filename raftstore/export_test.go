@@ -7,7 +7,7 @@ import "github.com/hashicorp/raft"
 func (s *Store) SendPush(to Member, term, index, entryTerm uint64) (bool, error) {
 	head := header(s.transport, raft.ServerID(s.cfg.ID), s.network.advertise)
 	req := raft.AppendEntriesRequest{
-		RPCHeader: head, Leader: head.Addr, Term: term,
+		RPCHeader: head, Term: term,
 		PrevLogEntry: index, PrevLogTerm: entryTerm, LeaderCommitIndex: index,
 	}
 	var resp raft.AppendEntriesResponse

@@ -154,7 +154,6 @@ func (p *pusher) push(l *lane) (again bool, err error) {
 	req := raft.AppendEntriesRequest{
 		RPCHeader:         head,
 		Term:              term,
-		Leader:            head.Addr,
 		PrevLogEntry:      want.index,
 		PrevLogTerm:       want.term,
 		LeaderCommitIndex: want.index,

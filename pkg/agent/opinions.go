@@ -64,14 +64,6 @@ func (o *opinions) take(r api.Report, now time.Time) error {
 	return nil
 }
 
-// lastHeard is how long ago the agent reported; false if never.
-func (o *opinions) lastHeard(id fleet.AgentID, now time.Time) (time.Duration, bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	h, ok := o.reports[id]
-	return now.Sub(h.at), ok
-}
-
 // verdicts combines what the agents say about every check of the fleet.
 func (o *opinions) verdicts(s steer.State, now time.Time) []health.Verdict {
 	o.mu.Lock()

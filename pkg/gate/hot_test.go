@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -128,6 +127,6 @@ func BenchmarkSocket(b *testing.B) {
 	defer g.Stop(b.Context())
 	socketStorm(b, g.Addrs()[0].Address)
 	if s := g.Stats(); s.Refused < uint64(b.N) {
-		b.Fatal(fmt.Sprintf("%d refused of %d", s.Refused, b.N))
+		b.Fatalf("%d refused of %d", s.Refused, b.N)
 	}
 }
