@@ -207,6 +207,9 @@ func (nothing) Snapshot() (func(io.Writer) error, error) {
 	return func(io.Writer) error { return nil }, nil
 }
 func (nothing) Restore(io.Reader) error { return nil }
+func (nothing) Sum() func() (raftstore.Hash, error) {
+	return func() (raftstore.Hash, error) { return raftstore.Hash{}, nil }
+}
 
 // bare is the anchor.
 type bare struct {

@@ -79,6 +79,9 @@ type Config struct {
 	// so that a member that was away a short time needs no snapshot. Default
 	// 10240: at a few hundred octets an entry, some megabytes.
 	TrailingLogs uint64
+	// CheckpointInterval is how often the members compare their states. Default
+	// 10 s: damage is seen that late. Nothing is written while nothing happens.
+	CheckpointInterval time.Duration
 	// NoPush switches the commit push off, to measure what it gains.
 	NoPush bool
 }
@@ -89,6 +92,7 @@ const (
 	defaultSnapshotThreshold = 8192
 	defaultSnapshotInterval  = 30 * time.Second
 	defaultTrailingLogs      = 10240
+	defaultCheckpoints       = 10 * time.Second
 )
 
 // withDefaults returns the configuration with its gaps filled, or says what is
@@ -125,6 +129,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.SnapshotThreshold, defaultSnapshotThreshold)
 	setDefault(&c.SnapshotInterval, defaultSnapshotInterval)
 	setDefault(&c.TrailingLogs, defaultTrailingLogs)
+	setDefault(&c.CheckpointInterval, defaultCheckpoints)
 	return c, nil
 }
 

@@ -14,27 +14,35 @@ import (
 // The contents of a snapshot, on disk and on the wire alike:
 //
 //	octets 0-3    magic "sRsc"
-//	octet  4      version, now 1
+//	octet  4      version, now 2
 //	octets 5-7    0
 //	octets 8-15   index of the last entry applied, big endian
-//	octets 16-    what the Machine wrote
+//	octets 16-47  chain over the entries up to that one (see Hash)
+//	octets 48-    what the Machine wrote
 //	last 32       SHA-256 of everything before
 //
 // The member that takes the snapshot makes the sum, and everyone who reads it,
 // here or after it was sent to another member, checks it.
 const (
 	contentMagic   = "sRsc"
-	contentVersion = 1
-	contentHeader  = 16
+	contentVersion = 2
+	contentHeader  = 16 + sha256.Size
 )
 
+// contentPlace says where in the history a snapshot was taken.
+type contentPlace struct {
+	applied uint64
+	chain   Hash
+}
+
 // writeContent writes a snapshot's contents to w.
-func writeContent(w io.Writer, applied uint64, machine func(io.Writer) error) error {
+func writeContent(w io.Writer, place contentPlace, machine func(io.Writer) error) error {
 	sum := sha256.New()
 	buf := bufio.NewWriterSize(io.MultiWriter(w, sum), 1<<16)
 	head := append(make([]byte, 0, contentHeader), contentMagic...)
 	head = append(head, contentVersion, 0, 0, 0)
-	head = binary.BigEndian.AppendUint64(head, applied)
+	head = binary.BigEndian.AppendUint64(head, place.applied)
+	head = append(head, place.chain[:]...)
 	if _, err := buf.Write(head); err != nil {
 		return err
 	}
@@ -50,27 +58,29 @@ func writeContent(w io.Writer, applied uint64, machine func(io.Writer) error) er
 
 // readContent gives the Machine its part of the contents and checks the sum.
 // The Machine's reader fails in place of ending well when the sum is wrong.
-func readContent(r io.Reader, machine func(io.Reader) error) (applied uint64, err error) {
+func readContent(r io.Reader, machine func(io.Reader) error) (place contentPlace, err error) {
 	cr := &contentReader{r: bufio.NewReaderSize(r, 1<<16), sum: sha256.New()}
 	head := make([]byte, contentHeader)
 	if _, err := io.ReadFull(cr, head); err != nil {
-		return 0, fmt.Errorf("read snapshot header: %w", err)
+		return place, fmt.Errorf("read snapshot header: %w", err)
 	}
 	if string(head[:4]) != contentMagic {
-		return 0, &DamageError{File: "snapshot", Reason: "no snapshot magic"}
+		return place, &DamageError{File: "snapshot", Reason: "no snapshot magic"}
 	}
 	if head[4] != contentVersion || head[5] != 0 || head[6] != 0 || head[7] != 0 {
-		return 0, &Fatal{Reason: fmt.Errorf("snapshot has version %d: written by a newer program; upgrade this agent", head[4])}
+		return place, &Fatal{Reason: fmt.Errorf("snapshot has version %d, this program knows %d; use the program that wrote it", head[4], contentVersion)}
 	}
 	if err := machine(cr); err != nil {
-		return 0, err
+		return place, err
 	}
 	// A Machine that stops reading at the end of its own format has not seen
 	// yet whether the sum is right.
 	if _, err := io.Copy(io.Discard, cr); err != nil {
-		return 0, err
+		return place, err
 	}
-	return binary.BigEndian.Uint64(head[8:]), nil
+	place.applied = binary.BigEndian.Uint64(head[8:])
+	copy(place.chain[:], head[16:])
+	return place, nil
 }
 
 // contentReader holds back the sum and checks it at the end.

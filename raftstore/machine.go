@@ -17,10 +17,13 @@ type Entry struct {
 	// AppendedAt is the clock of the leader when it took the entry; the same
 	// on every member.
 	AppendedAt time.Time
+	// Chain stands for this entry and every one before it: the same on every
+	// member, and different for any other history.
+	Chain Hash
 }
 
-// Machine is the replicated state machine. The store calls Apply, Snapshot and
-// Restore from one goroutine at a time.
+// Machine is the replicated state machine. The store calls Apply, Snapshot,
+// Restore and Sum from one goroutine at a time.
 //
 // A Machine must not call the store from these methods: the store waits for
 // them.
@@ -37,4 +40,8 @@ type Machine interface {
 	// leave the state as it was. The reader fails before its end when the
 	// snapshot is damaged, so decode everything before changing anything.
 	Restore(io.Reader) error
+	// Sum takes a consistent copy of the state, as Snapshot does. The returned
+	// function sums it up later, in another goroutine: the same on every
+	// member that has applied the same entries, different for any other state.
+	Sum() func() (Hash, error)
 }

@@ -33,6 +33,11 @@ func (s *Store) Propose(ctx context.Context, data []byte) (Result, error) {
 	if len(data) > s.cfg.MaxEntry {
 		return Result{}, fmt.Errorf("%w: %d octets, at most %d", ErrTooLarge, len(data), s.cfg.MaxEntry)
 	}
+	return s.submit(ctx, seal(data))
+}
+
+// submit puts an entry, in its envelope, into the log.
+func (s *Store) submit(ctx context.Context, entry []byte) (Result, error) {
 	if err := ctx.Err(); err != nil {
 		return Result{}, fmt.Errorf("propose: %w", err)
 	}
@@ -54,7 +59,7 @@ func (s *Store) Propose(ctx context.Context, data []byte) (Result, error) {
 	s.pending.Add(1)
 	go func() { // ends when raft answers, at the latest when it shuts down
 		defer s.pending.Add(-1)
-		outcome <- s.propose(seal(data), timeout)
+		outcome <- s.propose(entry, timeout)
 	}()
 	select {
 	case p := <-outcome:

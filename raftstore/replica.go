@@ -22,12 +22,15 @@ type replica struct {
 	halt func(error)
 
 	applies histogram
+	ledger  ledger
+	link    Hash // chain over the entries applied; raft's FSM goroutine alone
 
 	mu sync.Mutex
 	// guarded by mu:
 	position uint64        // index of the last entry applied
 	moved    chan struct{} // closed and replaced when position grows
 	stopped  error         // why nothing is applied any more
+	distrust error         // why no snapshot is taken
 }
 
 func newReplica(m Machine) *replica {
@@ -77,12 +80,16 @@ func (r *replica) apply(log *raft.Log) (any, error) {
 	if log.Type != raft.LogCommand {
 		return nil, nil
 	}
-	data, err := unseal(log.Index, log.Data)
+	kind, data, err := unseal(log.Index, log.Data)
 	if err != nil {
 		return nil, r.stop(err)
 	}
+	r.link = r.link.next(log.Index, log.Term, log.Data)
+	if kind == entryCheckpoint {
+		return nil, r.checkpoint(log, data)
+	}
 	start := time.Now()
-	result := r.machine.Apply(Entry{Index: log.Index, Term: log.Term, Data: data, AppendedAt: log.AppendedAt})
+	result := r.machine.Apply(Entry{Index: log.Index, Term: log.Term, Data: data, AppendedAt: log.AppendedAt, Chain: r.link})
 	r.applies.observe(time.Since(start))
 	if err, ok := result.(error); ok {
 		var fatal *Fatal
@@ -105,6 +112,12 @@ func (r *replica) stop(err error) error {
 	return err
 }
 
+func (r *replica) suspect() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.distrust
+}
+
 func (r *replica) why() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -116,11 +129,14 @@ func (r *replica) Snapshot() (raft.FSMSnapshot, error) {
 	if err := r.why(); err != nil {
 		return nil, err
 	}
+	if err := r.suspect(); err != nil {
+		return nil, fmt.Errorf("take no snapshot: %w", err)
+	}
 	write, err := r.machine.Snapshot()
 	if err != nil {
 		return nil, err
 	}
-	return &replicaSnapshot{applied: r.index(), write: write}, nil
+	return &replicaSnapshot{place: contentPlace{r.index(), r.link}, write: write}, nil
 }
 
 // Restore implements raft.FSM.
@@ -128,11 +144,12 @@ func (r *replica) Restore(from io.ReadCloser) error {
 	if err := r.why(); err != nil {
 		return err
 	}
-	index, err := readContent(from, r.machine.Restore)
+	place, err := readContent(from, r.machine.Restore)
 	if err != nil {
 		return err
 	}
-	r.advance(index)
+	r.link = place.chain
+	r.advance(place.applied)
 	return nil
 }
 
@@ -172,13 +189,13 @@ func (r *replica) wait(ctx context.Context, stopped <-chan struct{}, index uint6
 
 // replicaSnapshot implements raft.FSMSnapshot.
 type replicaSnapshot struct {
-	applied uint64
-	write   func(io.Writer) error
+	place contentPlace
+	write func(io.Writer) error
 }
 
 // Persist implements raft.FSMSnapshot. Raft cancels the sink on an error.
 func (s *replicaSnapshot) Persist(sink raft.SnapshotSink) error {
-	return writeContent(sink, s.applied, s.write)
+	return writeContent(sink, s.place, s.write)
 }
 
 // Release implements raft.FSMSnapshot.

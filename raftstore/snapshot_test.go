@@ -25,7 +25,7 @@ func writeSnapshot(t *testing.T, dir, text string, index uint64) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = writeContent(sink, index, func(w io.Writer) error {
+	err = writeContent(sink, contentPlace{applied: index}, func(w io.Writer) error {
 		_, err := io.WriteString(w, text)
 		return err
 	})
@@ -91,7 +91,7 @@ func TestSnapshotDamagedOnTheWayIsNotKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	var sent bytes.Buffer
-	err = writeContent(&sent, 3, func(w io.Writer) error { _, err := io.WriteString(w, "state"); return err })
+	err = writeContent(&sent, contentPlace{applied: 3}, func(w io.Writer) error { _, err := io.WriteString(w, "state"); return err })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,12 +138,12 @@ func TestSnapshotsKeepTwoAndCleanUp(t *testing.T) {
 // A Machine that stops reading early must not hide damage behind it.
 func TestRestoreChecksWhatTheMachineLeaves(t *testing.T) {
 	var b bytes.Buffer
-	if err := writeContent(&b, 3, func(w io.Writer) error { _, err := w.Write(make([]byte, 1<<17)); return err }); err != nil {
+	if err := writeContent(&b, contentPlace{applied: 3}, func(w io.Writer) error { _, err := w.Write(make([]byte, 1<<17)); return err }); err != nil {
 		t.Fatal(err)
 	}
 	lazy := func(r io.Reader) error { _, err := io.ReadFull(r, make([]byte, 8)); return err }
-	if index, err := readContent(bytes.NewReader(b.Bytes()), lazy); err != nil || index != 3 {
-		t.Fatalf("index %d, %v", index, err)
+	if place, err := readContent(bytes.NewReader(b.Bytes()), lazy); err != nil || place.applied != 3 {
+		t.Fatalf("index %d, %v", place.applied, err)
 	}
 	b.Bytes()[1<<17] ^= 1
 	if _, err := readContent(bytes.NewReader(b.Bytes()), lazy); !errors.Is(err, ErrDamaged) {

@@ -42,6 +42,12 @@ type Status struct {
 	// never.
 	Contact time.Duration `json:"contact"`
 
+	// Checkpoint is the newest place at which the members compare states.
+	Checkpoint Checkpoint `json:"checkpoint"`
+	// Conflict says where this member's history differed from a leader's; ""
+	// if nowhere.
+	Conflict string `json:"conflict,omitempty"`
+
 	// SnapshotIndex is that of the newest snapshot, 0 if there is none, and
 	// SnapshotTaken when it was written here.
 	SnapshotIndex uint64    `json:"snapshot_index"`
@@ -79,7 +85,9 @@ func (s *Store) Status() Status {
 		Write:         s.disk.journal.writes.summary(),
 		Apply:         s.replica.applies.summary(),
 		Contact:       -1,
+		Checkpoint:    s.replica.ledger.newest(),
 	}
+	st.Conflict, _ = s.replica.ledger.report()
 	if contact := s.raft.LastContact(); st.Role == RoleLeader {
 		st.Contact = 0
 	} else if !contact.IsZero() {

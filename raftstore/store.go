@@ -122,6 +122,7 @@ func (s *Store) start(cfg Config) error {
 	s.background.Go(func() { p.run(ctx) })
 	s.background.Go(func() { l.run(ctx) })
 	s.background.Go(func() { n.run(ctx) })
+	s.background.Go(func() { s.markCheckpoints(ctx) })
 	go s.watch() // ends when the store has stopped, however that comes about
 	return nil
 }
@@ -230,6 +231,7 @@ func (s *Store) shut(ctx context.Context, handOver bool) {
 		stopped := s.raft.Shutdown()
 		err = errors.Join(err, s.transport.Close()) // frees raft from peers that do not answer
 		s.closeErr = errors.Join(stopped.Error(), err, s.disk.close())
+		s.replica.ledger.sums.Wait()
 	})
 }
 

@@ -58,6 +58,9 @@ type Config struct {
 type RaftConfig struct {
 	Listen, Advertise string
 	Profile           raftstore.Profile
+	// Compare is how often the agents compare their States. Default 10 s:
+	// damage is seen that late.
+	Compare time.Duration
 }
 
 // Agent is one running agent. Make it with New, then Start; Stop ends it.
@@ -113,7 +116,7 @@ func New(cfg Config) (*Agent, error) {
 	a.mem = newMemory(cfg.Dir, cfg.Logger)
 	a.pub = newPublisher(cfg.Site, dns, g, cfg.Logger)
 	a.pub.keep = a.mem.keep
-	a.machine = &machine{log: cfg.Logger, publish: a.pub.publish}
+	a.machine = newMachine(cfg.Logger, a.pub.publish)
 	a.opinions = newOpinions(cfg.Peers, reportFresh)
 	for _, p := range cfg.Peers {
 		if p.Name != cfg.Name {
@@ -223,7 +226,7 @@ func (a *Agent) openStore() error {
 	}
 	cfg := raftstore.Config{
 		ID: a.cfg.Name, Dir: a.cfg.Dir, Listen: a.cfg.Raft.Listen, Advertise: a.cfg.Raft.Advertise, Profile: a.cfg.Raft.Profile,
-		Members: members, Machine: a.machine, Logger: a.log.With().Str("part", "raft").Logger(), Lead: a.lead,
+		Members: members, CheckpointInterval: a.cfg.Raft.Compare, Machine: a.machine, Logger: a.log.With().Str("part", "raft").Logger(), Lead: a.lead,
 	}
 	if a.cfg.DialPeer != nil {
 		cfg.Dial = func(ctx context.Context, address string) (net.Conn, error) {
@@ -249,6 +252,7 @@ func (a *Agent) startLoops() error {
 	a.loops.Go(func() { a.observe(ctx) })
 	a.loops.Go(func() { a.report(ctx) })
 	a.loops.Go(func() { a.guard(ctx) })
+	a.loops.Go(func() { a.compareStates(ctx) })
 	a.onStop("loops", func(context.Context) error {
 		cancel()
 		a.loops.Wait()

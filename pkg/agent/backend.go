@@ -29,11 +29,12 @@ const (
 	effectTimeout = 2 * time.Second
 )
 
-// State returns what this agent knows: the applied State, or after a restart
-// without a leader the one that it keeps serving.
+// state returns what this agent knows: the applied State, or the one that it
+// keeps serving: after a restart without a leader, and while the applied one is
+// in doubt.
 func (a *Agent) state() steer.State {
 	s := a.machine.State()
-	if now, _ := a.pub.served(); now.state.Revision > s.Revision {
+	if now, _ := a.pub.served(); now.state.Revision > s.Revision || a.pub.frozen() != "" {
 		return now.state
 	}
 	return s
@@ -122,6 +123,9 @@ func (a *Agent) try(ctx context.Context, req api.CommandRequest, cmd steer.Comma
 // doHere proposes the command and waits until every agent that can be reached
 // serves its effect.
 func (a *Agent) doHere(ctx context.Context, cmd steer.Command, start time.Time) (api.Result, error) {
+	if err := a.refuseSuspect(); err != nil {
+		return api.Result{}, err
+	}
 	cmd.At = time.Now()
 	out, err := a.propose(ctx, []steer.Command{cmd})
 	if err != nil {

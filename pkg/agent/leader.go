@@ -32,6 +32,11 @@ func (a *Agent) lead(ctx context.Context, term uint64) {
 	defer a.log.Info().Uint64("term", term).Msg("no longer leading")
 	since := time.Now()
 	for ctx.Err() == nil {
+		if a.pub.frozen() != "" {
+			a.stepAside(ctx)
+			pause(ctx, leaderTick)
+			continue
+		}
 		now, settledAt := time.Now(), since.Add(a.window())
 		cmds := a.decide(now, !now.Before(settledAt))
 		if len(cmds) > 0 {

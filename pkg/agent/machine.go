@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +22,10 @@ type machine struct {
 
 	mu    sync.Mutex
 	state steer.State // guarded by mu; the value itself never changes
+}
+
+func newMachine(log zerolog.Logger, publish func(steer.State)) *machine {
+	return &machine{log: log, publish: publish, state: steer.New()}
 }
 
 // applied is what Propose gets back.
@@ -98,6 +103,17 @@ func (m *machine) Restore(r io.Reader) error {
 	}
 	m.set(s)
 	return nil
+}
+
+// Sum returns a function that sums up the State as it is now.
+func (m *machine) Sum() func() (raftstore.Hash, error) {
+	s := m.State()
+	return func() (out raftstore.Hash, err error) {
+		sum := sha256.New()
+		err = json.NewEncoder(sum).Encode(s)
+		sum.Sum(out[:0])
+		return out, err
+	}
 }
 
 // decodeState reads a State and refuses one of a newer format.

@@ -44,6 +44,7 @@ type publisher struct {
 	dead    map[fleet.Transport]bool // the local reflex: this site's softswitches do not answer
 	problem string                   // why the newest State is not served
 	halted  string                   // why there are no newer States any more
+	suspect string                   // why newer States are not served: see freeze
 	changed chan struct{}            // closed and replaced at each change
 }
 
@@ -60,7 +61,7 @@ func (p *publisher) publish(s steer.State) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if s.Epoch < p.state.Epoch {
+	if s.Epoch < p.state.Epoch || p.suspect != "" {
 		return
 	}
 	if s.Epoch > p.state.Epoch {
@@ -106,6 +107,26 @@ func (p *publisher) setProblem(text string) {
 	defer p.mu.Unlock()
 	p.halted = text
 	p.wake()
+}
+
+// freeze keeps what is served as it is while there is a reason to doubt newer
+// States; an empty reason ends that. It returns the reason from before.
+func (p *publisher) freeze(reason string) (before string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before = p.suspect
+	if before != reason {
+		p.suspect = reason
+		p.wake()
+	}
+	return before
+}
+
+// frozen returns why newer States are not served, or "".
+func (p *publisher) frozen() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.suspect
 }
 
 func (p *publisher) wake() {
@@ -192,7 +213,7 @@ type served struct {
 func (p *publisher) served() (served, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return served{p.state, p.dead, cmp.Or(p.problem, p.halted)}, p.changed
+	return served{p.state, p.dead, cmp.Or(p.suspect, p.problem, p.halted)}, p.changed
 }
 
 // wait returns when the epoch is served here, or ctx ends.

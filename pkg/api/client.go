@@ -83,6 +83,11 @@ func (c *Client) Effect(ctx context.Context, epoch uint64, wait time.Duration) (
 	return e, c.call(ctx, http.MethodGet, fmt.Sprintf("/v1/peer/effect?epoch=%d&wait=%s", epoch, wait), nil, &e, true)
 }
 
+// Checkpoints asks what the agent has at the agreed places of the log.
+func (c *Client) Checkpoints(ctx context.Context) (list []Checkpoint, err error) {
+	return list, c.call(ctx, http.MethodGet, "/v1/peer/checkpoints", nil, &list, true)
+}
+
 func (c *Client) call(ctx context.Context, method, path string, in, out any, forwarded bool) error {
 	var payload io.Reader
 	if in != nil {

@@ -32,6 +32,9 @@ type Backend interface {
 	// Effect waits until this agent serves the epoch, at most wait, and
 	// returns what it serves.
 	Effect(ctx context.Context, epoch uint64, wait time.Duration) (Effect, error)
+	// Checkpoints returns what this agent has at the agreed places of the log,
+	// oldest first.
+	Checkpoints(ctx context.Context) ([]Checkpoint, error)
 }
 
 // forwardedHeader marks a request that an agent passed on.
@@ -111,6 +114,10 @@ func (s *server) peers(a huma.API) {
 				return nil, AsError(err)
 			}
 			return nil, nil
+		})
+	huma.Register(a, op("checkpoints", http.MethodGet, "/v1/peer/checkpoints", "What this agent has at the agreed places of the log"),
+		func(ctx context.Context, _ *struct{}) (*body[[]Checkpoint], error) {
+			return answer(s.backend.Checkpoints(ctx))
 		})
 	huma.Register(a, op("effect", http.MethodGet, "/v1/peer/effect", "What this agent serves now"),
 		func(ctx context.Context, in *struct {

@@ -1,6 +1,7 @@
 package raftstoretest
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -83,6 +84,24 @@ func (m *Machine) Restore(r io.Reader) error {
 	m.state = s
 	m.restored++
 	return nil
+}
+
+// Sum implements raftstore.Machine.
+func (m *Machine) Sum() func() (raftstore.Hash, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	copied := state{Entries: slices.Clone(m.state.Entries), Index: m.state.Index}
+	return func() (raftstore.Hash, error) {
+		b, err := json.Marshal(copied)
+		return sha256.Sum256(b), err
+	}
+}
+
+// Corrupt changes the last entry without a word, as bad memory would.
+func (m *Machine) Corrupt() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.state.Entries = append(slices.Clone(m.state.Entries[:len(m.state.Entries)-1]), "corrupted")
 }
 
 // Entries returns what was applied, in order.
