@@ -143,6 +143,10 @@ func agentConfig(file *config.Agent, version string, log zerolog.Logger) (agent.
 func gateConfig(file *config.Agent, log zerolog.Logger) (*gate.Config, error) {
 	g := file.Gate
 	out := &gate.Config{Site: file.Site, Logger: log.With().Str("part", "gate").Logger()}
+	var err error
+	if out.Refusals, err = refusals(g.Refusals); err != nil {
+		return nil, err
+	}
 	for _, l := range g.Listen {
 		out.Listen = append(out.Listen, gate.Listener{Transport: l.Transport, Address: l.Address})
 		if l.Transport != fleet.TLS || out.TLS != nil {

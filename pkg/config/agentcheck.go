@@ -203,6 +203,7 @@ func (c *agentCheck) gate() {
 	if secure && (g.Certificate == "" || g.Key == "") {
 		c.at("$.gate", "certificate: FILE and key: FILE", "tls needs a certificate and a key")
 	}
+	c.refusals()
 	c.exists("$.gate.certificate", g.Certificate)
 	c.exists("$.gate.upstream_roots", g.UpstreamRoots)
 	if c.exists("$.gate.key", g.Key) {

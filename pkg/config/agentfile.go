@@ -74,6 +74,9 @@ type Gate struct {
 	Driver string `yaml:"driver,omitempty" json:"driver,omitempty" jsonschema:"enum=inline" jsonschema_description:"How traffic gets to the gate. inline, the default: all of it passes the gate, which relays."`
 	// Listen are the site's public SIP addresses in the fleet file.
 	Listen []GateListener `yaml:"listen" json:"listen" jsonschema:"minItems=1" jsonschema_description:"The site's public SIP addresses, as in the fleet file."`
+	// Refusals is the rule table: who is refused in another way than by 503.
+	// The first row that fits counts; the program's own rows follow.
+	Refusals []Refusal `yaml:"refusals,omitempty" json:"refusals,omitempty" jsonschema_description:"Who is refused in another way than by 503: the first row that fits counts, and the program's own rows for known devices follow. Default: those rows only."`
 	// Certificate and Key are PEM files, needed for tls. The certificate is for
 	// the services' names (RFC 5922 §7). Key has mode 0600 at most.
 	Certificate string `yaml:"certificate,omitempty" json:"certificate,omitempty" jsonschema_description:"PEM file with the certificate for the services' names and its chain; needed for tls. Relative to this file."`

@@ -31,6 +31,8 @@ type Config struct {
 	// TLS has the certificates for tls listeners; GetCertificate may change
 	// them at run time.
 	TLS *tls.Config
+	// Refusals is the rule table, unless a Policy brings its own.
+	Refusals []Refusal
 	// UpstreamTLS is for connections to the softswitch. Without ServerName the
 	// certificate must be good for the softswitch's IP address. Nil means the
 	// machine's roots.
@@ -112,6 +114,14 @@ func (c Config) validate() error {
 		if !l.Address.Addr().IsValid() || l.Address.Addr().IsUnspecified() {
 			return fmt.Errorf("listener %s %s: phones need an address that they can reach", l.Transport, l.Address)
 		}
+	}
+	for i, r := range c.Refusals {
+		if err := r.Validate(); err != nil {
+			return fmt.Errorf("refusal %d: %w", i+1, err)
+		}
+	}
+	if len(c.Refusals) > maxRefusals {
+		return fmt.Errorf("%d refusals: at most %d", len(c.Refusals), maxRefusals)
 	}
 	for name, n := range map[string]int{"UDPSockets": c.UDPSockets, "MaxMessage": c.MaxMessage, "MaxConnections": c.MaxConnections, "Handshakes": c.Handshakes} {
 		if n < 0 {

@@ -14,17 +14,20 @@ const (
 	Relay
 	Refuse   // 503, or the status that says what is wrong
 	Redirect // 302 to a live site
+	Silence  // refused by saying nothing
+	HangUp   // refused by ending the connection
 )
 
-var actionNames = [...]string{Drop: "drop", Relay: "relay", Refuse: "refuse", Redirect: "redirect"}
+var actionNames = [...]string{Drop: "drop", Relay: "relay", Refuse: "refuse", Redirect: "redirect", Silence: "silence", HangUp: "hang-up"}
 
-// String returns drop, relay, refuse or redirect.
+// String returns drop, relay, refuse, redirect, silence or hang-up.
 func (a Action) String() string { return actionNames[a] }
 
 // verdict is a decision about one request.
 type verdict struct {
 	action Action
 	status int
+	to     []contact // of a redirect
 }
 
 var (
@@ -34,13 +37,20 @@ var (
 	noTransaction = verdict{action: Refuse, status: 481}
 )
 
-// decide is the rule table of the gate for a request from a phone without
-// fault.
+// decide says what becomes of a request from a phone without fault. New work
+// that is not wanted is refused in the way that the rule table names.
 func (rs *ruleset) decide(t fleet.Transport, m *sipwire.Message) verdict {
-	r := &rs.transports[t]
+	v := rs.decideMode(&rs.transports[t], m)
+	if v.status == 503 && (m.To().Tag == nil || m.Is("REGISTER")) {
+		return rs.refuse(t, m)
+	}
+	return v
+}
+
+func (rs *ruleset) decideMode(r *transportRules, m *sipwire.Message) verdict {
 	if len(r.upstreams) == 0 {
-		if rs.redirect != "" && m.Is("INVITE") && rs.emergencyURI(m.URI()) {
-			return verdict{action: Redirect, status: 302}
+		if len(rs.redirect) > 0 && m.Is("INVITE") && rs.emergencyURI(m.URI()) {
+			return verdict{action: Redirect, status: 302, to: rs.redirect}
 		}
 		return nobodyBehind(m)
 	}
@@ -79,9 +89,9 @@ func (rs *ruleset) decideClosed(m *sipwire.Message) verdict {
 	switch {
 	case m.Is("ACK"):
 		return pass
-	case m.Is("INVITE") && emergency && m.To().Tag == nil && rs.redirect != "":
-		return verdict{action: Redirect, status: 302}
-	case m.Is("INVITE") && emergency, m.Is("CANCEL") && emergency && rs.redirect == "":
+	case m.Is("INVITE") && emergency && m.To().Tag == nil && len(rs.redirect) > 0:
+		return verdict{action: Redirect, status: 302, to: rs.redirect}
+	case m.Is("INVITE") && emergency, m.Is("CANCEL") && emergency && len(rs.redirect) == 0:
 		return pass
 	case m.Is("CANCEL"):
 		return noTransaction

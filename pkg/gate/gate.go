@@ -45,7 +45,7 @@ func New(cfg Config) (*Gate, error) {
 		g.key = sum[:]
 	}
 	g.conns = newConnections(g)
-	g.rules.Store(compile(Policy{}, cfg.Site))
+	g.rules.Store(compile(Policy{Refusals: cfg.Refusals}, cfg.Site))
 	return g, nil
 }
 
@@ -116,6 +116,9 @@ func (g *Gate) Stop(ctx context.Context) error {
 
 // SetPolicy replaces the policy. The next packet is handled by it.
 func (g *Gate) SetPolicy(p Policy) {
+	if p.Refusals == nil {
+		p.Refusals = g.cfg.Refusals
+	}
 	rs := compile(p, g.cfg.Site)
 	g.rules.Store(rs)
 	g.conns.policyChanged()

@@ -89,6 +89,13 @@ func (t *lifetime) traffic(m *sipwire.Message, now time.Time) {
 	t.mu.Unlock()
 }
 
+// inUse reports whether a call may need the connection.
+func (t *lifetime) inUse(now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.busy.After(now)
+}
+
 // closeSoon sets the time to close, within the spread, unless one is set. place
 // says where in the spread.
 func (t *lifetime) closeSoon(conn net.Conn, place uint64) {

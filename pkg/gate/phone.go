@@ -162,7 +162,7 @@ func (p *phone) request(w *worker, rs *ruleset, fault sipwire.Fault) (Action, bo
 		if w.m.Is("ACK") {
 			return Drop, true
 		}
-		w.out = w.reply(rs, p.local, 503, reasonOf(503), p.src, w.out[:0])
+		w.out = w.reply(rs, p.local, unavailable, reasonOf(503), p.src, w.out[:0])
 		return Refuse, p.write(w.out)
 	case Refuse, Redirect:
 		ok := p.write(out)
@@ -170,8 +170,23 @@ func (p *phone) request(w *worker, rs *ruleset, fault sipwire.Fault) (Action, bo
 			p.clock.closeSoon(p.raw, w.spread())
 		}
 		return action, ok
+	case HangUp:
+		return action, p.hangUp(w, rs)
 	}
 	return action, true
+}
+
+// hangUp refuses by ending the connection, unless a call uses it: then the
+// phone gets 503. It reports false when the connection must end.
+func (p *phone) hangUp(w *worker, rs *ruleset) bool {
+	if p.clock.inUse(time.Now()) {
+		w.out = w.reply(rs, p.local, unavailable, reasonOf(503), p.src, w.out[:0])
+		return p.write(w.out)
+	}
+	if tcp, ok := p.raw.(*net.TCPConn); ok && p.tls == nil {
+		_ = tcp.SetLinger(0) // RST: some phones take a FIN for the end of an idle connection
+	}
+	return false
 }
 
 // pass sends the request to the softswitch, for which it may have to connect.

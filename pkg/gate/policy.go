@@ -59,6 +59,11 @@ type Policy struct {
 	// emergency call is sent to when this site is closed. Without one the
 	// call is passed to the softswitch, whatever is believed of it.
 	EmergencyRedirect []string
+	// Redirects are SIP URIs of live sites for each transport, best first,
+	// for rows of the rule table that answer 302. Without one they say 503.
+	Redirects map[fleet.Transport][]string
+	// Refusals is the rule table; nil means that of the Config.
+	Refusals []Refusal
 }
 
 // clone returns a copy that shares nothing with p.
@@ -74,6 +79,11 @@ func (p Policy) clone() Policy {
 	}
 	out.Emergency = slices.Clone(p.Emergency)
 	out.EmergencyRedirect = slices.Clone(p.EmergencyRedirect)
+	out.Redirects = make(map[fleet.Transport][]string, len(p.Redirects))
+	for t, uris := range p.Redirects {
+		out.Redirects[t] = slices.Clone(uris)
+	}
+	out.Refusals = slices.Clone(p.Refusals)
 	return out
 }
 
@@ -89,7 +99,9 @@ type ruleset struct {
 	policy     Policy
 	transports [fleet.WSS + 1]transportRules
 	emergency  map[string]bool
-	redirect   string // Contact lines of a 302, "" for none
+	sosNumber  string    // what an emergency call without a number is dialled as elsewhere
+	redirect   []contact // for emergency calls
+	refusals   [fleet.WSS + 1][]refusalRow
 	retryMin   uint64
 	retrySpan  uint64 // number of values between min and max
 }
@@ -97,6 +109,7 @@ type ruleset struct {
 type transportRules struct {
 	Rule
 	upstreams []netip.AddrPort
+	redirect  []contact
 	// tail is what every 503 ends with: Reason and Warning lines.
 	tail string
 }
@@ -118,17 +131,20 @@ func compile(p Policy, site fleet.SiteID) *ruleset {
 		for _, a := range p.Upstreams[t] {
 			tr.upstreams = append(tr.upstreams, netip.AddrPortFrom(a.Addr().Unmap(), a.Port()))
 		}
+		tr.redirect = compileContacts(p.Redirects[t])
 		tr.tail = refusalTail(tr.Reason, site)
 	}
 	for _, n := range p.Emergency {
-		if n = string(dialled(nil, []byte(n))); n != "" {
-			rs.emergency[n] = true
+		if n = string(dialled(nil, []byte(n))); n == "" {
+			continue
+		}
+		rs.emergency[n] = true
+		if rs.sosNumber == "" {
+			rs.sosNumber = n
 		}
 	}
-	for i, uri := range p.EmergencyRedirect {
-		q := max(1000-100*i, 1)
-		rs.redirect += fmt.Sprintf("Contact: <%s>;q=%d.%03d\r\n", clean(uri), q/1000, q%1000)
-	}
+	rs.redirect = compileContacts(p.EmergencyRedirect)
+	rs.refusals = compileRefusals(p.Refusals)
 	return rs
 }
 

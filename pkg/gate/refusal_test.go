@@ -127,7 +127,7 @@ func TestEmergencyRedirect(t *testing.T) {
 			p := w.phone(tr)
 			p.send(request("INVITE", with{uri: "urn:service:sos"}))
 			got := p.recv()
-			if status(got) != "302" || !strings.Contains(got, "Contact: <sip:192.0.2.1:5060;transport=tcp>;q=1.000\r\nContact: <sip:192.0.2.2>;q=0.900\r\n") {
+			if status(got) != "302" || !strings.Contains(got, "Contact: <sip:911@192.0.2.1:5060;transport=tcp>;q=1.0\r\nContact: <sip:911@192.0.2.2>;q=0.9\r\n") {
 				t.Fatalf("got %s", got)
 			}
 			p.send(request("ACK", with{uri: "urn:service:sos", to: header(got, "To")}))

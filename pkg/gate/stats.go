@@ -14,6 +14,7 @@ import (
 // of Dropped or, when they were answered, of Refused.
 type Stats struct {
 	Relayed, Refused, Redirected, Dropped, Malformed uint64
+	Silenced, HungUp                                 uint64 // refused without a word
 	Connections                                      int
 	// ByMethod counts requests and responses by what was done with them.
 	ByMethod map[MethodKey]uint64
@@ -169,6 +170,10 @@ func (s *Stats) total(a Action) *uint64 {
 		return &s.Refused
 	case Redirect:
 		return &s.Redirected
+	case Silence:
+		return &s.Silenced
+	case HangUp:
+		return &s.HungUp
 	}
 	return &s.Dropped
 }

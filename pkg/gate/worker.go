@@ -12,14 +12,15 @@ import (
 // worker is what one goroutine needs to handle messages one after the other
 // without allocating.
 type worker struct {
-	m      sipwire.Message
-	ed     sipwire.Editor
-	d      *digest
-	out    []byte
-	branch []byte
-	tag    []byte
-	extra  []byte
-	count  *counters
+	m       sipwire.Message
+	ed      sipwire.Editor
+	d       *digest
+	out     []byte
+	branch  []byte
+	scratch []byte
+	tag     []byte
+	extra   []byte
+	count   *counters
 }
 
 func newWorker(key []byte, c *counters) *worker {
@@ -57,7 +58,7 @@ func (w *worker) judge(rs *ruleset, l *local, fault sipwire.Fault, src netip.Add
 		if !m.Answerable() {
 			return Drop, out
 		}
-		return Refuse, w.reply(rs, l, fault.Status(), fault.Error(), src, out)
+		return Refuse, w.reply(rs, l, verdict{status: fault.Status()}, fault.Error(), src, out)
 	}
 	v := rs.decide(l.transport, m)
 	if v.action == Relay {
@@ -65,7 +66,7 @@ func (w *worker) judge(rs *ruleset, l *local, fault sipwire.Fault, src netip.Add
 	}
 	switch v.action {
 	case Refuse, Redirect:
-		return v.action, w.reply(rs, l, v.status, reasonOf(v.status), src, out)
+		return v.action, w.reply(rs, l, v, reasonOf(v.status), src, out)
 	}
 	return v.action, out
 }
@@ -142,19 +143,19 @@ func (w *worker) spread() uint64 {
 	return n
 }
 
-func (w *worker) reply(rs *ruleset, l *local, status int, reason string, src netip.AddrPort, out []byte) []byte {
+func (w *worker) reply(rs *ruleset, l *local, v verdict, reason string, src netip.AddrPort, out []byte) []byte {
 	tag := w.ownTag()
 	w.extra = w.extra[:0]
-	switch status {
+	switch v.status {
 	case 503:
 		w.extra = append(w.extra, "Retry-After: "...)
 		w.extra = strconv.AppendUint(w.extra, rs.retryMin+w.spread()%rs.retrySpan, 10)
 		w.extra = append(w.extra, "\r\n"...)
 		w.extra = append(w.extra, rs.transports[l.transport].tail...)
 	case 302:
-		w.extra = append(w.extra, rs.redirect...)
+		w.extra = w.appendContacts(w.extra, rs, v.to)
 	}
-	return w.m.AppendReply(out, sipwire.Reply{Status: status, Reason: reason, Extra: w.extra, Tag: tag, Source: src})
+	return w.m.AppendReply(out, sipwire.Reply{Status: v.status, Reason: reason, Extra: w.extra, Tag: tag, Source: src})
 }
 
 func reasonOf(status int) string {

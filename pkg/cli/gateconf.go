@@ -1,0 +1,26 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/sipsteer/sipsteer/pkg/config"
+	"github.com/sipsteer/sipsteer/pkg/gate"
+)
+
+// refusals turns the rows of the file into the gate's rule table. The defaults
+// follow them, so a row of the file goes before any of them.
+func refusals(rows []config.Refusal) ([]gate.Refusal, error) {
+	var out []gate.Refusal
+	for i, r := range rows {
+		answer, err := gate.ParseAnswer(r.Answer)
+		if err != nil {
+			return nil, fmt.Errorf("gate.refusals[%d]: %w", i, err)
+		}
+		row := gate.Refusal{Agent: r.Agent, Methods: r.Methods, Transports: r.Transports, Answer: answer}
+		if err := row.Validate(); err != nil {
+			return nil, fmt.Errorf("gate.refusals[%d]: %w", i, err)
+		}
+		out = append(out, row)
+	}
+	return append(out, gate.DefaultRefusals()...), nil
+}
