@@ -41,7 +41,7 @@ func (w *world) run(t *testing.T, d *datadriven.TestData) string {
 	w.t = t
 	w.out.Reset()
 	switch d.Cmd {
-	case "fleet": // set the three-site fleet, all checks up; args: automation=…, block=…
+	case "fleet": // set the three-site fleet, all checks up; args: automation=… min_sites=… max_out=…
 		w.setFleet(d)
 	case "verdict": // SITE STATUS [transport=…] [cause=…]: all its transports, or one
 		w.verdict(d)
@@ -82,6 +82,8 @@ func (w *world) setFleet(d *datadriven.TestData) {
 			f.Services[i].Automation = fleet.Automation(a)
 		}
 	}
+	d.MaybeScanArgs(w.t, "min_sites", &f.Policy.MinSites)
+	d.MaybeScanArgs(w.t, "max_out", &f.Policy.MaxSitesOut)
 	w.settled = true
 	w.apply(steer.Command{Kind: steer.KindSetFleet, By: "init", Fleet: &f})
 	for _, s := range f.Sites {
