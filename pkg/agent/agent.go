@@ -76,6 +76,7 @@ type Agent struct {
 	store    *raftstore.Store // set before opened is closed
 	opened   chan struct{}
 	opinions *opinions
+	clock    *clock
 	clients  map[fleet.AgentID]*api.Client // peers, without this agent
 	api      *http.Server
 	apiAddr  net.Listener
@@ -118,6 +119,7 @@ func New(cfg Config) (*Agent, error) {
 	a.pub.keep = a.mem.keep
 	a.machine = newMachine(cfg.Logger, a.pub.publish)
 	a.opinions = newOpinions(cfg.Peers, reportFresh)
+	a.clock = newClock(a.log)
 	for _, p := range cfg.Peers {
 		if p.Name != cfg.Name {
 			a.clients[p.Name] = api.NewClient(string(p.Name), "http://"+p.API, cfg.DialPeer)

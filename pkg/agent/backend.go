@@ -58,12 +58,16 @@ func (a *Agent) Plan(_ context.Context, req api.CommandRequest) (plan.Plan, erro
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	return plan.Make(s, cmd, time.Now())
+	return plan.Make(s, cmd, a.now())
 }
 
 // Report implements api.Backend.
 func (a *Agent) Report(_ context.Context, r api.Report) error {
-	return a.opinions.take(r, time.Now())
+	if err := a.opinions.take(r, time.Now()); err != nil {
+		return err
+	}
+	a.clock.heard(fleet.AgentID(r.Agent), r.Time)
+	return nil
 }
 
 // Effect implements api.Backend.
@@ -126,7 +130,7 @@ func (a *Agent) doHere(ctx context.Context, cmd steer.Command, start time.Time) 
 	if err := a.refuseSuspect(); err != nil {
 		return api.Result{}, err
 	}
-	cmd.At = time.Now()
+	cmd.At = a.now()
 	out, err := a.propose(ctx, []steer.Command{cmd})
 	if err != nil {
 		return api.Result{}, err

@@ -37,8 +37,8 @@ func (a *Agent) lead(ctx context.Context, term uint64) {
 			pause(ctx, leaderTick)
 			continue
 		}
-		now, settledAt := time.Now(), since.Add(a.window())
-		cmds := a.decide(now, !now.Before(settledAt))
+		settledAt := since.Add(a.window())
+		cmds := a.decide(a.now(), !time.Now().Before(settledAt))
 		if len(cmds) > 0 {
 			if err := a.proposeOwn(ctx, cmds); err != nil {
 				a.log.Warn().Err(err).Int("commands", len(cmds)).Msg("cannot propose")
@@ -49,6 +49,9 @@ func (a *Agent) lead(ctx context.Context, term uint64) {
 		a.waitForWork(ctx, settledAt)
 	}
 }
+
+// now is the fleet's time.
+func (a *Agent) now() time.Time { return a.clock.now(a.machine.State().Now) }
 
 // window is how long a new leader listens before it moves traffic: every
 // observer has reported at least one round of checks by then.
@@ -115,13 +118,13 @@ func (a *Agent) propose(ctx context.Context, cmds []steer.Command) (applied, err
 // something is due.
 func (a *Agent) waitForWork(ctx context.Context, settledAt time.Time) {
 	_, changed := a.pub.served()
-	now := time.Now()
+	now := a.now()
 	wait := leaderTick
 	if due, ok := steer.NextDue(a.machine.State(), now); ok {
 		wait = min(wait, due.Sub(now))
 	}
-	if settledAt.After(now) {
-		wait = min(wait, settledAt.Sub(now))
+	if left := time.Until(settledAt); left > 0 {
+		wait = min(wait, left)
 	}
 	timer := time.NewTimer(max(wait, time.Millisecond))
 	defer timer.Stop()

@@ -145,7 +145,7 @@ func (a *Agent) report(ctx context.Context) {
 		}
 		ops := a.currentOpinions()
 		a.pub.setDead(a.deadTransports(ops))
-		r := api.Report{Agent: string(a.cfg.Name), Site: string(a.cfg.Site), Seq: seq, Opinions: ops}
+		r := api.Report{Agent: string(a.cfg.Name), Site: string(a.cfg.Site), Seq: seq, Time: time.Now(), Opinions: ops}
 		if err := a.sendReport(ctx, r); err != nil {
 			a.log.Debug().Err(err).Msg("report not delivered")
 		}

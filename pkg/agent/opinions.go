@@ -64,8 +64,10 @@ func (o *opinions) take(r api.Report, now time.Time) error {
 	return nil
 }
 
-// verdicts combines what the agents say about every check of the fleet.
+// verdicts combines what the agents say about every check of the fleet. now is
+// the fleet's time; how fresh reports are is counted by this machine alone.
 func (o *opinions) verdicts(s steer.State, now time.Time) []health.Verdict {
+	heardAt := time.Now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	prev := make(map[health.Check]health.Verdict, len(s.Verdicts))
@@ -81,7 +83,7 @@ func (o *opinions) verdicts(s steer.State, now time.Time) []health.Verdict {
 		voices := make([]health.Voice, 0, len(o.peers))
 		for _, p := range o.peers {
 			v := health.Voice{Agent: p.Name, Site: p.Site}
-			if r, ok := o.reports[p.Name]; ok && now.Sub(r.at) < o.fresh {
+			if r, ok := o.reports[p.Name]; ok && heardAt.Sub(r.at) < o.fresh {
 				v.Heard, v.Opinion = true, r.by[c]
 				if v.Opinion.Status == health.Unknown {
 					v.Opinion.Check = c

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -49,7 +50,7 @@ func (a *Agent) Status(ctx context.Context) (api.Status, error) {
 // effect is what this agent serves.
 func (a *Agent) effect() api.Effect {
 	now, _ := a.pub.served()
-	e := api.Effect{Agent: string(a.cfg.Name), Epoch: now.state.Epoch, Gates: map[string]string{}, Reflex: len(now.dead) > 0, Problem: now.problem}
+	e := api.Effect{Agent: string(a.cfg.Name), Epoch: now.state.Epoch, Gates: map[string]string{}, Reflex: len(now.dead) > 0, Problem: now.problem, Time: time.Now()}
 	if a.gate == nil {
 		return e
 	}
@@ -93,7 +94,36 @@ func (a *Agent) effects(ctx context.Context) []peerEffect {
 	for i, p := range a.cfg.Peers {
 		out[i].Agent, out[i].site = string(p.Name), p.Site
 	}
+	nameWrongClocks(out)
 	return out
+}
+
+// nameWrongClocks tells of agents whose clock is far from the middle of all. The
+// answers came in within statusTimeout, so that much is no difference.
+func nameWrongClocks(effects []peerEffect) {
+	var clocks []time.Time
+	for _, e := range effects {
+		if e.err == nil && !e.Time.IsZero() {
+			clocks = append(clocks, e.Time)
+		}
+	}
+	if len(clocks) < 2 {
+		return
+	}
+	slices.SortFunc(clocks, time.Time.Compare)
+	median := clocks[(len(clocks)-1)/2]
+	for i := range effects {
+		e := &effects[i]
+		off := e.Time.Sub(median)
+		if e.err != nil || e.Time.IsZero() || off.Abs() <= clockTolerance || e.Problem != "" {
+			continue
+		}
+		word := "ahead of"
+		if off < 0 {
+			word = "behind"
+		}
+		e.Problem = fmt.Sprintf("its clock is %s %s the others'; it is not used for decisions while others can be heard", off.Abs().Round(time.Second), word)
+	}
 }
 
 func agentStatus(p Peer, e peerEffect) api.AgentStatus {

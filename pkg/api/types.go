@@ -155,6 +155,7 @@ type Report struct {
 	Agent    string           `json:"agent"`
 	Site     string           `json:"site"`
 	Seq      uint64           `json:"seq"` // grows with each report of one process
+	Time     time.Time        `json:"time,omitzero" doc:"What the agent's clock says. Zero from older versions."`
 	Opinions []health.Opinion `json:"opinions"`
 }
 
@@ -162,6 +163,7 @@ type Report struct {
 type Effect struct {
 	Agent     string            `json:"agent"`
 	Epoch     uint64            `json:"epoch"`
+	Time      time.Time         `json:"time,omitzero" doc:"What the agent's clock says."`
 	Gate      string            `json:"gate"`
 	Gates     map[string]string `json:"gates"`
 	Reflex    bool              `json:"reflex"`
