@@ -3,6 +3,7 @@ package dnsserver
 import (
 	"bytes"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"strings"
 
@@ -16,9 +17,13 @@ type builder struct {
 	src   *srv.Zone
 	old   *zone // never nil, maybe empty
 	out   *zone
+	spans []span // of src.Sets, by owner
 	hosts map[string]hostSets
 	key   []byte // of the set at hand; a buffer
 }
+
+// span is a run of sets.
+type span struct{ from, to int }
 
 // hostSets are the addresses of a host in the zone.
 type hostSets struct {
@@ -26,8 +31,9 @@ type hostSets struct {
 	key  string
 }
 
-// pack makes a zone of src; old is the one before, or nil.
-func pack(src *srv.Zone, old *zone) (*zone, error) {
+// pack makes a zone of src; old is the one before, or nil. All zones of a
+// server hash names with one seed.
+func pack(src *srv.Zone, old *zone, seed maphash.Seed) (*zone, error) {
 	origin, err := packName(src.Origin)
 	if err != nil {
 		return nil, err
@@ -38,38 +44,43 @@ func pack(src *srv.Zone, old *zone) (*zone, error) {
 	b := &builder{src: src, old: old, hosts: map[string]hostSets{}, out: &zone{
 		source: src, origin: origin, sections: make(map[string]*section, len(old.sections)),
 	}}
-	if err := b.index(); err != nil {
-		return nil, err
+	for _, step := range []func() error{
+		func() error { return b.index(seed) }, b.shareWithTenants, b.deny, b.fill, b.aliasTenants,
+	} {
+		if err := step(); err != nil {
+			return nil, err
+		}
 	}
-	if err := b.nodes(); err != nil {
-		return nil, err
-	}
-	p := newPacker(origin)
-	p.soa(src.Origin, src.SOA, min(src.SOA.TTL, src.SOA.Minimum)) // RFC 2308 §3
-	b.out.denial, err = p.done()
-	if err != nil {
-		return nil, fmt.Errorf("pack SOA: %w", err)
-	}
-	b.out.denial.authority = true
 	return b.out, nil
 }
 
+// deny packs the SOA as authority.
+func (b *builder) deny() (err error) {
+	p := newPacker(b.out.origin)
+	p.authority()
+	p.soa(b.src.Origin, b.src.SOA, min(b.src.SOA.TTL, b.src.SOA.Minimum)) // RFC 2308 §3
+	if b.out.denial, err = p.done(); err != nil {
+		return fmt.Errorf("pack SOA: %w", err)
+	}
+	return nil
+}
+
 // index gives every name its node: owner i has node i.
-func (b *builder) index() error {
+func (b *builder) index(seed maphash.Seed) error {
 	z := b.out
-	same := func(x, y srv.RRset) bool { return x.Name == y.Name }
+	same := func(x, y srv.RRset) bool { return x.Name == y.Name && x.Type == y.Type }
 	if slices.EqualFunc(b.src.Sets, b.old.source.Sets, same) {
 		z.owners, z.names, z.wildcards = b.old.owners, b.old.names, b.old.wildcards
 		return nil
 	}
 	z.owners = ownersOf(b.src)
-	z.names = newNames(len(z.owners))
+	z.names = newNames(seed, len(z.owners))
 	for i, owner := range z.owners {
 		w, err := packName(owner)
 		if err != nil {
 			return err
 		}
-		if !z.covers(w) {
+		if !covers(z.origin, w) {
 			return fmt.Errorf("name %q is not in %s", owner, z.source.Origin)
 		}
 		if _, twice := z.names.find(w, z.names.hash(w)); twice {
@@ -109,50 +120,89 @@ func parent(name string) string {
 	return ""
 }
 
-// nodes packs the sets of every owner.
-func (b *builder) nodes() error {
-	b.out.nodes = make([]node, len(b.out.owners))
+// fill packs the sets of every owner.
+func (b *builder) fill() error {
+	z := b.out
+	z.nodes = make([]node, len(z.owners))
+	b.spans = make([]span, len(z.owners))
+	at := 0
+	for i, owner := range z.owners {
+		b.spans[i].from = at
+		for at < len(b.src.Sets) && b.src.Sets[at].Name == owner {
+			at++
+		}
+		b.spans[i].to = at
+	}
 	all := make([]nodeSet, 0, len(b.src.Sets)+1) // one block for all nodes
-	sets := b.src.Sets
-	for i, owner := range b.out.owners {
+	for i, owner := range z.owners {
 		first := len(all)
-		if owner == b.src.Origin {
-			p := newPacker(b.out.origin)
-			p.soa("", b.src.SOA, b.src.SOA.TTL)
-			soa, err := p.done()
-			if err != nil {
-				return fmt.Errorf("pack SOA: %w", err)
-			}
-			all = append(all, nodeSet{uint16(srv.TypeSOA), soa})
+		var err error
+		if all, err = b.node(i, all); err != nil {
+			return fmt.Errorf("pack %s: %w", owner, err)
 		}
-		for ; len(sets) > 0 && sets[0].Name == owner; sets = sets[1:] {
-			s, err := b.section(sets[0])
-			if err != nil {
-				return fmt.Errorf("pack %s: %w", sets[0].Key(), err)
-			}
-			all = append(all, nodeSet{uint16(sets[0].Type), s})
+		if sets := all[first:len(all):len(all)]; len(sets) > 0 {
+			z.nodes[i].sets, z.nodes[i].any = sets, smallest(sets)
 		}
-		b.out.nodes[i] = newNode(all[first:len(all):len(all)])
 	}
 	return nil
 }
 
-func newNode(sets []nodeSet) node {
-	n := node{sets: sets}
+func (b *builder) setsOf(owner int) []srv.RRset {
+	return b.src.Sets[b.spans[owner].from:b.spans[owner].to]
+}
+
+// node packs the sets of one owner and appends them.
+func (b *builder) node(i int, all []nodeSet) ([]nodeSet, error) {
+	z, sets := b.out, b.setsOf(i)
+	if z.owners[i] == b.src.Origin {
+		p := newPacker(z.origin)
+		p.soa("", b.src.SOA, b.src.SOA.TTL)
+		soa, err := p.done()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, nodeSet{uint16(srv.TypeSOA), soa})
+	}
+	for _, s := range sets {
+		switch {
+		case s.Type == srv.TypeCNAME:
+			if len(sets) > 1 || len(s.Data) > 1 || z.owners[i] == b.src.Origin {
+				return nil, errCNAME
+			}
+			n, err := b.alias(s)
+			z.nodes[i] = n
+			return all, err
+		case s.Type == srv.TypeNS && s.Name != b.src.Origin:
+			r, err := b.referral(s)
+			if err != nil {
+				return nil, err
+			}
+			z.nodes[i].referral, z.referrals = r, true
+			continue
+		}
+		packed, err := b.section(s)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, nodeSet{uint16(s.Type), packed})
+	}
+	return all, nil
+}
+
+// smallest is the set that answers ANY.
+func smallest(sets []nodeSet) int {
+	least := 0
 	for i := range sets {
-		if sets[i].answer.cuts[0].size < sets[n.any].answer.cuts[0].size {
-			n.any = i
+		if sets[i].answer.cuts[0].size < sets[least].answer.cuts[0].size {
+			least = i
 		}
 	}
-	return n
+	return least
 }
 
 // section packs a set with its additional records, unless an equal one is
 // there.
 func (b *builder) section(s srv.RRset) (*section, error) {
-	if s.Type == srv.TypeNS && s.Name != b.src.Origin {
-		return nil, errDelegation
-	}
 	hosts := b.hostsOf(s)
 	b.key = appendKey(b.key[:0], s)
 	for _, h := range hosts {
@@ -165,13 +215,7 @@ func (b *builder) section(s srv.RRset) (*section, error) {
 	if out == nil {
 		p := newPacker(b.out.origin)
 		p.rrset("", s)
-		p.cut()
-		for _, h := range hosts {
-			for _, a := range b.hosts[h].sets {
-				p.rrset(h, a)
-				p.cut()
-			}
-		}
+		b.additional(p, hosts)
 		var err error
 		if out, err = p.done(); err != nil {
 			return nil, err
@@ -181,8 +225,19 @@ func (b *builder) section(s srv.RRset) (*section, error) {
 	return out, nil
 }
 
+// additional ends the first cut and adds one for the addresses of each host.
+func (b *builder) additional(p *packer, hosts []string) {
+	p.cut()
+	for _, h := range hosts {
+		for _, a := range b.hosts[h].sets {
+			p.rrset(h, a)
+			p.cut()
+		}
+	}
+}
+
 // hostsOf lists the hosts whose addresses go with a set, each once: the
-// targets of SRV (RFC 2782) and of NS (RFC 1035 §3.3.11).
+// targets of SRV (RFC 2782) and NS (RFC 1035 §3.3.11).
 func (b *builder) hostsOf(s srv.RRset) []string {
 	if s.Type != srv.TypeSRV && s.Type != srv.TypeNS {
 		return nil

@@ -14,7 +14,7 @@ var (
 	ErrEpochConflict = errors.New("epoch-forward: another zone is served under the same epoch")
 	// ErrUnservable is returned when the zone passes its own check and yet
 	// cannot be put into messages: a name too long, a set that no message
-	// holds, a delegation.
+	// holds, a CNAME beside other records.
 	ErrUnservable = errors.New("zone cannot be served")
 )
 
@@ -24,5 +24,5 @@ var (
 	ErrStarted = errors.New("name server was started before")
 )
 
-// errDelegation is why a zone with NS below its origin is refused.
-var errDelegation = errors.New("delegations are not served")
+// errCNAME is why a zone with a CNAME beside other records is refused.
+var errCNAME = errors.New("CNAME beside other records (RFC 1034 §3.6.2)")

@@ -2,6 +2,7 @@ package dnsserver
 
 import (
 	"fmt"
+	"hash/maphash"
 	"net/netip"
 	"strings"
 	"sync/atomic"
@@ -133,7 +134,7 @@ func newTestResponder(t testing.TB, cfg Config, z *srv.Zone) *responder {
 	}
 	r := &responder{conf: &cfg, zone: &atomic.Pointer[zone]{}, count: &counters{}}
 	if z != nil {
-		packed, err := pack(z, nil)
+		packed, err := pack(z, nil, maphash.MakeSeed())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,12 +20,12 @@ type nameSlot struct {
 	node uint32
 }
 
-func newNames(count int) *names {
+func newNames(seed maphash.Seed, count int) *names {
 	size := 8
 	for size < 2*count {
 		size *= 2
 	}
-	return &names{seed: maphash.MakeSeed(), slots: make([]nameSlot, size), arena: make([]byte, 1, 1+24*count)}
+	return &names{seed: seed, slots: make([]nameSlot, size), arena: make([]byte, 1, 1+24*count)}
 }
 
 // hash is also what the rate limiter tells names apart by.

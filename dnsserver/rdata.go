@@ -28,22 +28,12 @@ func (p *packer) rrset(owner string, s srv.RRset) {
 		p.fail(fmt.Errorf("TTL %d is above 2^31-1", s.TTL))
 	}
 	for i, d := range s.Data {
-		if slices.ContainsFunc(s.Data[:i], func(o srv.Data) bool { return equal(o, d) }) {
+		if slices.ContainsFunc(s.Data[:i], func(o srv.Data) bool { return srv.EqualData(o, d) }) {
 			continue
 		}
 		p.owner(owner, uint16(s.Type), s.TTL)
 		p.data(func() { p.rdata(d) })
 	}
-}
-
-// equal compares the data of two records. TXT alone cannot be compared by ==.
-func equal(a, b srv.Data) bool {
-	x, ok := a.(srv.TXT)
-	y, both := b.(srv.TXT)
-	if ok && both {
-		return slices.Equal(x.Strings, y.Strings)
-	}
-	return !ok && !both && a == b
 }
 
 func (p *packer) rdata(d srv.Data) {
@@ -64,6 +54,10 @@ func (p *packer) rdata(d srv.Data) {
 		p.bytes(a[:])
 	case srv.NS:
 		p.name(d.Host, true)
+	case srv.CNAME:
+		p.name(d.Target, true)
+	case srv.Other:
+		p.s.data = append(p.s.data, d.Wire...)
 	case srv.TXT:
 		if len(d.Strings) == 0 { // RFC 1035 §3.3.14: one or more
 			p.fail(errors.New("TXT record without a string"))

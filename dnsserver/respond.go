@@ -81,23 +81,21 @@ func (r *responder) lookup(a *answer, limit int) {
 	}
 	name := lower(&r.lowered, q.name)
 	hash := z.names.hash(name)
-	n, ok := z.find(name, hash)
+	s, ok := z.answer(name, hash, q.qtype)
 	switch {
 	case ok:
 		r.subject = hash + uint64(q.qtype)
-	case z.covers(name):
+		a.rcode = s.rcode
+	case covers(z.origin, name):
+		s = z.denial
 		r.subject = subjectDenial
 		a.rcode = rcodeNXDomain
 	default:
 		a.rcode = rcodeRefused
 		return
 	}
-	a.flags |= flagAA
-	s := z.denial
-	if ok {
-		if found := n.find(q.qtype); found != nil {
-			s = found
-		}
+	if !s.referral {
+		a.flags |= flagAA
 	}
 	cuts := s.cuts
 	if q.qtype == typeANY {
@@ -132,12 +130,7 @@ func (a *answer) place(s *section, cuts []cut, limit int) {
 		a.flags |= flagTC
 		return
 	}
-	a.counts[2] = c.additional
-	if s.authority {
-		a.counts[1] = c.records
-	} else {
-		a.counts[0] = c.records
-	}
+	a.counts = [3]int{s.answers, c.records - s.answers, c.additional}
 }
 
 // end adds OPT, where the question had one, and writes the header.

@@ -15,8 +15,15 @@ type section struct {
 	fixes []uint16
 	// cuts are the places where the section may end, shortest first: the first
 	// is the whole answer, each further one adds an additional RRset.
-	cuts      []cut
-	authority bool // the records of the first cut are authority, not answer
+	cuts []cut
+	// answers is how many records of the first cut are the answer; the rest of
+	// it is authority.
+	answers int
+	// referral says that the zone is not the authority for what is asked
+	// (RFC 1034 §4.2.1).
+	referral bool
+	// rcode of the answer: that of the last name of a chain (RFC 6604 §3).
+	rcode rcode
 }
 
 // cut is a place where a section may end.
@@ -57,13 +64,14 @@ type packer struct {
 	s     *section
 	known map[string]int // where the wire form of a name stands, relative to the section
 	count cut            // so far
+	extra bool           // what comes is additional, and yet belongs to the first cut
 	err   error
 }
 
 // newPacker starts a section in a zone with that origin (wire form). The
 // origin stands at the end of every question's name, so pointers may lead there.
 func newPacker(origin []byte) *packer {
-	p := &packer{s: &section{}, known: map[string]int{}}
+	p := &packer{s: &section{answers: -1}, known: map[string]int{}}
 	for off := 0; origin[off] != 0; off += 1 + int(origin[off]) {
 		p.known[string(origin[off:])] = off - len(origin) - 4
 	}
@@ -124,7 +132,7 @@ func (p *packer) owner(name string, typ uint16, ttl uint32) {
 	p.u16(int(typ))
 	p.u16(classIN)
 	p.u32(ttl)
-	if len(p.s.cuts) == 0 {
+	if len(p.s.cuts) == 0 && !p.extra {
 		p.count.records++
 	} else {
 		p.count.additional++
@@ -143,6 +151,13 @@ func (p *packer) data(fill func()) {
 	}
 }
 
+// authority marks where the authority section begins; without it all records
+// of the first cut are answers.
+func (p *packer) authority() { p.s.answers = p.count.records }
+
+// glue marks where additional records begin that must not be left out.
+func (p *packer) glue() { p.extra = true }
+
 // cut marks a place where the section may end.
 func (p *packer) cut() {
 	p.count.size, p.count.fixes = len(p.s.data), len(p.s.fixes)
@@ -157,6 +172,9 @@ func (p *packer) done() (*section, error) {
 	}
 	if len(p.s.cuts) == 0 {
 		p.cut()
+	}
+	if p.s.answers < 0 {
+		p.s.answers = p.s.cuts[0].records
 	}
 	if n := p.s.cuts[0].size; n > maxSection {
 		return nil, fmt.Errorf("answer of %d octets is longer than %d", n, maxSection)

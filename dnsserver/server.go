@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"net"
 	"net/netip"
 	"sync"
@@ -20,6 +21,7 @@ type Server struct {
 	conf    Config
 	log     zerolog.Logger
 	zone    atomic.Pointer[zone] // nil before the first
+	seed    maphash.Seed         // of all hashes of names
 	limiter *limiter
 	conns   *conns
 
@@ -47,7 +49,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	return &Server{
-		conf: cfg, log: cfg.Logger, limiter: newLimiter(cfg.RateLimit), conns: newConns(cfg.TCPMaxConns),
+		conf: cfg, log: cfg.Logger, seed: maphash.MakeSeed(), limiter: newLimiter(cfg.RateLimit), conns: newConns(cfg.TCPMaxConns),
 		ending: make(chan struct{}), answers: sync.Pool{New: func() any { return new([maxMessage]byte) }},
 	}, nil
 }
@@ -101,7 +103,7 @@ func (s *Server) Serve(z *srv.Zone) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := s.zone.Load()
-	next, err := admit(z, old)
+	next, err := admit(z, old, s.seed)
 	if err != nil {
 		s.refused++
 		s.lastRefusal, s.lastRefusalAt = err.Error(), time.Now()
@@ -116,7 +118,7 @@ func (s *Server) Serve(z *srv.Zone) error {
 }
 
 // admit returns the packed zone to serve from now on.
-func admit(z *srv.Zone, old *zone) (*zone, error) {
+func admit(z *srv.Zone, old *zone, seed maphash.Seed) (*zone, error) {
 	if z == nil {
 		return nil, ErrNoZone
 	}
@@ -127,13 +129,13 @@ func admit(z *srv.Zone, old *zone) (*zone, error) {
 		switch was := old.source.Epoch; {
 		case z.Epoch < was:
 			return nil, fmt.Errorf("%w: epoch %d, serving %d", ErrEpochBack, z.Epoch, was)
-		case z.Epoch == was && z.String() != old.source.String():
+		case z.Epoch == was && !z.Equal(old.source):
 			return nil, fmt.Errorf("%w: epoch %d", ErrEpochConflict, was)
 		case z.Epoch == was:
 			return old, nil
 		}
 	}
-	next, err := pack(z, old)
+	next, err := pack(z, old, seed)
 	if err != nil {
 		return nil, fmt.Errorf("pack zone of epoch %d: %w: %w", z.Epoch, ErrUnservable, err)
 	}

@@ -21,6 +21,10 @@ func appendKey(key []byte, s srv.RRset) []byte {
 			key = appendText(key, d.Addr.AsSlice())
 		case srv.NS:
 			key = appendText(key, d.Host)
+		case srv.CNAME:
+			key = appendText(key, d.Target)
+		case srv.Other:
+			key = appendText(key, d.Wire)
 		case srv.TXT:
 			key = binary.AppendUvarint(key, uint64(len(d.Strings)))
 			for _, s := range d.Strings {

@@ -142,7 +142,16 @@ func TestRefusedZones(t *testing.T) {
 		{"name of 256 octets", func(z *srv.Zone) { rename(z, "none."+origin, repeat(repeat("a", 50)+".", 5)+origin) }, dnsserver.ErrUnservable},
 		{"empty label", func(z *srv.Zone) { rename(z, "none."+origin, "a.."+origin) }, dnsserver.ErrUnservable},
 		{"one name in two spellings", func(z *srv.Zone) { rename(z, "none."+origin, `\110ote.`+origin) }, dnsserver.ErrUnservable},
-		{"delegation", func(z *srv.Zone) { add(z, "sub."+origin, srv.NS{Host: "ns.elsewhere.example."}) }, dnsserver.ErrUnservable},
+		{"CNAME beside other records", func(z *srv.Zone) { add(z, "note."+origin, srv.CNAME{Target: "elsewhere.example."}) }, dnsserver.ErrUnservable},
+		{"two CNAMEs", func(z *srv.Zone) {
+			add(z, "c."+origin, srv.CNAME{Target: "a.example."}, srv.CNAME{Target: "b.example."})
+		}, dnsserver.ErrUnservable},
+		{"CNAME at the apex", func(z *srv.Zone) { add(z, origin, srv.CNAME{Target: "elsewhere.example."}) }, dnsserver.ErrUnservable},
+		{"CNAME to itself", func(z *srv.Zone) { add(z, "c."+origin, srv.CNAME{Target: "c." + origin}) }, dnsserver.ErrUnservable},
+		{"CNAMEs in a circle", func(z *srv.Zone) {
+			add(z, "c."+origin, srv.CNAME{Target: "d." + origin})
+			add(z, "d."+origin, srv.CNAME{Target: "c." + origin})
+		}, dnsserver.ErrUnservable},
 		{"A with an IPv6 address", func(z *srv.Zone) { add(z, "v6."+origin, srv.A{Addr: netip.MustParseAddr("2001:db8::1")}) }, dnsserver.ErrUnservable},
 		{"AAAA with an IPv4 address", func(z *srv.Zone) { add(z, "v4."+origin, srv.AAAA{Addr: netip.MustParseAddr("192.0.2.1")}) }, dnsserver.ErrUnservable},
 		{"A without an address", func(z *srv.Zone) { add(z, "v0."+origin, srv.A{}) }, dnsserver.ErrUnservable},

@@ -18,6 +18,7 @@ const (
 // Types and classes that a server meets beside those of pkg/srv.
 const (
 	typeOPT  = 41  // RFC 6891
+	typeDS   = 43  // RFC 4034
 	typeTKEY = 249 // first of the types that only questions have, RFC 6895 §3.1
 	typeTSIG = 250
 	typeIXFR = 251

@@ -16,8 +16,17 @@ type zone struct {
 	denial *section // the SOA as authority, for NXDOMAIN and NODATA
 	// sections by their content, for the next epoch to take over.
 	sections map[string]*section
-	// wildcards says whether any name begins with an asterisk label.
-	wildcards bool
+	// wildcards says whether any name begins with an asterisk label, referrals
+	// whether any part of the zone is delegated.
+	wildcards, referrals bool
+
+	tenants *tenantIndex // nil without tenants
+	// members are the nodes that the tenants of a service share, by the number
+	// of the service less one. They are in aliases if tenants are answered with
+	// CNAME, else in nodes.
+	members []members
+	byCNAME bool
+	aliases []node
 }
 
 // node is what a name answers. One without sets is an empty non-terminal
@@ -25,6 +34,11 @@ type zone struct {
 type node struct {
 	sets []nodeSet
 	any  int // of sets: the smallest, which answers ANY (RFC 8482 §4.1)
+	// other answers types that are not among sets; nil is the zone's denial.
+	other *section
+	// referral answers for what is delegated at the name: all that is below it,
+	// and itself but for DS (RFC 4035 §3.1.4.1).
+	referral *section
 }
 
 type nodeSet struct {
@@ -32,7 +46,7 @@ type nodeSet struct {
 	answer *section
 }
 
-// find returns the set of a type, nil if there is none.
+// find returns the answer to a question for a type, nil for the denial.
 func (n *node) find(typ uint16) *section {
 	for i := range n.sets {
 		if n.sets[i].typ == typ {
@@ -42,45 +56,104 @@ func (n *node) find(typ uint16) *section {
 	if typ == typeANY && len(n.sets) > 0 {
 		return n.sets[n.any].answer
 	}
-	return nil
+	return n.other
 }
 
-// find looks for a lower-cased wire name and returns its node; exists is false
-// if the name does not exist and no wildcard stands for it.
-func (z *zone) find(name []byte, hash uint64) (n *node, exists bool) {
-	i, ok := z.names.find(name, hash)
-	if !ok && z.wildcards {
-		i, ok = z.wildcard(name)
+// answer returns what answers a lower-cased wire name; exists is false if the
+// name does not exist and nothing stands for it.
+func (z *zone) answer(name []byte, hash uint64, qtype uint16) (s *section, exists bool) {
+	if z.referrals && covers(z.origin, name) {
+		if s := z.referral(name, qtype); s != nil {
+			return s, true
+		}
 	}
-	if !ok {
+	switch at := z.find(name, hash); at.kind {
+	case nowhere:
 		return nil, false
+	case atNode:
+		s = z.nodes[at.node].find(qtype)
+	case atAlias:
+		s = z.aliases[at.node].find(qtype)
 	}
-	return &z.nodes[i], true
+	if s == nil {
+		s = z.denial
+	}
+	return s, true
+}
+
+// place says which node answers for a name.
+type place struct {
+	kind placeKind
+	node uint32 // in nodes, or in aliases
+}
+
+type placeKind uint8
+
+const (
+	nowhere   placeKind = iota // no such name
+	atNode                     // in nodes
+	atAlias                    // in aliases: a tenant, answered by CNAME
+	atNothing                  // a name that exists only because of tenants below it
+)
+
+// find returns the place of a lower-cased wire name, or of the wildcard that
+// stands for it.
+func (z *zone) find(name []byte, hash uint64) place {
+	p := z.lookup(name, hash)
+	if p.kind == nowhere && z.wildcards && covers(z.origin, name) {
+		return z.wildcard(name)
+	}
+	return p
+}
+
+// lookup returns the place of a name that exists.
+func (z *zone) lookup(name []byte, hash uint64) place {
+	if i, ok := z.names.find(name, hash); ok {
+		return place{atNode, i}
+	}
+	if z.tenants != nil {
+		return z.tenant(name, hash)
+	}
+	return place{}
 }
 
 // wildcard looks for the asterisk below the closest encloser, which is the
 // longest ancestor that exists (RFC 4592 §3.3.1).
-func (z *zone) wildcard(name []byte) (uint32, bool) {
-	if !z.covers(name) {
-		return 0, false
-	}
+func (z *zone) wildcard(name []byte) place {
 	for len(name) > len(z.origin) {
 		name = name[1+int(name[0]):]
-		if _, ok := z.names.find(name, z.names.hash(name)); !ok {
+		if z.lookup(name, z.names.hash(name)).kind == nowhere {
 			continue
 		}
 		var buf [2 + maxName]byte
 		asterisk := append(append(buf[:0], 1, '*'), name...)
-		return z.names.find(asterisk, z.names.hash(asterisk))
+		if i, ok := z.names.find(asterisk, z.names.hash(asterisk)); ok {
+			return place{atNode, i}
+		}
+		return place{}
 	}
-	return 0, false
+	return place{}
+}
+
+// referral returns the referral of the delegation that a name in the zone lies
+// in, the highest if one lies in another; nil if there is none.
+func (z *zone) referral(name []byte, qtype uint16) (s *section) {
+	for i := 0; len(name) > len(z.origin); i++ {
+		if at, ok := z.names.find(name, z.names.hash(name)); ok && (i > 0 || qtype != typeDS) {
+			if r := z.nodes[at].referral; r != nil {
+				s = r
+			}
+		}
+		name = name[1+int(name[0]):]
+	}
+	return s
 }
 
 // covers reports whether a lower-cased wire name is the origin or below it.
-func (z *zone) covers(name []byte) bool {
+func covers(origin, name []byte) bool {
 	off := 0
-	for len(name)-off > len(z.origin) {
+	for len(name)-off > len(origin) {
 		off += 1 + int(name[off])
 	}
-	return bytes.Equal(name[off:], z.origin)
+	return bytes.Equal(name[off:], origin)
 }

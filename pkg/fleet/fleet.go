@@ -26,6 +26,8 @@ type Fleet struct {
 	Sites []Site `json:"sites" yaml:"sites" jsonschema:"minItems=1" jsonschema_description:"Places that take traffic."`
 	// Services are the steered SIP domains.
 	Services []Service `json:"services" yaml:"services" jsonschema:"minItems=1" jsonschema_description:"Steered SIP domains."`
+	// TenantAnswers says how tenants' names are answered. Default expand.
+	TenantAnswers TenantAnswers `json:"tenants,omitempty" yaml:"tenants,omitempty" jsonschema:"enum=expand,enum=cname" jsonschema_description:"How tenants' names are answered. expand: with the records of their service; cname: with a CNAME to them, which some phones do not follow. Default: expand."`
 	// Policy holds what automation may do and the limits for operators.
 	Policy Policy `json:"policy,omitzero" yaml:"policy,omitempty" jsonschema_description:"What automation may do, and the limits for operators."`
 	// Checks says what is asked of the softswitches, and how often.

@@ -16,6 +16,7 @@ func Validate(f Fleet) []Problem {
 	v.sites()
 	v.services()
 	v.below()
+	v.tenants()
 	v.policy()
 	v.checks()
 	return v.problems

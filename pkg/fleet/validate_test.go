@@ -69,6 +69,7 @@ func TestValidate(t *testing.T) {
 		{"a made up 408 as life", "$.checks.expect_status[0]", "status 408", func(f *fleet.Fleet) { f.Checks.ExpectStatus = []int{408} }},
 		{"more observers than sites", "$.checks.min_remote", "min_remote is 3", func(f *fleet.Fleet) { n := 3; f.Checks.MinRemote = &n }},
 		{"unknown automation", "$.services[0].automation", `"on"`, func(f *fleet.Fleet) { f.Services[0].Automation = "on" }},
+		{"unknown way to answer tenants", "$.tenants", `"copy"`, func(f *fleet.Fleet) { f.TenantAnswers = "copy" }},
 		{"no format", "$.format", "missing", func(f *fleet.Fleet) { f.Format = 0 }},
 		{"zone with a trailing dot", "$.zone", "ends with a dot", func(f *fleet.Fleet) { f.Zone += "." }},
 		{"zone without room", "$.zone", "too long", func(f *fleet.Fleet) { f.Zone = strings.Repeat("abcdefghi.", 25) + "net" }},

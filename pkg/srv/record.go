@@ -14,6 +14,7 @@ type Type uint16
 const (
 	TypeA     Type = 1
 	TypeNS    Type = 2
+	TypeCNAME Type = 5
 	TypeSOA   Type = 6
 	TypeTXT   Type = 16
 	TypeAAAA  Type = 28
@@ -28,6 +29,8 @@ func (t Type) String() string {
 		return "A"
 	case TypeNS:
 		return "NS"
+	case TypeCNAME:
+		return "CNAME"
 	case TypeSOA:
 		return "SOA"
 	case TypeTXT:
@@ -42,7 +45,7 @@ func (t Type) String() string {
 	return "TYPE" + strconv.Itoa(int(t))
 }
 
-// Data is the RDATA of one record: A, AAAA, NS, TXT, SRV or NAPTR.
+// Data is the RDATA of one record: A, AAAA, NS, CNAME, TXT, SRV, NAPTR or Other.
 type Data interface {
 	// Type is the RR type that the data belongs to.
 	Type() Type
@@ -58,6 +61,9 @@ type AAAA struct{ Addr netip.Addr }
 
 // NS names a name server (RFC 1035 §3.3.11).
 type NS struct{ Host string }
+
+// CNAME says that another name stands for the owner (RFC 1035 §3.3.1).
+type CNAME struct{ Target string }
 
 // TXT holds character strings of at most 255 octets each (RFC 1035 §3.3.14).
 type TXT struct{ Strings []string }
@@ -85,6 +91,9 @@ func (AAAA) Type() Type { return TypeAAAA }
 func (NS) Type() Type { return TypeNS }
 
 // Type implements Data.
+func (CNAME) Type() Type { return TypeCNAME }
+
+// Type implements Data.
 func (TXT) Type() Type { return TypeTXT }
 
 // Type implements Data.
@@ -93,9 +102,11 @@ func (SRV) Type() Type { return TypeSRV }
 // Type implements Data.
 func (NAPTR) Type() Type { return TypeNAPTR }
 
-func (d A) String() string    { return d.Addr.String() }
-func (d AAAA) String() string { return d.Addr.String() }
-func (d NS) String() string   { return d.Host }
+func (d A) String() string     { return d.Addr.String() }
+func (d AAAA) String() string  { return d.Addr.String() }
+func (d NS) String() string    { return d.Host }
+func (d CNAME) String() string { return d.Target }
+
 func (d TXT) String() string {
 	q := make([]string, len(d.Strings))
 	for i, s := range d.Strings {
@@ -111,6 +122,18 @@ func (d SRV) String() string {
 func (d NAPTR) String() string {
 	return fmt.Sprintf("%d %d %q %q %q %s", d.Order, d.Preference, d.Flags, d.Service, d.Regexp, d.Replacement)
 }
+
+// Other is a record of any other type, for what lives in a zone beside what is
+// steered.
+type Other struct {
+	RRType Type
+	Wire   string // RDATA as octets, without compression
+	Text   string // RDATA in presentation format
+}
+
+// Type implements Data.
+func (d Other) Type() Type     { return d.RRType }
+func (d Other) String() string { return d.Text }
 
 // RRset is all records of one owner and type (RFC 8499 §5). Data is in the
 // order in which it is to be answered: best first, since many phones use only

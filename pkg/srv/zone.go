@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
 )
 
 // Zone is everything that the name servers answer at one epoch. It is a value
@@ -22,6 +24,13 @@ type Zone struct {
 	Sets []RRset
 	// Steered lists the owners and types that must never be empty.
 	Steered []Key
+	// Tenants are names that are answered with the sets of their service: what
+	// stands at the service's own name stands at the tenant's, and what stands
+	// below it, under labels such as _sip._udp, below the tenant's. They are not
+	// among Sets, since there may be a million.
+	Tenants *fleet.Tenants
+	// TenantAnswers says whether that is the records or a CNAME to them.
+	TenantAnswers fleet.TenantAnswers
 }
 
 // Key names an RRset.
@@ -97,7 +106,16 @@ func (z *Zone) Check() error {
 			return fmt.Errorf("%w: %s", ErrEmptySet, k)
 		}
 	}
-	return nil
+	return z.checkTenants()
+}
+
+// Equal reports whether both zones say the same.
+func (z *Zone) Equal(o *Zone) bool {
+	sameSet := func(a, b RRset) bool {
+		return a.Key() == b.Key() && a.TTL == b.TTL && slices.EqualFunc(a.Data, b.Data, EqualData)
+	}
+	return z.Origin == o.Origin && z.Epoch == o.Epoch && z.SOA == o.SOA && slices.EqualFunc(z.Sets, o.Sets, sameSet) &&
+		slices.Equal(z.Steered, o.Steered) && z.TenantAnswers == o.TenantAnswers && z.Tenants.Equal(o.Tenants)
 }
 
 func (z *Zone) checkSet(s RRset) error {
