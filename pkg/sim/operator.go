@@ -1,0 +1,42 @@
+package sim
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/steer"
+)
+
+// order gives an operator's command to the leader. Without one it waits for
+// some seconds, as the command line does.
+func (w *World) order(n int) {
+	q := &w.quorum
+	asked := w.sc.Operators[n].At.D()
+	switch {
+	case q.leader >= 0:
+		q.waiting = append(q.waiting, n)
+		w.leadNow()
+	case w.now-asked >= leaderSearch:
+		w.meter.ordered(w.now, w.sc.Operators[n], errNoQuorum)
+	default:
+		w.q.add(w.now+leaderSearch/8, evOrder, n)
+	}
+}
+
+// command is what the order's command line makes.
+func (w *World) command(n int) steer.Command {
+	o := w.sc.Operators[n]
+	c := steer.Command{
+		Version: steer.CommandVersion, ID: fmt.Sprintf("order-%d", n), Kind: steer.Kind(o.Do), At: w.time(), By: "operator",
+		Reason: cmp.Or(o.Reason, "scenario"), Site: o.Site, Service: fullName(w.fleet, o.Service), Transport: o.Transport, Now: o.Now,
+	}
+	switch c.Kind {
+	case steer.KindDrain, steer.KindHold:
+		c.For = cmp.Or(o.For, fleet.Duration(7200e9))
+	}
+	for _, r := range o.Override {
+		c.Override = append(c.Override, steer.Rule(r))
+	}
+	return c
+}
