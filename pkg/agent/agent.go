@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/gate"
 	"github.com/sipsteer/sipsteer/probes"
 	"github.com/sipsteer/sipsteer/raftstore"
+	"github.com/sipsteer/sipsteer/raftstore/archive"
 )
 
 // stopTimeout bounds each step of a stop.
@@ -44,9 +46,12 @@ type Config struct {
 	// Peers are all agents, this one included; the same at every agent.
 	Peers []Peer
 	// DNS, Gate and the addresses are where this agent serves. Gate may be nil.
-	DNS     dnsserver.Config
-	Gate    *gate.Config
-	Raft    RaftConfig
+	DNS  dnsserver.Config
+	Gate *gate.Config
+	Raft RaftConfig
+	// History says how long past States are kept; its Dir and Logger are set
+	// by the agent.
+	History archive.Config
 	API     string // host:port
 	Version string
 	Logger  zerolog.Logger
@@ -70,6 +75,7 @@ type Agent struct {
 	machine *machine
 	pub     *publisher
 	mem     *memory
+	past    *past // set before the store is opened
 
 	dns      *dnsserver.Server
 	gate     *gate.Gate       // nil without one
@@ -156,6 +162,7 @@ func (a *Agent) Start() error {
 		{"recall served state", a.recall},
 		{"start gate", a.startGate},
 		{"start name server", a.startDNS},
+		{"open history", a.openPast},
 		{"open replicated state", a.openStore},
 		{"start loops", a.startLoops},
 		{"start API", a.startAPI},
@@ -221,6 +228,22 @@ func (a *Agent) startDNS() error {
 	return nil
 }
 
+func (a *Agent) openPast() error {
+	cfg := a.cfg.History
+	cfg.Dir, cfg.Logger = filepath.Join(a.cfg.Dir, "history"), a.log.With().Str("part", "history").Logger()
+	kept, err := archive.Open(cfg)
+	if err != nil {
+		return err
+	}
+	a.past = newPast(kept, cfg.Logger)
+	a.machine.note, a.machine.flush = a.past.note, a.past.flush
+	a.onStop("history", func(context.Context) error {
+		a.past.flush()
+		return kept.Close()
+	})
+	return nil
+}
+
 func (a *Agent) openStore() error {
 	members := make([]raftstore.Member, len(a.cfg.Peers))
 	for i, p := range a.cfg.Peers {
@@ -251,6 +274,7 @@ func (a *Agent) startLoops() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	a.cancel = cancel
 	a.loops.Go(func() { a.mem.run(ctx) })
+	a.loops.Go(func() { a.past.run(ctx) })
 	a.loops.Go(func() { a.observe(ctx) })
 	a.loops.Go(func() { a.report(ctx) })
 	a.loops.Go(func() { a.guard(ctx) })

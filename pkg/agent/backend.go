@@ -52,9 +52,12 @@ func (a *Agent) Why(_ context.Context, name string) (steer.Explanation, error) {
 }
 
 // Plan implements api.Backend.
-func (a *Agent) Plan(_ context.Context, req api.CommandRequest) (plan.Plan, error) {
+func (a *Agent) Plan(ctx context.Context, req api.CommandRequest) (plan.Plan, error) {
 	s := a.state()
 	cmd, err := command(req, s.Fleet)
+	if err == nil {
+		err = a.addPast(ctx, req, &cmd)
+	}
 	if err != nil {
 		return plan.Plan{}, err
 	}
@@ -85,6 +88,9 @@ func (a *Agent) Effect(ctx context.Context, epoch uint64, wait time.Duration) (a
 // to try again when a leader was lost on the way.
 func (a *Agent) Do(ctx context.Context, req api.CommandRequest, forwarded bool) (api.Result, error) {
 	cmd, err := command(req, a.state().Fleet)
+	if err == nil {
+		err = a.addPast(ctx, req, &cmd)
+	}
 	if err != nil {
 		return api.Result{}, err
 	}

@@ -19,13 +19,19 @@ import (
 type machine struct {
 	log     zerolog.Logger
 	publish func(steer.State) // serves the State here; called before an entry counts as applied
+	// note keeps a State that an entry made, flush returns when all are kept.
+	note  func(raftstore.Entry, steer.State, []steer.Event)
+	flush func()
 
 	mu    sync.Mutex
 	state steer.State // guarded by mu; the value itself never changes
 }
 
 func newMachine(log zerolog.Logger, publish func(steer.State)) *machine {
-	return &machine{log: log, publish: publish, state: steer.New()}
+	return &machine{
+		log: log, publish: publish, state: steer.New(),
+		note: func(raftstore.Entry, steer.State, []steer.Event) {}, flush: func() {},
+	}
 }
 
 // applied is what Propose gets back.
@@ -60,7 +66,11 @@ func (m *machine) Apply(e raftstore.Entry) any {
 	if errors.Is(err, steer.ErrUnknownCommand) {
 		return &raftstore.Fatal{Reason: fmt.Errorf("entry %d: %w", e.Index, err)}
 	}
+	before := m.State().Epoch
 	m.set(next)
+	if next.Epoch != before || len(events) > 0 {
+		m.note(e, next, events)
+	}
 	for _, ev := range events {
 		logEvent(m.log, ev)
 	}
@@ -92,7 +102,10 @@ func logEvent(log zerolog.Logger, e steer.Event) {
 // Snapshot returns a writer of the State as it is now.
 func (m *machine) Snapshot() (func(io.Writer) error, error) {
 	s := m.State()
-	return func(w io.Writer) error { return json.NewEncoder(w).Encode(s) }, nil
+	return func(w io.Writer) error {
+		m.flush() // entries that a snapshot stands for do not come again
+		return json.NewEncoder(w).Encode(s)
+	}, nil
 }
 
 // Restore replaces the State by a snapshot's.

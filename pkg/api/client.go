@@ -53,6 +53,26 @@ func (c *Client) History(ctx context.Context, limit int) (e []steer.Event, err e
 	return e, c.call(ctx, http.MethodGet, "/v1/history?limit="+strconv.Itoa(limit), nil, &e, false)
 }
 
+// Epochs asks for the last decisions that are kept.
+func (c *Client) Epochs(ctx context.Context, limit int) (e []Epoch, err error) {
+	return e, c.call(ctx, http.MethodGet, "/v1/epochs?limit="+strconv.Itoa(limit), nil, &e, false)
+}
+
+// Past asks for the State of an epoch. asked says that an agent asks.
+func (c *Client) Past(ctx context.Context, epoch uint64, asked bool) (p PastState, err error) {
+	return p, c.call(ctx, http.MethodGet, fmt.Sprintf("/v1/epochs/%d", epoch), nil, &p, asked)
+}
+
+// Diff asks what differs between two epochs; to is 0 for now.
+func (c *Client) Diff(ctx context.Context, from, to uint64) (d plan.Comparison, err error) {
+	return d, c.call(ctx, http.MethodGet, fmt.Sprintf("/v1/diff?from=%d&to=%d", from, to), nil, &d, false)
+}
+
+// Verify has the agent read its whole past again.
+func (c *Client) Verify(ctx context.Context) (v Verification, err error) {
+	return v, c.call(ctx, http.MethodGet, "/v1/verify", nil, &v, false)
+}
+
 // Why asks why a name is answered as it is.
 func (c *Client) Why(ctx context.Context, name string) (w steer.Explanation, err error) {
 	return w, c.call(ctx, http.MethodGet, "/v1/why?name="+url.QueryEscape(name), nil, &w, false)

@@ -19,6 +19,15 @@ type Backend interface {
 	Status(ctx context.Context) (Status, error)
 	// History returns the last events, oldest first, at most limit.
 	History(ctx context.Context, limit int) ([]steer.Event, error)
+	// Epochs returns the last decisions that are kept, oldest first.
+	Epochs(ctx context.Context, limit int) ([]Epoch, error)
+	// Past returns the State that was in force at an epoch. asked says that
+	// another agent asks, which must not ask on.
+	Past(ctx context.Context, epoch uint64, asked bool) (PastState, error)
+	// Diff compares two epochs; to is 0 for now.
+	Diff(ctx context.Context, from, to uint64) (plan.Comparison, error)
+	// Verify reads the whole past of this agent again.
+	Verify(ctx context.Context) (Verification, error)
 	// Why explains the answers for a name.
 	Why(ctx context.Context, name string) (steer.Explanation, error)
 	// Plan shows what a command would do.
@@ -48,6 +57,7 @@ func Handler(b Backend, version string, metrics http.Handler) http.Handler {
 	a := humago.New(mux, cfg)
 	s := &server{backend: b}
 	s.operate(a)
+	s.past(a)
 	s.peers(a)
 	mux.HandleFunc("GET /healthz", s.healthz)
 	if metrics != nil {

@@ -119,7 +119,7 @@ type AdviceStatus struct {
 // CommandRequest is what an operator wants done.
 type CommandRequest struct {
 	ID          string   `json:"id,omitempty" maxLength:"64" doc:"Of the request: repeating it with the same ID has no second effect."`
-	Kind        string   `json:"kind" enum:"drain,undrain,failover,failback,hold,release,ack,set-fleet"`
+	Kind        string   `json:"kind" enum:"drain,undrain,failover,failback,hold,release,ack,set-fleet,rollback"`
 	Site        string   `json:"site,omitempty" maxLength:"63"`
 	Service     string   `json:"service,omitempty" maxLength:"253"`
 	Transport   string   `json:"transport,omitempty" maxLength:"8"`
@@ -129,6 +129,7 @@ type CommandRequest struct {
 	For         string   `json:"for,omitempty" maxLength:"32" doc:"How long it lasts: 30m, 2h; 72h at most."`
 	Override    []string `json:"override,omitempty" maxItems:"16" doc:"Rules to pass by name."`
 	ExpectEpoch uint64   `json:"expect_epoch,omitempty" doc:"Refuse when the fleet is at another epoch."`
+	Epoch       uint64   `json:"epoch,omitempty" doc:"To go back to, for rollback."`
 	Fleet       string   `json:"fleet,omitempty" maxLength:"4194304" doc:"Text of a fleet file, for set-fleet."`
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/gate"
 	"github.com/sipsteer/sipsteer/pkg/logging"
 	"github.com/sipsteer/sipsteer/raftstore"
+	"github.com/sipsteer/sipsteer/raftstore/archive"
 )
 
 // stopTime bounds the stop of an agent.
@@ -110,6 +111,7 @@ func agentConfig(file *config.Agent, version string, log zerolog.Logger) (agent.
 		},
 		Raft: agent.RaftConfig{Listen: file.Raft.Listen, Advertise: file.Raft.Advertise, Profile: raftstore.WAN()},
 	}
+	cfg.History = archive.Config{MaxAge: time.Duration(file.History.Days) * 24 * time.Hour, MaxSize: int64(file.History.Megabytes) << 20}
 	if file.Raft.Profile == "lan" {
 		cfg.Raft.Profile = raftstore.LAN()
 	}

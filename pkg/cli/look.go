@@ -23,7 +23,17 @@ func (a *app) printLine(v any) {
 
 func (a *app) historyCmd() *cobra.Command {
 	var limit int
-	c := &cobra.Command{Use: "history", Short: "Show what happened, by whom and why", Args: exactArgs()}
+	var epochs, verify bool
+	c := &cobra.Command{
+		Use: "history", Short: "Show what happened, by whom and why; or prove that it was not changed", Args: exactArgs(),
+		Long: `Shows the audit trail. With --epochs, the decisions that show, diff and rollback
+can go back to. With --verify, every agent reads its whole past again, checks the
+chain of hashes through it, and what the agents have is compared; exit code 1
+names what was changed or lost.`,
+		Example: "  sipsteer history --limit 10\n  sipsteer history --epochs\n  sipsteer history --verify",
+	}
+	c.Flags().BoolVar(&epochs, "epochs", false, "list the epochs that are kept")
+	c.Flags().BoolVar(&verify, "verify", false, "check the chain of hashes on every agent, and that all agree")
 	c.Flags().IntVar(&limit, "limit", 50, "how many events, at most 500")
 	c.RunE = run(func(cmd *cobra.Command, _ []string) error {
 		if limit < 1 || limit > steer.MaxEvents {
@@ -32,6 +42,12 @@ func (a *app) historyCmd() *cobra.Command {
 		cs, err := a.clients()
 		if err != nil {
 			return err
+		}
+		switch {
+		case verify:
+			return a.verifyHistory(cmd.Context(), cs)
+		case epochs:
+			return a.listEpochs(cmd.Context(), cs, limit)
 		}
 		events, err := ask(cmd.Context(), cs, func(ctx context.Context, c *api.Client) ([]steer.Event, error) { return c.History(ctx, limit) })
 		if err != nil {

@@ -44,7 +44,7 @@ fleet has changed in between.`,
 		v.example, v.short = "", "Plan: "+v.short
 		c.AddCommand(a.verbCmd(v, show))
 	}
-	c.AddCommand(a.planFleetCmd(show))
+	c.AddCommand(a.planFleetCmd(show), a.rollbackCmd(show))
 	return c
 }
 
@@ -161,6 +161,9 @@ func requestOf(p plan.Plan) api.CommandRequest {
 	}
 	if c.Transport != 0 {
 		req.Transport = c.Transport.String()
+	}
+	if c.Past != nil {
+		req.Epoch = c.Past.Epoch
 	}
 	if c.For != 0 {
 		req.For = c.For.String()

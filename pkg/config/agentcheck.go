@@ -38,6 +38,7 @@ func (c *agentCheck) all() {
 	if a.PeerProxy != "" {
 		c.dialled("$.peer_proxy", a.PeerProxy)
 	}
+	c.keeping()
 	c.word("$.log.level", a.Log.Level, "debug", "info", "warn", "error")
 	c.word("$.log.format", a.Log.Format, "json", "console")
 }

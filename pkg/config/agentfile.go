@@ -37,6 +37,8 @@ type Agent struct {
 	Peers []Peer `yaml:"peers" json:"peers" jsonschema:"minItems=1" jsonschema_description:"Every agent, this one included; the same list at all of them."`
 	// PeerProxy is a SOCKS5 proxy for connections to peers.
 	PeerProxy string `yaml:"peer_proxy,omitempty" json:"peer_proxy,omitempty" jsonschema_description:"SOCKS5 proxy for connections to peers: HOST:PORT."`
+	// History says how long this agent keeps the past.
+	History History `yaml:"history,omitempty" json:"history,omitzero" jsonschema_description:"How long this agent keeps the past for show, diff and rollback."`
 	// Log says how much is logged, how and where.
 	Log Log `yaml:"log,omitempty" json:"log,omitzero" jsonschema_description:"How much is logged, how and where."`
 }
@@ -160,6 +162,12 @@ func (a *Agent) defaults(dir string) {
 	set(&a.DNS.NSID, string(a.Name))
 	set(&a.Raft.Advertise, a.Raft.Listen)
 	set(&a.Raft.Profile, "wan")
+	if a.History.Days == 0 {
+		a.History.Days = defaultHistoryDays
+	}
+	if a.History.Megabytes == 0 {
+		a.History.Megabytes = defaultHistoryMegabytes
+	}
 	set(&a.Log.Level, "info")
 	set(&a.Log.Format, "json")
 	files := []*string{&a.DataDir, &a.Fleet, &a.Log.File}

@@ -20,7 +20,7 @@ func (p Plan) Write(w io.Writer) {
 		fmt.Fprintln(w, "\nnothing would change")
 		return
 	}
-	p.writeRecords(w)
+	p.writeRecords(w, "records, at once")
 	if len(p.Gates) > 0 {
 		fmt.Fprintln(w, "\ngates, at once:")
 		for _, g := range p.Gates {
@@ -48,6 +48,9 @@ func (p Plan) Write(w io.Writer) {
 func (p Plan) Title() string {
 	c := p.Command
 	t := string(c.Kind)
+	if c.Past != nil {
+		t += fmt.Sprintf(" to epoch %d", c.Past.Epoch)
+	}
 	if c.Site != "" {
 		t += " " + string(c.Site)
 	}
@@ -63,11 +66,11 @@ func (p Plan) Title() string {
 	return t
 }
 
-func (p Plan) writeRecords(w io.Writer) {
+func (p Plan) writeRecords(w io.Writer, title string) {
 	if len(p.Records) == 0 {
 		return
 	}
-	fmt.Fprintln(w, "\nrecords, at once:")
+	fmt.Fprintf(w, "\n%s:\n", title)
 	for _, c := range p.Records {
 		ttl := ""
 		if c.TTLBefore != c.TTLAfter {

@@ -105,6 +105,8 @@ func (t *transition) run() error {
 		return t.release()
 	case KindAck:
 		return t.ack()
+	case KindRollback:
+		return t.rollback()
 	case KindVerdicts:
 		return t.setVerdicts()
 	case KindWithdraw:

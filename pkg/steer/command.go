@@ -30,6 +30,7 @@ const (
 	KindHold     Kind = "hold"
 	KindRelease  Kind = "release"
 	KindAck      Kind = "ack"
+	KindRollback Kind = "rollback"
 
 	KindVerdicts      Kind = "verdicts"
 	KindWithdraw      Kind = "withdraw"
@@ -70,6 +71,7 @@ type Command struct {
 	Slots    []Slot           `json:"slots,omitempty"`    // KindWithdraw
 	Advice   []Advice         `json:"advice,omitempty"`   // KindAdvise: all that holds now
 	Target   string           `json:"target,omitempty"`   // ID of a drain
+	Past     *Past            `json:"past,omitempty"`     // KindRollback
 }
 
 // Automation reports whether the command is one that only the leader's own

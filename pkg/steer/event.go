@@ -25,6 +25,7 @@ const (
 	EventHold     EventKind = "hold"
 	EventRelease  EventKind = "release"
 	EventAck      EventKind = "ack"
+	EventRollback EventKind = "rollback"
 	EventAdvice   EventKind = "advice"
 	EventRefused  EventKind = "refused"
 	EventOverride EventKind = "override"

@@ -1,0 +1,146 @@
+package agent
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/sipsteer/sipsteer/pkg/steer"
+	"github.com/sipsteer/sipsteer/raftstore"
+	"github.com/sipsteer/sipsteer/raftstore/archive"
+)
+
+// pastState is what is kept of a State: without the list of events, of which it
+// has only those that belong to it.
+type pastState struct {
+	State  steer.State   `json:"state"`
+	Events []steer.Event `json:"events,omitempty"`
+}
+
+// past writes every State that was in force into the archive, beside the
+// answers and never before them.
+type past struct {
+	archive *archive.Archive
+	log     zerolog.Logger
+	notify  chan struct{}
+
+	writing sync.Mutex // one writer at a time: run or flush
+
+	mu sync.Mutex
+	// guarded by mu:
+	queue   []moment
+	problem error // of the last write
+}
+
+// moment is a State that waits to be written.
+type moment struct {
+	index uint64
+	chain raftstore.Hash
+	pastState
+}
+
+func newPast(a *archive.Archive, log zerolog.Logger) *past {
+	return &past{archive: a, log: log, notify: make(chan struct{}, 1)}
+}
+
+// note asks for a State to be kept. It does not wait.
+func (p *past) note(e raftstore.Entry, s steer.State, events []steer.Event) {
+	m := moment{index: e.Index, chain: e.Chain, pastState: pastState{State: s, Events: events}}
+	m.State.Events, m.State.Seen = nil, nil
+	p.mu.Lock()
+	p.queue = append(p.queue, m)
+	p.mu.Unlock()
+	select {
+	case p.notify <- struct{}{}:
+	default:
+	}
+}
+
+// run writes until ctx ends, and what is left then.
+func (p *past) run(ctx context.Context) {
+	for {
+		select {
+		case <-p.notify:
+		case <-ctx.Done():
+			p.flush()
+			return
+		}
+		p.flush()
+	}
+}
+
+// flush writes what was noted. It returns when that is on disk.
+func (p *past) flush() {
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	p.mu.Lock()
+	queue := p.queue
+	p.queue = nil
+	p.mu.Unlock()
+	err := p.write(queue)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err != nil && p.problem == nil {
+		p.log.Error().Err(err).Msg("cannot keep the past; show and rollback will miss what happens now")
+	}
+	p.problem = err
+}
+
+func (p *past) write(queue []moment) error {
+	var errs []error
+	last := p.archive.LastIndex()
+	for _, m := range queue {
+		if m.index <= last {
+			continue // the log was read again after a restart
+		}
+		payload, err := json.Marshal(m.pastState)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("encode state: %w", err))
+			continue
+		}
+		errs = append(errs, p.archive.Append(archive.Record{Payload: payload, Place: archive.Place{
+			Epoch: m.State.Epoch, Index: m.index, At: m.State.Now, Chain: archive.Hash(m.chain), Sum: sha256.Sum256(payload),
+		}}))
+	}
+	if len(queue) > 0 {
+		errs = append(errs, p.archive.Sync(time.Now()))
+	}
+	return errors.Join(errs...)
+}
+
+// at returns what is kept of an epoch.
+func (p *past) at(epoch uint64) (archive.Place, pastState, error) {
+	p.flush()
+	r, err := p.archive.At(epoch)
+	if err != nil {
+		return archive.Place{}, pastState{}, err
+	}
+	s, err := decodePast(r.Payload)
+	return r.Place, s, err
+}
+
+// byIndex returns what is kept of a log entry.
+func (p *past) byIndex(index uint64) (pastState, error) {
+	r, err := p.archive.ByIndex(index)
+	if err != nil {
+		return pastState{}, err
+	}
+	return decodePast(r.Payload)
+}
+
+func decodePast(payload []byte) (pastState, error) {
+	var s pastState
+	if err := json.Unmarshal(payload, &s); err != nil {
+		return s, fmt.Errorf("decode past state: %w", err)
+	}
+	if s.State.Format > steer.StateFormat {
+		return s, fmt.Errorf("decode past state: format %d, this program knows up to %d", s.State.Format, steer.StateFormat)
+	}
+	return s, nil
+}

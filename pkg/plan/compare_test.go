@@ -1,0 +1,51 @@
+package plan
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/fleet/fleettest"
+	"github.com/sipsteer/sipsteer/pkg/steer"
+)
+
+func TestCompare(t *testing.T) {
+	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	do := func(s steer.State, c steer.Command) steer.State {
+		t.Helper()
+		now = now.Add(time.Second)
+		c.Version, c.At, c.By, c.Reason = 1, now, "alice", "kernel"
+		s, _, err := steer.Apply(s, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	f := fleettest.ThreeSites()
+	first := do(steer.New(), steer.Command{Kind: steer.KindSetFleet, Fleet: &f})
+	g := fleettest.ThreeSites()
+	g.Policy.TTLNormal = fleet.Duration(90 * time.Second)
+	g.Services[0].Sites = []fleet.SiteID{"vancouver", "ottawa"}
+	second := do(first, steer.Command{Kind: steer.KindSetFleet, Fleet: &g})
+	third := do(second, steer.Command{Kind: steer.KindDrain, Site: "calgary", Now: true, For: fleet.Duration(time.Hour), Override: []steer.Rule{steer.RuleTargetProven}})
+
+	var b strings.Builder
+	c, err := Compare(first, third)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Write(&b)
+	for _, want := range []string{
+		"from epoch 1 to epoch 3", "- policy.ttl_normal: 1m0s", "+ policy.ttl_normal: 1m30s",
+		"- services[west.voice.example.net].sites: calgary, vancouver, ottawa", "+ services[west.voice.example.net].sites: vancouver, ottawa",
+		"+ drain calgary: refuse, by alice: kernel", "calgary      udp  open -> refuses new work", "TTL 60 -> ",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, b.String())
+		}
+	}
+	if c, err := Compare(third, third); err != nil || len(c.Fleet)+len(c.Intents)+len(c.Records)+len(c.Gates) != 0 {
+		t.Errorf("a State differs from itself: %+v, %v", c, err)
+	}
+}
