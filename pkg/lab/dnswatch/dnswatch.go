@@ -146,6 +146,9 @@ func (w *Watch) run(ctx context.Context, server netip.AddrPort) {
 	}()
 	for {
 		for _, name := range w.cfg.Names {
+			if ctx.Err() != nil {
+				return
+			}
 			if conn == nil {
 				conn, _ = (&net.Dialer{}).DialContext(ctx, "udp", server.String())
 			}

@@ -51,7 +51,8 @@ func Open(dir string, servers []Server) (*PKI, error) {
 	}
 	p := &PKI{dir: dir, servers: map[string]Server{}}
 	err := p.loadCA()
-	if errors.Is(err, fs.ErrNotExist) {
+	made := errors.Is(err, fs.ErrNotExist)
+	if made {
 		err = p.makeCA()
 	}
 	if err != nil {
@@ -59,7 +60,7 @@ func Open(dir string, servers []Server) (*PKI, error) {
 	}
 	for _, s := range servers {
 		p.servers[s.Name] = s
-		if _, err := os.Stat(p.path(s.Name + ".pem")); err == nil {
+		if _, err := os.Stat(p.path(s.Name + ".pem")); err == nil && !made { // those of an older authority are worth nothing
 			continue
 		}
 		cert, key, err := p.issue(s, time.Now().Add(-time.Hour), time.Now().Add(validity))

@@ -6,7 +6,6 @@ package links
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -21,7 +20,11 @@ import (
 const (
 	handshakeTimeout = 5 * time.Second
 	dialTimeout      = 5 * time.Second
-	bufferSize       = 32 << 10
+	// cutTimeout is how long a dial over a cut link hangs before it fails, as a
+	// kernel gives up in the end. Else the dials of a long cut would all reach
+	// the peer at once when it heals.
+	cutTimeout = 30 * time.Second
+	bufferSize = 32 << 10
 )
 
 // Config says where a link listens.
@@ -52,6 +55,9 @@ func New(cfg Config) (*Link, error) {
 
 // Start listens.
 func (l *Link) Start() error {
+	if l.group == nil {
+		return errors.New("start link: not in a group")
+	}
 	ln, err := net.Listen("tcp", l.cfg.Listen.String())
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
@@ -111,21 +117,28 @@ func (l *Link) serve(c net.Conn) {
 		return
 	}
 	_ = c.SetDeadline(time.Time{})
-	if l.group.wait(l.ctx, l, to.Addr()) != nil { // a cut link lets a dial hang
+	if l.waitToDial(to.Addr()) != nil { // a cut link lets a dial hang
+		_, _ = c.Write(reply(hostUnreachable))
 		return
 	}
 	out, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(l.ctx, "tcp", to.String())
 	if err != nil {
-		_, _ = c.Write(reply(5)) // connection refused
+		_, _ = c.Write(reply(connectionRefused))
 		return
 	}
 	defer out.Close()
 	stopOut := context.AfterFunc(l.ctx, func() { out.Close() })
 	defer stopOut()
-	if _, err := c.Write(reply(0)); err != nil {
+	if _, err := c.Write(reply(succeeded)); err != nil {
 		return
 	}
 	l.carry(c, out, to.Addr())
+}
+
+func (l *Link) waitToDial(to netip.Addr) error {
+	ctx, cancel := context.WithTimeout(l.ctx, cutTimeout)
+	defer cancel()
+	return l.group.wait(ctx, l, to)
 }
 
 // carry copies both ways until one side ends.
@@ -197,37 +210,3 @@ func sleepUntil(ctx context.Context, t time.Time) error {
 		return ctx.Err()
 	}
 }
-
-// request reads a SOCKS5 greeting and CONNECT (RFC 1928 §3, §4).
-func request(c net.Conn) (netip.AddrPort, error) {
-	var head [2]byte
-	if _, err := io.ReadFull(c, head[:]); err != nil {
-		return netip.AddrPort{}, fmt.Errorf("read greeting: %w", err)
-	}
-	if head[0] != 5 {
-		return netip.AddrPort{}, fmt.Errorf("read greeting: version %d", head[0])
-	}
-	if _, err := io.CopyN(io.Discard, c, int64(head[1])); err != nil {
-		return netip.AddrPort{}, fmt.Errorf("read methods: %w", err)
-	}
-	if _, err := c.Write([]byte{5, 0}); err != nil { // no authentication
-		return netip.AddrPort{}, fmt.Errorf("write method: %w", err)
-	}
-	var req [4]byte
-	if _, err := io.ReadFull(c, req[:]); err != nil {
-		return netip.AddrPort{}, fmt.Errorf("read request: %w", err)
-	}
-	size := map[byte]int{1: 4, 4: 16}[req[3]]
-	if req[1] != 1 || size == 0 {
-		_, _ = c.Write(reply(8)) // names are not resolved, and only CONNECT is served
-		return netip.AddrPort{}, fmt.Errorf("read request: command %d, address type %d", req[1], req[3])
-	}
-	rest := make([]byte, size+2)
-	if _, err := io.ReadFull(c, rest); err != nil {
-		return netip.AddrPort{}, fmt.Errorf("read address: %w", err)
-	}
-	addr, _ := netip.AddrFromSlice(rest[:size])
-	return netip.AddrPortFrom(addr.Unmap(), binary.BigEndian.Uint16(rest[size:])), nil
-}
-
-func reply(code byte) []byte { return []byte{5, code, 0, 1, 0, 0, 0, 0, 0, 0} }

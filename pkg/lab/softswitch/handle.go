@@ -1,6 +1,7 @@
 package softswitch
 
 import (
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"net/netip"
@@ -15,6 +16,9 @@ import (
 
 // callDropAfter is how long a call lives under the fault call-drop.
 const callDropAfter = time.Second
+
+// maxExpires is the longest registration, in seconds.
+const maxExpires = 24 * 3600
 
 // handle answers one request, as far as the fault allows.
 func (s *Softswitch) handle(req *sip.Request, t fleet.Transport, send func(*sip.Response)) {
@@ -80,18 +84,18 @@ func (s *Softswitch) register(req *sip.Request, fault Fault) *sip.Response {
 	aor := address(req.To().Address)
 	expires := expiresOf(req)
 	for _, h := range req.GetHeaders("Contact") {
-		value := h.Value()
-		if strings.TrimSpace(value) == "*" {
+		c, ok := h.(*sip.ContactHeader)
+		switch {
+		case !ok: // not an address
+		case c.Address.Wildcard:
 			s.store.unbindAll(aor)
-			continue
+		default:
+			e := expires
+			if v, has := c.Params.Get("expires"); has {
+				e = number(v, e)
+			}
+			s.store.bind(aor, c.Address.String(), time.Now().Add(time.Duration(e)*time.Second), e)
 		}
-		uri, params, _ := strings.Cut(value, ">")
-		uri = strings.TrimPrefix(strings.TrimSpace(uri), "<")
-		e := expires
-		if _, v, ok := strings.Cut(strings.ToLower(params), "expires="); ok {
-			e = number(v, e)
-		}
-		s.store.bind(aor, uri, time.Now().Add(time.Duration(e)*time.Second), e)
 	}
 	res := answer(req, 200, "OK")
 	for _, b := range s.store.bindingsOf(aor, time.Now()) {
@@ -108,12 +112,17 @@ func expiresOf(req *sip.Request) int {
 	return 3600
 }
 
+// number reads an interval in seconds. A longer one than a day is cut to it, as
+// a registrar may (RFC 3261 §10.3).
 func number(s string, def int) int {
-	s, _, _ = strings.Cut(strings.TrimSpace(s), ";")
-	if n, err := strconv.Atoi(s); err == nil && n >= 0 {
-		return n
+	n, err := strconv.Atoi(strings.TrimSpace(s))
+	if errors.Is(err, strconv.ErrRange) {
+		n, err = maxExpires, nil
 	}
-	return def
+	if err != nil || n < 0 {
+		return def
+	}
+	return min(n, maxExpires)
 }
 
 func (s *Softswitch) invite(req *sip.Request, t fleet.Transport, fault Fault) []*sip.Response {

@@ -75,6 +75,9 @@ func (s *store) hasCall(id string, now time.Time) bool {
 func (s *store) hangUp(id string) { delete(s.calls, id) }
 
 func (s *store) stats(now time.Time) Stats {
+	for id := range s.calls {
+		s.hasCall(id, now) // ends what is over
+	}
 	out := Stats{Calls: len(s.calls), Dropped: s.dropped, Requests: maps.Clone(s.requests)}
 	for aor := range s.bindings {
 		out.Bindings += len(s.bindingsOf(aor, now))
