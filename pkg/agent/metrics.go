@@ -16,6 +16,9 @@ import (
 func (a *Agent) metrics() http.Handler {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &collector{a: a, desc: descs()})
+	if a.gate != nil {
+		reg.MustRegister(newGateCollector(a.gate))
+	}
 	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{})
 }
 

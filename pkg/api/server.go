@@ -59,6 +59,9 @@ func Handler(b Backend, version string, metrics http.Handler) http.Handler {
 	s.operate(a)
 	s.past(a)
 	s.peers(a)
+	if g, ok := b.(GateBackend); ok {
+		s.gates(a, g)
+	}
 	mux.HandleFunc("GET /healthz", s.healthz)
 	if metrics != nil {
 		mux.Handle("GET /metrics", metrics)

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/gate/meter"
 )
 
 // Listener is one public address of the gate.
@@ -33,6 +34,8 @@ type Config struct {
 	TLS *tls.Config
 	// Refusals is the rule table, unless a Policy brings its own.
 	Refusals []Refusal
+	// Meter bounds what is remembered of devices and calls.
+	Meter meter.Config
 	// UpstreamTLS is for connections to the softswitch. Without ServerName the
 	// certificate must be good for the softswitch's IP address. Nil means the
 	// machine's roots.

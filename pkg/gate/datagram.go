@@ -23,6 +23,7 @@ func (w *worker) datagram(rs *ruleset, l *local, b []byte, src netip.AddrPort, o
 	case m.IsRequest():
 		if to = w.inward(rs, l, fault, src); to.IsValid() { // the softswitch calls a phone
 			action, out = Relay, w.forward(rs, l, src, out)
+			w.meter.InDialog(w.now, m)
 			break
 		}
 		action, out = w.judge(rs, l, fault, src, out)

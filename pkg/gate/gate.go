@@ -8,10 +8,12 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/gate/meter"
 )
 
 // Gate is one running gate. Make it with New, then Start; Stop ends it.
@@ -20,6 +22,8 @@ type Gate struct {
 	log   zerolog.Logger
 	key   []byte
 	rules atomic.Pointer[ruleset]
+	meter *meter.Meter
+	rates rates
 
 	mu       sync.Mutex // held for everything below
 	started  bool
@@ -44,6 +48,7 @@ func New(cfg Config) (*Gate, error) {
 		sum := sha256.Sum256([]byte("sipsteer gate " + string(cfg.Site)))
 		g.key = sum[:]
 	}
+	g.meter = meter.New(cfg.Meter)
 	g.conns = newConnections(g)
 	g.rules.Store(compile(Policy{Refusals: cfg.Refusals}, cfg.Site))
 	return g, nil
@@ -63,6 +68,7 @@ func (g *Gate) Start() error {
 		}
 	}
 	g.started = true
+	g.loops.Go(g.watch)
 	for _, s := range g.udp {
 		g.loops.Go(s.run)
 	}
@@ -121,6 +127,7 @@ func (g *Gate) SetPolicy(p Policy) {
 	}
 	rs := compile(p, g.cfg.Site)
 	g.rules.Store(rs)
+	g.meter.Draining(time.Now(), rs.refusing(), p.Horizon)
 	g.conns.policyChanged()
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/gate/meter"
 	"github.com/sipsteer/sipsteer/pkg/sipwire"
 )
 
@@ -26,7 +27,7 @@ func newHot(mode Mode) *hot {
 	}
 	return &hot{
 		rs: compile(p, "calgary"), l: newLocal(fleet.UDP, netip.MustParseAddrPort("192.0.2.1:5060")),
-		w: newWorker([]byte("key"), &counters{}), src: netip.MustParseAddrPort("198.51.100.7:40000"),
+		w: newWorker([]byte("key"), &counters{}, meter.New(meter.Config{})), src: netip.MustParseAddrPort("198.51.100.7:40000"),
 	}
 }
 

@@ -134,6 +134,7 @@ func (p *phone) message(b []byte) bool {
 	w := p.c.workers.Get().(*worker)
 	defer p.c.workers.Put(w)
 	rs := p.g.rules.Load()
+	w.now = time.Now()
 	fault := w.m.Parse(b)
 	action, ok := Drop, true
 	switch {

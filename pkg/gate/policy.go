@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 )
@@ -62,6 +63,10 @@ type Policy struct {
 	// Redirects are SIP URIs of live sites for each transport, best first,
 	// for rows of the rule table that answer 302. Without one they say 503.
 	Redirects map[fleet.Transport][]string
+	// Horizon is from when on nobody should hold an answer of the name servers
+	// that names this site; zero when that is not known. Who comes later is a
+	// straggler.
+	Horizon time.Time
 	// Refusals is the rule table; nil means that of the Config.
 	Refusals []Refusal
 }
@@ -146,6 +151,17 @@ func compile(p Policy, site fleet.SiteID) *ruleset {
 	rs.redirect = compileContacts(p.EmergencyRedirect)
 	rs.refusals = compileRefusals(p.Refusals)
 	return rs
+}
+
+// refusing are the transports on which new work is refused.
+func (rs *ruleset) refusing() []fleet.Transport {
+	var out []fleet.Transport
+	for _, t := range fleet.Transports {
+		if rs.transports[t].Mode != Open {
+			out = append(out, t)
+		}
+	}
+	return out
 }
 
 // refusalTail says why in words: Reason (RFC 3326) for machines, Warning

@@ -86,5 +86,6 @@ func (w *worker) response(rs *ruleset, l *local, out []byte) ([]byte, netip.Addr
 	if to.Port() == 0 {
 		to = netip.AddrPortFrom(to.Addr(), l.transport.DefaultPort())
 	}
+	w.meter.Response(w.now, m, to)
 	return w.ed.AppendResponse(out, m), to, true
 }

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/gate/meter"
 	"github.com/sipsteer/sipsteer/pkg/sipwire"
 )
 
@@ -84,7 +85,7 @@ type agentCounter struct{ relayed, refused atomic.Uint64 }
 
 func (c *agentCounters) add(ua []byte, a Action) {
 	var buf [24]byte
-	name := family(buf[:0], ua)
+	name := meter.Family(buf[:0], ua)
 	var counter *agentCounter
 	if known := c.known.Load(); known != nil {
 		counter = (*known)[string(name)]
@@ -119,24 +120,6 @@ func (c *agentCounters) learn(name string) *agentCounter {
 	next[name] = counter
 	c.known.Store(&next)
 	return counter
-}
-
-// family appends the product name of a User-Agent in lower case: letters and
-// digits up to the first other octet, so nothing of it can disturb a log.
-func family(dst, ua []byte) []byte {
-	for _, c := range ua {
-		if !letter(c) || c == '-' || len(dst) == cap(dst) {
-			break
-		}
-		if 'A' <= c && c <= 'Z' {
-			c |= 0x20
-		}
-		dst = append(dst, c)
-	}
-	if len(dst) == 0 {
-		return append(dst, "other"...)
-	}
-	return dst
 }
 
 // collect adds c to s.

@@ -67,7 +67,7 @@ type connections struct {
 
 func newConnections(g *Gate) *connections {
 	c := &connections{g: g, handshake: make(chan struct{}, g.cfg.Handshakes), reach: newReach(g.log), stop: make(chan struct{}), all: map[*phone]struct{}{}, counters: g.newCounters()}
-	c.workers.New = func() any { return newWorker(g.key, c.counters) }
+	c.workers.New = func() any { return newWorker(g.key, c.counters, g.meter) }
 	return c
 }
 

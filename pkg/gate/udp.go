@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 )
@@ -57,7 +58,7 @@ func (g *Gate) listenUDP(addr netip.AddrPort) error {
 		}
 		conn := pc.(*net.UDPConn)
 		addr = conn.LocalAddr().(*net.UDPAddr).AddrPort() // port 0: the first socket decides for all
-		s := &udpSocket{g: g, conn: conn, local: newLocal(fleet.UDP, addr), w: newWorker(g.key, g.newCounters())}
+		s := &udpSocket{g: g, conn: conn, local: newLocal(fleet.UDP, addr), w: newWorker(g.key, g.newCounters(), g.meter)}
 		g.udp = append(g.udp, s)
 		if s.io, err = newBatch(conn); err != nil {
 			return fmt.Errorf("prepare socket: %w", err)
@@ -80,6 +81,7 @@ func (s *udpSocket) run() {
 		if err != nil {
 			continue // an ICMP message for an earlier packet of ours
 		}
+		s.w.now = time.Now()
 		for i := range packets {
 			p := &packets[i]
 			p.out, p.to = s.w.datagram(s.g.rules.Load(), s.local, p.in, p.src, p.out[:0])

@@ -136,6 +136,7 @@ func (u *upstream) message(b []byte) bool {
 	w := p.c.workers.Get().(*worker)
 	defer p.c.workers.Put(w)
 	rs := p.g.rules.Load()
+	w.now = time.Now()
 	fault := w.m.Parse(b)
 	action, ok := Drop, true
 	switch {
@@ -159,7 +160,8 @@ func (u *upstream) request(w *worker, rs *ruleset) (Action, bool) {
 		w.out = w.reply(rs, p.local, v, reasonOf(v.status), u.addr, w.out[:0])
 		return Refuse, u.write(w.out)
 	case Relay:
-		p.clock.traffic(&w.m, time.Now())
+		p.clock.traffic(&w.m, w.now)
+		w.meter.InDialog(w.now, &w.m)
 		w.out = w.forward(rs, p.local, u.addr, w.out[:0])
 		return Relay, p.write(w.out)
 	}

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"net/netip"
 	"strconv"
+	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/gate/meter"
 	"github.com/sipsteer/sipsteer/pkg/sipwire"
 )
 
@@ -21,10 +23,12 @@ type worker struct {
 	tag     []byte
 	extra   []byte
 	count   *counters
+	meter   *meter.Meter
+	now     time.Time // of the message at hand; many may share it
 }
 
-func newWorker(key []byte, c *counters) *worker {
-	return &worker{d: newDigest(key), count: c}
+func newWorker(key []byte, c *counters, m *meter.Meter) *worker {
+	return &worker{d: newDigest(key), count: c, meter: m}
 }
 
 // local is a public address as messages carry it.
@@ -64,11 +68,31 @@ func (w *worker) judge(rs *ruleset, l *local, fault sipwire.Fault, src netip.Add
 	if v.action == Relay {
 		v = w.passable(l)
 	}
+	w.watch(v, src, l)
 	switch v.action {
 	case Refuse, Redirect:
 		return v.action, w.reply(rs, l, v, reasonOf(v.status), src, out)
 	}
 	return v.action, out
+}
+
+// watch lets the meter know of a decision about a request from a phone.
+func (w *worker) watch(v verdict, src netip.AddrPort, l *local) {
+	o := meter.Passed
+	switch {
+	case v.action == Relay:
+	case v.action == Refuse && v.status == 503:
+		o = meter.Unavailable
+	case v.action == Redirect:
+		o = meter.Redirected
+	case v.action == Silence:
+		o = meter.Silenced
+	case v.action == HangUp:
+		o = meter.Closed
+	default:
+		return
+	}
+	w.meter.Request(w.now, &w.m, src, l.transport, o)
 }
 
 // passable checks what RFC 3261 §16.3 asks before a request is passed on. An

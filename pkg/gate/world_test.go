@@ -360,7 +360,11 @@ func (s *softswitch) handle(b []byte, src netip.AddrPort, send func(string)) {
 	fault := m.Parse(b)
 	s.got <- received{text: string(b), send: send}
 	if fault == sipwire.None && m.Answerable() && !s.mute.Load() {
-		send(string(m.AppendReply(nil, sipwire.Reply{Status: 200, Reason: "OK", Tag: []byte("bob1"), Extra: []byte("Server: softswitch\r\n"), Source: src})))
+		extra := "Server: softswitch\r\n"
+		if m.Is("REGISTER") {
+			extra += "Contact: <sip:anna@10.20.30.40>;expires=60\r\n"
+		}
+		send(string(m.AppendReply(nil, sipwire.Reply{Status: 200, Reason: "OK", Tag: []byte("bob1"), Extra: []byte(extra), Source: src})))
 	}
 }
 

@@ -1,0 +1,214 @@
+package meter
+
+import (
+	"hash/maphash"
+	"net/netip"
+	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/sipwire"
+)
+
+// Request notes a request of a phone or trunk and what became of it.
+func (m *Meter) Request(now time.Time, r *sipwire.Message, src netip.AddrPort, t fleet.Transport, o Outcome) {
+	if r.To().Tag != nil && !r.Is("REGISTER") || r.Is("ACK") || r.Is("CANCEL") {
+		if o == Passed {
+			m.InDialog(now, r)
+		}
+		return
+	}
+	d := *m.current.Load()
+	if o == Passed && !r.Is("REGISTER") || o != Passed && d.since.IsZero() {
+		return
+	}
+	who := r.From().URI
+	if r.Is("REGISTER") {
+		who = r.To().URI
+	}
+	s, key := m.locked(who, src.Addr())
+	x := s.devices[key]
+	if x == nil && !r.Is("REGISTER") { // a trunk has another From in each call
+		s.mu.Unlock()
+		s, key = m.locked(nil, src.Addr())
+		x = s.devices[key]
+	}
+	if x == nil {
+		x = m.learn(s, key, who, r, t)
+	}
+	if x != nil {
+		x.note(now, r, src, o, d)
+	}
+	s.mu.Unlock()
+}
+
+// locked returns the shard of a device, with its lock held, and its key there.
+func (m *Meter) locked(who []byte, addr netip.Addr) (*shard, uint64) {
+	key := m.key(who, addr)
+	s := m.shard(key)
+	s.mu.Lock()
+	return s, key
+}
+
+func (x *device) note(now time.Time, r *sipwire.Message, src netip.AddrPort, o Outcome, d drain) {
+	x.seen, x.source = now, src
+	if o != Passed {
+		x.enter(d)
+		x.how = howFound(r)
+		x.refused(now, r.CSeq(), o)
+	}
+}
+
+// InDialog notes a request inside a dialog, in either direction.
+func (m *Meter) InDialog(now time.Time, r *sipwire.Message) {
+	key := maphash.Bytes(m.seed, r.CallID())
+	s := m.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, up := s.calls[key]; !up {
+		return
+	}
+	if r.Is("BYE") {
+		delete(s.calls, key)
+		return
+	}
+	s.calls[key] = now
+}
+
+// Response notes a response of the softswitch that was passed on to a phone.
+func (m *Meter) Response(now time.Time, r *sipwire.Message, to netip.AddrPort) {
+	if r.Status() < 200 || r.Status() > 299 {
+		return
+	}
+	switch {
+	case r.Is("INVITE"):
+		key := maphash.Bytes(m.seed, r.CallID())
+		s := m.shard(key)
+		s.mu.Lock()
+		if len(s.calls) < m.cfg.MaxCalls/shards+1 {
+			s.calls[key] = now
+		}
+		s.mu.Unlock()
+	case r.Is("REGISTER"):
+		m.registered(now, r, to.Addr())
+	}
+}
+
+// registered notes how long the softswitch keeps the registration.
+func (m *Meter) registered(now time.Time, r *sipwire.Message, addr netip.Addr) {
+	s, key := m.locked(r.To().URI, addr)
+	defer s.mu.Unlock()
+	if x := s.devices[key]; x != nil {
+		granted := grantedFor(r)
+		x.registered, x.expires = granted > 0, now.Add(granted)
+	}
+}
+
+// grantedFor is the longest time of the bindings in a 200 (RFC 3261 §10.3 step
+// 8). Without a binding nothing is left of the registration.
+func grantedFor(r *sipwire.Message) time.Duration {
+	general, _ := r.Value(sipwire.HeaderExpires)
+	var most time.Duration
+	contacts := r.Contacts()
+	for {
+		c, ok := contacts.Next()
+		if !ok {
+			return most
+		}
+		e := c.Expires
+		if e == nil {
+			e = general
+		}
+		most = max(most, seconds(e))
+	}
+}
+
+// seconds reads a number of seconds, a day at most: longer registrations do not
+// make sense, and 2^32-1 means "for ever" to those who write it.
+func seconds(b []byte) time.Duration {
+	n := 0
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return 0
+		}
+		if n = n*10 + int(c-'0'); n > 86400 {
+			n = 86400
+		}
+	}
+	return time.Duration(n) * time.Second
+}
+
+// key is a hash of the address of record and the address that it comes from.
+func (m *Meter) key(uri []byte, addr netip.Addr) uint64 {
+	var h maphash.Hash
+	h.SetSeed(m.seed)
+	if uri != nil {
+		host, _ := sipwire.HostOf(uri)
+		var buf [maxName]byte
+		h.Write(sipwire.UserOf(uri))
+		h.WriteByte('@')
+		h.Write(lowered(buf[:0], host))
+	}
+	ip := addr.Unmap().As16()
+	h.Write(ip[:])
+	return h.Sum64()
+}
+
+// learn makes room for a device. It is called with the shard held.
+func (m *Meter) learn(s *shard, key uint64, who []byte, r *sipwire.Message, t fleet.Transport) *device {
+	if len(s.devices) >= m.cfg.MaxDevices/shards+1 && !s.forgetStranger() {
+		m.lost.Add(1)
+		return nil
+	}
+	host, _ := sipwire.HostOf(who)
+	var buf, name [maxName]byte
+	aor := cleaned(buf[:0], sipwire.UserOf(who))
+	if len(aor) > maxName/2 {
+		aor = aor[:maxName/2]
+	}
+	at := len(aor)
+	domain := lowered(name[:0], host)
+	if at > 0 {
+		aor = append(aor, '@')
+		at++
+	}
+	aor = append(aor, domain...)
+	agent, _ := r.Value(sipwire.HeaderUserAgent)
+	x := &device{aor: string(aor), peer: !r.Is("REGISTER"), transport: t}
+	x.domain = x.aor[at:]
+	x.agent = m.names.shared(cleaned(name[:0], agent))
+	x.family = m.names.shared(Family(name[:0], agent))
+	s.devices[key] = x
+	return x
+}
+
+// forgetStranger makes room by dropping a device that never registered. It looks
+// at a few only, so that a flood of inventions stays cheap to refuse.
+func (s *shard) forgetStranger() bool {
+	looked := 0
+	for key, x := range s.devices {
+		if !x.registered {
+			delete(s.devices, key)
+			return true
+		}
+		if looked++; looked == 8 {
+			return false
+		}
+	}
+	return false
+}
+
+// howFound tells how the device found the site: where a Route stands, as with
+// an outbound proxy, that is what it was configured with.
+func howFound(r *sipwire.Message) target {
+	uri := r.Route(0)
+	if uri == nil {
+		uri = r.URI()
+	}
+	if _, ok := sipwire.Host(uri); ok {
+		return byAddress
+	}
+	if _, port := sipwire.HostOf(uri); port != 0 {
+		return byPort
+	}
+	return byService
+}
