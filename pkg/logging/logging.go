@@ -33,9 +33,21 @@ func New(w io.Writer, format, level string) (zerolog.Logger, error) {
 	switch format {
 	case JSON:
 	case Console:
-		w = zerolog.ConsoleWriter{Out: w, NoColor: true, TimeFormat: time.RFC3339Nano}
+		w = zerolog.ConsoleWriter{Out: w, NoColor: true, TimeFormat: stampFormat}
 	default:
 		return zerolog.Nop(), fmt.Errorf("unknown log format %q (one of json, console)", format)
 	}
-	return zerolog.New(w).Level(l).With().Timestamp().Logger(), nil
+	return zerolog.New(w).Level(l).Hook(stamp{}), nil
+}
+
+// stampFormat has milliseconds: what happens inside one second matters here.
+const stampFormat = "2006-01-02T15:04:05.000Z07:00"
+
+// stamp gives each line its time. zerolog's own stamp has whole seconds, and its
+// format is one variable of the process.
+type stamp struct{}
+
+// Run implements zerolog.Hook.
+func (stamp) Run(e *zerolog.Event, _ zerolog.Level, _ string) {
+	e.Str(zerolog.TimestampFieldName, time.Now().UTC().Format(stampFormat))
 }
