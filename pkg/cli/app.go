@@ -14,6 +14,7 @@ import (
 
 	"github.com/sipsteer/sipsteer/pkg/api"
 	"github.com/sipsteer/sipsteer/pkg/config"
+	"github.com/sipsteer/sipsteer/pkg/lab"
 )
 
 // Streams are what a command reads and writes.
@@ -91,6 +92,7 @@ func explain(err error) (code int, message, hint string) {
 	var (
 		e     *api.Error
 		usage *usageError
+		order *lab.UsageError
 		conf  *config.Error
 	)
 	switch {
@@ -98,6 +100,8 @@ func explain(err error) (code int, message, hint string) {
 		return e.ExitCode(), e.Error(), e.Hint
 	case errors.As(err, &usage):
 		return 2, usage.message, usage.hint
+	case errors.As(err, &order):
+		return 2, order.Message, ""
 	case errors.As(err, &conf):
 		return 2, conf.Error(), ""
 	case errors.Is(err, context.Canceled):

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -121,10 +120,6 @@ func (a *app) labOrder(cmd *cobra.Command, site, fault string) error {
 		return &usageError{"the client file is not a lab's", "sipsteer lab up, then give its client.yaml with --config"}
 	}
 	faults, err := lab.Order(cmd.Context(), file.Lab.Control, site, fault)
-	var usage *lab.UsageError
-	if errors.As(err, &usage) {
-		return &usageError{usage.Message, ""}
-	}
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,10 @@ import (
 // controlName is the lab's socket in its directory.
 const controlName = "control.sock"
 
+// maxSocketPath is the longest path of a socket that all systems take (Darwin;
+// Linux takes four more).
+const maxSocketPath = 103
+
 // order is a request to break or heal a site.
 type order struct {
 	Site  string `json:"site"`

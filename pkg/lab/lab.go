@@ -160,8 +160,12 @@ func (l *Lab) onStop(f func() error) { l.stops = append(l.stops, f) }
 
 func (l *Lab) say(format string, args ...any) { fmt.Fprintf(l.cfg.Log, format+"\n", args...) }
 
-// takeDir makes the directory and locks it against a second lab.
+// takeDir makes the directory and locks it against a second lab. A directory
+// of a lab at other addresses is refused: its fleet would never come up here.
 func (l *Lab) takeDir() error {
+	if n := len(filepath.Join(l.cfg.Dir, controlName)) - maxSocketPath; n > 0 {
+		return &UsageError{fmt.Sprintf("the path of the lab's directory, %s, is %d octets too long for a socket in it; give a shorter --dir", l.cfg.Dir, n)}
+	}
 	if err := os.MkdirAll(l.cfg.Dir, 0o700); err != nil {
 		return fmt.Errorf("make lab directory: %w", err)
 	}
@@ -175,6 +179,16 @@ func (l *Lab) takeDir() error {
 	}
 	l.lock = f
 	l.onStop(f.Close)
+	old, err := os.ReadFile(l.ClientFile())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the lab's client file: %w", err)
+	}
+	if string(old) != clientFile(l.layout) {
+		return &UsageError{fmt.Sprintf("%s holds a lab at other addresses than %s; set SIPSTEER_LAB_NET as it was, or give another --dir", l.cfg.Dir, l.layout.Place(1).DNS)}
+	}
 	return nil
 }
 
