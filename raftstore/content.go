@@ -17,8 +17,9 @@ import (
 //	octet  4      version, now 2
 //	octets 5-7    0
 //	octets 8-15   index of the last entry applied, big endian
-//	octets 16-47  chain over the entries up to that one (see Hash)
-//	octets 48-    what the Machine wrote
+//	octets 16-23  its term
+//	octets 24-55  chain over the entries up to that one (see Hash)
+//	octets 56-    what the Machine wrote
 //	last 32       SHA-256 of everything before
 //
 // The member that takes the snapshot makes the sum, and everyone who reads it,
@@ -26,13 +27,13 @@ import (
 const (
 	contentMagic   = "sRsc"
 	contentVersion = 2
-	contentHeader  = 16 + sha256.Size
+	contentHeader  = 24 + sha256.Size
 )
 
 // contentPlace says where in the history a snapshot was taken.
 type contentPlace struct {
-	applied uint64
-	chain   Hash
+	applied, term uint64
+	chain         Hash
 }
 
 // writeContent writes a snapshot's contents to w.
@@ -42,6 +43,7 @@ func writeContent(w io.Writer, place contentPlace, machine func(io.Writer) error
 	head := append(make([]byte, 0, contentHeader), contentMagic...)
 	head = append(head, contentVersion, 0, 0, 0)
 	head = binary.BigEndian.AppendUint64(head, place.applied)
+	head = binary.BigEndian.AppendUint64(head, place.term)
 	head = append(head, place.chain[:]...)
 	if _, err := buf.Write(head); err != nil {
 		return err
@@ -59,7 +61,7 @@ func writeContent(w io.Writer, place contentPlace, machine func(io.Writer) error
 // readContent gives the Machine its part of the contents and checks the sum.
 // The Machine's reader fails in place of ending well when the sum is wrong.
 func readContent(r io.Reader, machine func(io.Reader) error) (place contentPlace, err error) {
-	cr := &contentReader{r: bufio.NewReaderSize(r, 1<<16), sum: sha256.New()}
+	cr := &contentReader{r: bufio.NewReaderSize(r, 1<<16), sum: sha256.New(), what: "snapshot"}
 	head := make([]byte, contentHeader)
 	if _, err := io.ReadFull(cr, head); err != nil {
 		return place, fmt.Errorf("read snapshot header: %w", err)
@@ -79,14 +81,16 @@ func readContent(r io.Reader, machine func(io.Reader) error) (place contentPlace
 		return place, err
 	}
 	place.applied = binary.BigEndian.Uint64(head[8:])
-	copy(place.chain[:], head[16:])
+	place.term = binary.BigEndian.Uint64(head[16:])
+	copy(place.chain[:], head[24:])
 	return place, nil
 }
 
 // contentReader holds back the sum and checks it at the end.
 type contentReader struct {
-	r   *bufio.Reader
-	sum hash.Hash
+	r    *bufio.Reader
+	sum  hash.Hash
+	what string // in errors
 }
 
 // Read implements io.Reader.
@@ -108,10 +112,10 @@ func (c *contentReader) Read(p []byte) (int, error) {
 // end returns io.EOF if the rest is the sum of what was read.
 func (c *contentReader) end(rest []byte) error {
 	if len(rest) != sha256.Size {
-		return &DamageError{File: "snapshot", Reason: "it ends early"}
+		return &DamageError{File: c.what, Reason: "it ends early"}
 	}
 	if !bytes.Equal(rest, c.sum.Sum(nil)) {
-		return &DamageError{File: "snapshot", Reason: "SHA-256 does not match"}
+		return &DamageError{File: c.what, Reason: "SHA-256 does not match"}
 	}
 	return io.EOF
 }

@@ -23,7 +23,13 @@ type replica struct {
 
 	applies histogram
 	ledger  ledger
-	link    Hash // chain over the entries applied; raft's FSM goroutine alone
+
+	// applying is held while the Machine changes, so that a copy can be taken
+	// between two entries.
+	applying sync.Mutex
+	// guarded by applying:
+	link Hash   // chain over the entries applied
+	term uint64 // of the last of them
 
 	mu sync.Mutex
 	// guarded by mu:
@@ -49,6 +55,8 @@ type (
 
 // ApplyBatch implements raft.BatchingFSM.
 func (r *replica) ApplyBatch(logs []*raft.Log) []any {
+	r.applying.Lock()
+	defer r.applying.Unlock()
 	last := logs[len(logs)-1]
 	r.committed(last.Index, last.Term)
 	results := make([]any, len(logs))
@@ -84,7 +92,7 @@ func (r *replica) apply(log *raft.Log) (any, error) {
 	if err != nil {
 		return nil, r.stop(err)
 	}
-	r.link = r.link.next(log.Index, log.Term, log.Data)
+	r.link, r.term = r.link.next(log.Index, log.Term, log.Data), log.Term
 	if kind == entryCheckpoint {
 		return nil, r.checkpoint(log, data)
 	}
@@ -126,21 +134,31 @@ func (r *replica) why() error {
 
 // Snapshot implements raft.FSM.
 func (r *replica) Snapshot() (raft.FSMSnapshot, error) {
-	if err := r.why(); err != nil {
-		return nil, err
-	}
-	if err := r.suspect(); err != nil {
-		return nil, fmt.Errorf("take no snapshot: %w", err)
-	}
-	write, err := r.machine.Snapshot()
+	place, write, err := r.copy()
 	if err != nil {
 		return nil, err
 	}
-	return &replicaSnapshot{place: contentPlace{r.index(), r.link}, write: write}, nil
+	return &replicaSnapshot{place: place, write: write}, nil
+}
+
+// copy takes a consistent copy of the state.
+func (r *replica) copy() (contentPlace, func(io.Writer) error, error) {
+	r.applying.Lock()
+	defer r.applying.Unlock()
+	if err := r.why(); err != nil {
+		return contentPlace{}, nil, err
+	}
+	if err := r.suspect(); err != nil {
+		return contentPlace{}, nil, fmt.Errorf("take no copy of a state in doubt: %w", err)
+	}
+	write, err := r.machine.Snapshot()
+	return contentPlace{r.index(), r.term, r.link}, write, err
 }
 
 // Restore implements raft.FSM.
 func (r *replica) Restore(from io.ReadCloser) error {
+	r.applying.Lock()
+	defer r.applying.Unlock()
 	if err := r.why(); err != nil {
 		return err
 	}
@@ -148,7 +166,7 @@ func (r *replica) Restore(from io.ReadCloser) error {
 	if err != nil {
 		return err
 	}
-	r.link = place.chain
+	r.link, r.term = place.chain, place.term
 	r.advance(place.applied)
 	return nil
 }

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,6 +50,9 @@ type Config struct {
 	DNS  dnsserver.Config
 	Gate *gate.Config
 	Raft RaftConfig
+	// Behind is how far the delayed copy is behind; 0 means 24 h, less than 0
+	// none.
+	Behind time.Duration
 	// History says how long past States are kept; its Dir and Logger are set
 	// by the agent.
 	History archive.Config
@@ -75,7 +79,8 @@ type Agent struct {
 	machine *machine
 	pub     *publisher
 	mem     *memory
-	past    *past // set before the store is opened
+	past    *past    // set before the store is opened
+	delayed *delayed // nil when there is none
 
 	dns      *dnsserver.Server
 	gate     *gate.Gate       // nil without one
@@ -124,6 +129,9 @@ func New(cfg Config) (*Agent, error) {
 	a.pub = newPublisher(cfg.Site, dns, g, cfg.Logger)
 	a.pub.keep = a.mem.keep
 	a.machine = newMachine(cfg.Logger, a.pub.publish)
+	if cfg.Behind >= 0 {
+		a.delayed = newDelayed(cfg.Dir, cmp.Or(cfg.Behind, defaultBehind), func() *raftstore.Store { return a.store }, a.pub.frozen, cfg.Logger)
+	}
 	a.opinions = newOpinions(cfg.Peers, reportFresh)
 	a.clock = newClock(a.log)
 	for _, p := range cfg.Peers {
@@ -230,7 +238,7 @@ func (a *Agent) startDNS() error {
 
 func (a *Agent) openPast() error {
 	cfg := a.cfg.History
-	cfg.Dir, cfg.Logger = filepath.Join(a.cfg.Dir, "history"), a.log.With().Str("part", "history").Logger()
+	cfg.Dir, cfg.Logger = filepath.Join(a.cfg.Dir, historyDir), a.log.With().Str("part", "history").Logger()
 	kept, err := archive.Open(cfg)
 	if err != nil {
 		return err
@@ -278,6 +286,9 @@ func (a *Agent) startLoops() error {
 	a.loops.Go(func() { a.observe(ctx) })
 	a.loops.Go(func() { a.report(ctx) })
 	a.loops.Go(func() { a.guard(ctx) })
+	if a.delayed != nil {
+		a.loops.Go(func() { a.delayed.run(ctx) })
+	}
 	a.loops.Go(func() { a.compareStates(ctx) })
 	a.onStop("loops", func(context.Context) error {
 		cancel()

@@ -104,8 +104,13 @@ func (m *machine) Snapshot() (func(io.Writer) error, error) {
 	s := m.State()
 	return func(w io.Writer) error {
 		m.flush() // entries that a snapshot stands for do not come again
-		return json.NewEncoder(w).Encode(s)
+		return encodeState(s)(w)
 	}, nil
+}
+
+// encodeState returns a writer of what decodeState reads.
+func encodeState(s steer.State) func(io.Writer) error {
+	return func(w io.Writer) error { return json.NewEncoder(w).Encode(s) }
 }
 
 // Restore replaces the State by a snapshot's.

@@ -16,6 +16,9 @@ import (
 	"github.com/sipsteer/sipsteer/raftstore/archive"
 )
 
+// historyDir is the archive's in the agent's data directory.
+const historyDir = "history"
+
 // pastState is what is kept of a State: without the list of events, of which it
 // has only those that belong to it.
 type pastState struct {

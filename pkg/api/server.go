@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"time"
 
@@ -28,6 +29,8 @@ type Backend interface {
 	Diff(ctx context.Context, from, to uint64) (plan.Comparison, error)
 	// Verify reads the whole past of this agent again.
 	Verify(ctx context.Context) (Verification, error)
+	// Backup writes a consistent copy of the replicated state.
+	Backup(ctx context.Context, w io.Writer) error
 	// Why explains the answers for a name.
 	Why(ctx context.Context, name string) (steer.Explanation, error)
 	// Plan shows what a command would do.
@@ -63,6 +66,7 @@ func Handler(b Backend, version string, metrics http.Handler) http.Handler {
 		s.gates(a, g)
 	}
 	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /v1/backup", s.backup)
 	if metrics != nil {
 		mux.Handle("GET /metrics", metrics)
 	}

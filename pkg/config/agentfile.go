@@ -39,6 +39,8 @@ type Agent struct {
 	PeerProxy string `yaml:"peer_proxy,omitempty" json:"peer_proxy,omitempty" jsonschema_description:"SOCKS5 proxy for connections to peers: HOST:PORT."`
 	// History says how long this agent keeps the past.
 	History History `yaml:"history,omitempty" json:"history,omitzero" jsonschema_description:"How long this agent keeps the past for show, diff and rollback."`
+	// DelayedCopy says how far behind a copy of the state is kept.
+	DelayedCopy DelayedCopy `yaml:"delayed_copy,omitempty" json:"delayed_copy,omitzero" jsonschema_description:"A copy of the state, so far behind, that nothing replicated can touch."`
 	// Log says how much is logged, how and where.
 	Log Log `yaml:"log,omitempty" json:"log,omitzero" jsonschema_description:"How much is logged, how and where."`
 }
@@ -167,6 +169,9 @@ func (a *Agent) defaults(dir string) {
 	}
 	if a.History.Megabytes == 0 {
 		a.History.Megabytes = defaultHistoryMegabytes
+	}
+	if a.DelayedCopy.Hours == 0 {
+		a.DelayedCopy.Hours = defaultDelayHours
 	}
 	set(&a.Log.Level, "info")
 	set(&a.Log.Format, "json")

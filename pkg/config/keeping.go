@@ -8,8 +8,19 @@ type History struct {
 	Megabytes int `yaml:"megabytes,omitempty" json:"megabytes,omitempty" jsonschema:"minimum=8,maximum=1048576" jsonschema_description:"How much disk the past may take; the oldest goes first. Default 256."`
 }
 
+// DelayedCopy says how far behind a copy of the state is kept that nothing
+// replicated can touch.
+type DelayedCopy struct {
+	// Hours is how far the copy is behind. Default 24: damage that is noticed
+	// within a day has not reached it.
+	Hours int `yaml:"hours,omitempty" json:"hours,omitempty" jsonschema:"minimum=1,maximum=720" jsonschema_description:"How far the copy is behind. Default 24."`
+	// Off keeps none here. One agent of the fleet should keep one.
+	Off bool `yaml:"off,omitempty" json:"off,omitempty" jsonschema_description:"Keep none here; one agent of the fleet should."`
+}
+
 // Bounds and defaults of keeping.
 const (
+	defaultDelayHours       = 24
 	defaultHistoryDays      = 90
 	defaultHistoryMegabytes = 256
 )
@@ -24,4 +35,5 @@ func (c *agentCheck) between(path string, n, low, high int) {
 func (c *agentCheck) keeping() {
 	c.between("$.history.days", c.agent.History.Days, 1, 3650)
 	c.between("$.history.megabytes", c.agent.History.Megabytes, 8, 1<<20)
+	c.between("$.delayed_copy.hours", c.agent.DelayedCopy.Hours, 1, 720)
 }

@@ -26,6 +26,7 @@ const (
 	EventRelease  EventKind = "release"
 	EventAck      EventKind = "ack"
 	EventRollback EventKind = "rollback"
+	EventRestored EventKind = "restored"
 	EventAdvice   EventKind = "advice"
 	EventRefused  EventKind = "refused"
 	EventOverride EventKind = "override"

@@ -1,0 +1,175 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/srv"
+	"github.com/sipsteer/sipsteer/pkg/steer"
+	"github.com/sipsteer/sipsteer/raftstore"
+	"github.com/sipsteer/sipsteer/raftstore/archive"
+)
+
+// Backup implements api.Backend.
+func (a *Agent) Backup(_ context.Context, w io.Writer) error {
+	_, err := a.store.Backup(w)
+	return err
+}
+
+// BackupContents is what a backup file holds, for people.
+type BackupContents struct {
+	raftstore.BackupInfo
+	Epoch    uint64 `json:"epoch"`
+	Zone     string `json:"zone"`
+	Sites    int    `json:"sites"`
+	Services int    `json:"services"`
+	Drains   int    `json:"drains"`
+	Records  int    `json:"records"` // record sets that it answers
+}
+
+// ReadBackup reads and checks a whole backup file.
+func ReadBackup(r io.Reader) (BackupContents, steer.State, error) {
+	var state steer.State
+	info, err := raftstore.ReadBackup(r, func(r io.Reader) (err error) {
+		state, err = decodeState(r)
+		return err
+	})
+	if err != nil {
+		return BackupContents{}, steer.State{}, err
+	}
+	c := BackupContents{BackupInfo: info, Epoch: state.Epoch}
+	if state.Fleet != nil {
+		zone := steer.Records(state)
+		c.Zone, c.Sites, c.Services = state.Fleet.Zone, len(state.Fleet.Sites), len(state.Fleet.Services)
+		c.Drains, c.Records = len(state.Drains), len(zone.Sets)
+	}
+	return c, state, nil
+}
+
+// restoreJump is what a restore adds to the epoch, the revision, and the index
+// and term of the log. They must not go back, and nobody knows how far the lost
+// fleet had come since the backup: it is more than a fleet decides in years. An
+// agent that was not restored is behind the others by it and follows them.
+const restoreJump = 1 << 20
+
+// RestoreTarget is the agent that is to begin from a backup.
+type RestoreTarget struct {
+	Name fleet.AgentID
+	// Dir is the agent's data directory. A store in it is moved to a directory
+	// beside it, which is returned, if Replace is set; else it is an error.
+	Dir     string
+	Replace bool
+	// Members are all agents of the new cluster. Each is restored from the same
+	// file.
+	Members []raftstore.Member
+	// By and Reason go into the audit trail.
+	By, Reason string
+}
+
+// Restore makes the store of a new cluster from a backup. The agent must not
+// run. It returns where an older store was moved to, if there was one.
+func Restore(c BackupContents, s steer.State, to RestoreTarget) (aside string, err error) {
+	s = restored(c, s, to)
+	seed := raftstore.Seed{
+		ID: to.Name, Dir: to.Dir, Members: to.Members, Index: c.Index + restoreJump, Term: c.Term + restoreJump, Chain: c.Chain,
+		Write: encodeState(s),
+	}
+	if to.Replace {
+		aside = filepath.Join(to.Dir, "replaced-"+time.Now().UTC().Format("20060102T150405Z"))
+		if err := raftstore.SetAside(to.Dir, aside); err != nil {
+			return "", err
+		}
+		if _, err := os.Stat(aside); err != nil {
+			aside = "" // there was none
+		}
+	}
+	if err := pastAside(to.Dir, seed.Index); err != nil {
+		return aside, fmt.Errorf("look at the history: %w", err)
+	}
+	return aside, raftstore.Plant(seed)
+}
+
+// restored is the State that a restored fleet begins with: the same on every
+// agent that is restored from the same file.
+func restored(c BackupContents, s steer.State, to RestoreTarget) steer.State {
+	s.Epoch += restoreJump
+	s.Revision += restoreJump
+	event := steer.Event{
+		Epoch: s.Epoch, Revision: s.Revision, At: s.Now, Kind: steer.EventRestored, By: to.By, Reason: to.Reason,
+		Text: fmt.Sprintf("fleet restored from the backup that %s took at %s, epoch %d", c.Agent, c.TakenAt.UTC().Format(time.DateTime), c.Epoch),
+	}
+	s.Events = append(s.Events[:len(s.Events):len(s.Events)], event)
+	s.Events = s.Events[max(0, len(s.Events)-steer.MaxEvents):]
+	return s
+}
+
+// Drill is how a practice restore went.
+type Drill struct {
+	Took    time.Duration `json:"took"` // from the file's first octet to answers
+	Records int           `json:"records"`
+	Epoch   uint64        `json:"epoch"`
+}
+
+// RunDrill restores a backup into a scratch cluster of one, in a directory that
+// it removes, and measures until that has a leader and a zone to answer.
+func RunDrill(ctx context.Context, file io.Reader) (d Drill, err error) {
+	start := time.Now()
+	dir, err := os.MkdirTemp("", "sipsteer-drill-")
+	if err != nil {
+		return d, fmt.Errorf("make scratch directory: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	contents, state, err := ReadBackup(file)
+	if err != nil {
+		return d, err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return d, fmt.Errorf("listen: %w", err)
+	}
+	alone := []raftstore.Member{{ID: "drill", Address: l.Addr().String(), Voter: true}}
+	if _, err := Restore(contents, state, RestoreTarget{Name: "drill", Dir: dir, Members: alone, By: "drill"}); err != nil {
+		return d, fmt.Errorf("restore: %w", err)
+	}
+	var zone srv.Zone
+	m := newMachine(zerolog.Nop(), func(s steer.State) { zone = steer.Records(s) })
+	led := make(chan struct{})
+	store, err := raftstore.Open(raftstore.Config{
+		ID: "drill", Dir: dir, Listener: l, Machine: m, Logger: zerolog.Nop(),
+		Lead: func(ctx context.Context, _ uint64) { close(led); <-ctx.Done() },
+	})
+	if err != nil {
+		return d, fmt.Errorf("open restored store: %w", err)
+	}
+	defer store.Abort() //nolint:errcheck // the directory goes away
+	select {
+	case <-led:
+	case <-ctx.Done():
+		return d, fmt.Errorf("wait for the scratch cluster: %w", ctx.Err())
+	}
+	return Drill{Took: time.Since(start), Records: len(zone.Sets), Epoch: m.State().Epoch}, nil
+}
+
+// pastAside moves the history away when it has log entries at or beyond the
+// place where a restored log begins: what happens from now on would be taken
+// for known.
+func pastAside(dir string, index uint64) error {
+	path := filepath.Join(dir, historyDir)
+	kept, err := archive.Open(archive.Config{Dir: path, Logger: zerolog.Nop()})
+	if err != nil {
+		return err
+	}
+	last := kept.LastIndex()
+	if err := kept.Close(); err != nil || last < index {
+		return err
+	}
+	return os.Rename(path, path+"-before-"+time.Now().UTC().Format("20060102T150405Z"))
+}

@@ -1,0 +1,60 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// backup streams a copy of the state. When it fails half-way, the connection is
+// ended: the file has a sum at its end, so a part of it never passes for whole.
+func (s *server) backup(w http.ResponseWriter, r *http.Request) {
+	sent := &counter{w: w}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	err := s.backend.Backup(r.Context(), sent)
+	switch {
+	case err == nil:
+	case sent.n == 0:
+		e := AsError(err)
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(e.GetStatus())
+		_ = json.NewEncoder(w).Encode(e) // the client has gone
+	default:
+		panic(http.ErrAbortHandler) // the documented way to end a connection
+	}
+}
+
+type counter struct {
+	w io.Writer
+	n int64
+}
+
+// Write implements io.Writer.
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// Backup copies the agent's state to w.
+func (c *Client) Backup(ctx context.Context, w io.Writer) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/v1/backup", nil)
+	if err != nil {
+		return fmt.Errorf("make request: %w", err)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return &Error{Category: Unreachable, Message: fmt.Sprintf("agent %s: %v", c.name, err)}
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		data, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+		return remoteError(c.name, resp.StatusCode, data)
+	}
+	if _, err := io.Copy(w, resp.Body); err != nil {
+		return fmt.Errorf("agent %s: read backup: %w", c.name, err)
+	}
+	return nil
+}
