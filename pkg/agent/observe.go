@@ -179,6 +179,9 @@ func (a *Agent) deadTransports(ops []health.Opinion) map[fleet.Transport]bool {
 	}
 	status := map[health.Target]health.Status{}
 	for _, op := range ops {
+		if op.Cause.Spreads() {
+			continue // it answers; whether phones are better off elsewhere is not for one site to say
+		}
 		if op.Check.Site == a.cfg.Site && (op.Status == health.Down || status[op.Check.Target] == health.Unknown) {
 			status[op.Check.Target] = op.Status
 		}

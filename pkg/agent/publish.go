@@ -153,7 +153,7 @@ func gatePolicy(s steer.State, site fleet.SiteID, dead map[fleet.Transport]bool)
 	}
 	for _, r := range steer.GateStates(s)[site].Rules {
 		policy.Rules[r.Transport] = gate.Rule{Mode: gateModes[r.Mode], PassInvite: r.PassInvite, Reason: r.Reason}
-		if dead[r.Transport] {
+		if dead[r.Transport] && steer.ReflexAllowed(s, site, r.Transport) {
 			policy.Rules[r.Transport] = gate.Rule{Mode: gate.Closed, Reason: "softswitch down"}
 		}
 	}

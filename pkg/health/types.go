@@ -106,6 +106,17 @@ const (
 	CauseBinding     Cause = "binding-missing" // registered, but the registrar does not hold the Contact
 )
 
+// Spreads reports whether a failure with this cause comes from data, keys or
+// certificates, which sites share: the same failure may be on its way at the
+// others. A dead process or a broken path does not spread.
+func (c Cause) Spreads() bool {
+	switch c {
+	case CauseStatus, CauseMalformed, CauseAuth, CauseBinding, CauseCertExpired, CauseCertName, CauseCertUntrust, CauseCertInvalid, CauseTLSRefused:
+		return true
+	}
+	return false
+}
+
 // Outcome is the result of one probe.
 type Outcome uint8
 

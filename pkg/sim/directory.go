@@ -118,6 +118,7 @@ func (w *World) serve(i int) {
 	old := q.served[i]
 	s := q.log[q.applied[i]-1]
 	if old != nil && s.Epoch <= old.epoch {
+		w.setGates(i) // verdicts may allow or end a reflex
 		return
 	}
 	var same *published

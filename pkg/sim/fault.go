@@ -103,6 +103,8 @@ func (w *World) sicken(x Fault, by int) {
 		case x.Fault == FaultDown:
 			w.closeFlows(i, t, time.Second)
 			w.meter.callsLost(w, i, t)
+		case x.Fault == FaultBadCert: // loading it ends the connections
+			w.closeFlows(i, t, time.Second)
 		case x.Fault == FaultCalls || x.Fault == FaultDisk:
 			w.meter.callsLost(w, i, t)
 		case x.Fault == FaultHang || x.Fault == FaultTLSHang:

@@ -318,8 +318,8 @@ func (w *World) settle(o *observer, i int) {
 	}
 }
 
-// reflexes close the own gate on transports on which every softswitch of the
-// site is dead by the agent's own checks, and open it again.
+// reflexes notes the transports on which every softswitch of the site is dead by
+// the agent's own checks; the gate may follow.
 func (w *World) reflexes(o *observer) {
 	i := w.siteIndex(fleet.SiteID(o.agent))
 	var dead [transports]bool
@@ -345,7 +345,7 @@ func (w *World) reflexes(o *observer) {
 // anyDown reports whether any check of the same listener is down.
 func (w *World) anyDown(o *observer, options int) bool {
 	for c, info := range w.checks {
-		if info.check.Target == w.checks[options].check.Target && o.asks[c].opinion.Status == health.Down {
+		if info.check.Target == w.checks[options].check.Target && o.asks[c].opinion.Status == health.Down && !o.asks[c].opinion.Cause.Spreads() {
 			return true
 		}
 	}

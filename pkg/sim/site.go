@@ -142,7 +142,7 @@ func (w *World) setGates(i int) {
 			if st := w.quorum.served[i]; st != nil {
 				rule = st.gates[i][t]
 			}
-			reflex := o.reflex[t]
+			reflex := o.reflex[t] && steer.ReflexAllowed(w.quorum.log[w.quorum.applied[i]-1], s.id, fleet.Transport(t))
 			g = gate{refuses: reflex || rule.Mode != steer.GateOpen, passInvite: !reflex && rule.PassInvite}
 		}
 		if g == s.gates[t] {

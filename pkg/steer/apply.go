@@ -229,6 +229,9 @@ func (t *transition) dropUnknown() {
 	}
 	t.Verdicts = deleted(t.Verdicts, func(v health.Verdict) bool { return !t.hasTarget(v.Check.Target) })
 	t.Outs = deleted(t.Outs, func(o Out) bool { return !has(o.Slot) })
+	t.Brakes = deleted(t.Brakes, func(b Brake) bool {
+		return slices.ContainsFunc(b.Sites, func(id fleet.SiteID) bool { return t.Fleet.Site(id) == nil })
+	})
 	t.Advice = deleted(t.Advice, func(a Advice) bool { return !has(a.Slot) })
 	t.Blocks = deleted(t.Blocks, func(b Block) bool { return t.Fleet.Service(b.Service) == nil || t.Fleet.Site(b.Site) == nil })
 	var back []Failback

@@ -58,11 +58,11 @@ func verdictText(old, v health.Verdict) string {
 
 // automationGuards are asked, in this order, before automation takes one slot
 // out.
-func (v *view) automationGuards(c change, slot Slot, causes []health.Common, now time.Time) *Refusal {
+func (v *view) automationGuards(c change, slot Slot, now time.Time) *Refusal {
 	if r := v.guardHold(slot); r != nil {
 		return r
 	}
-	if r := v.guardCommonCause(slot, causes); r != nil {
+	if r := v.guardCommonCause(slot, now); r != nil {
 		return r
 	}
 	if r := v.removalGuards(c, now); r != nil {
@@ -117,17 +117,47 @@ func (v *view) guardBlock(slot Slot, now time.Time) *Refusal {
 	return nil
 }
 
-func (v *view) guardCommonCause(slot Slot, causes []health.Common) *Refusal {
-	for _, cc := range causes {
-		if cc.Transport == slot.Transport && slices.Contains(cc.Sites, slot.Site) {
+// guardCommonCause: the same failure at two sites is not cured by moving
+// traffic. One that comes from what the sites share is looked at for as long as
+// it takes to ask all of them again, since it may be on its way.
+func (v *view) guardCommonCause(slot Slot, now time.Time) *Refusal {
+	for i := range v.Brakes {
+		if b := &v.Brakes[i]; b.holds(slot.Site, slot.Transport) {
 			return &Refusal{
-				Rule: RuleCommonCause, Hard: true, Text: "common cause: " + cc.Sentence + "; moving traffic would not cure it",
-				Value: plural(len(cc.Sites), "site"), Limit: "1 site inside " + v.Fleet.Policy.CommonCauseWindow.String(),
+				Rule: RuleCommonCause, Hard: true, Text: "common cause: " + b.Sentence + "; moving traffic would not cure it",
+				Value: plural(len(b.Sites), "site"), Limit: "1 site inside " + v.Fleet.Policy.CommonCauseWindow.String(),
 				Next: "sipsteer history   # what changed at these sites; to move all the same: sipsteer failover " + string(slot.Site),
 			}
 		}
 	}
+	for _, verdict := range v.Verdicts {
+		c := verdict.Check
+		if c.Site != slot.Site || c.Transport != slot.Transport {
+			continue
+		}
+		if until, spreads := v.lookUntil(verdict); spreads && until.After(now) {
+			return &Refusal{
+				Rule: RuleCommonCause, Hard: true, Text: fmt.Sprintf("%s at %s comes from what sites share: first all sites are asked again", verdict.Cause, slot.Site),
+				Value: "seen " + now.Sub(verdict.Since).Round(time.Second).String() + " ago", Limit: v.lookTime().String(),
+				Next: "sipsteer status --watch   # automation goes on by itself",
+			}
+		}
+	}
 	return nil
+}
+
+// lookTime is how long it takes until every site has been asked again.
+func (v *view) lookTime() time.Duration {
+	return v.Fleet.Checks.Interval.D() + v.Fleet.Checks.Timeout.D()
+}
+
+// lookUntil is how long automation looks whether a failure is at other sites
+// too; false for one that does not spread.
+func (v *view) lookUntil(verdict health.Verdict) (time.Time, bool) {
+	if verdict.Status != health.Down || !verdict.Cause.Spreads() {
+		return time.Time{}, false
+	}
+	return verdict.Since.Add(v.lookTime()), true
 }
 
 // withdraw takes slots out because they failed. The guards are asked here
@@ -135,12 +165,11 @@ func (v *view) guardCommonCause(slot Slot, causes []health.Common) *Refusal {
 func (t *transition) withdraw() error {
 	c := change{site: t.cmd.Site, slots: t.cmd.Slots, actor: t.cmd.By, retry: "sipsteer failover " + string(t.cmd.Site)}
 	v := newView(&t.State)
-	causes := v.commonCauses(t.Now)
 	for _, s := range c.slots {
 		if t.Fleet.Service(s.Service) == nil || s.Site != c.site {
 			return &Invalid{Field: "slots", Message: "names a slot that the fleet does not have: " + s.String()}
 		}
-		if r := v.automationGuards(c, s, causes, t.Now); r != nil {
+		if r := v.automationGuards(c, s, t.Now); r != nil {
 			return r
 		}
 	}

@@ -172,7 +172,6 @@ func (d *decision) withdrawals() {
 // the guards let go and those that they hold.
 func (d *decision) failing(site fleet.SiteID) (allowed []Slot, held []Advice) {
 	v := newView(&d.state)
-	causes := v.commonCauses(d.in.Now)
 	c := change{site: site, actor: AutomationOwner, retry: "sipsteer failover " + string(site) + " --reason …"}
 	for _, slot := range SlotsOf(d.state.Fleet, site, "", 0) {
 		st := v.standing(slot)
@@ -180,7 +179,7 @@ func (d *decision) failing(site fleet.SiteID) (allowed []Slot, held []Advice) {
 			continue
 		}
 		c.slots = []Slot{slot}
-		if r := v.automationGuards(c, slot, causes, d.in.Now); r != nil {
+		if r := v.automationGuards(c, slot, d.in.Now); r != nil {
 			held = append(held, Advice{Slot: slot, Rule: r.Rule, Text: fmt.Sprintf("%s (now %s, limit %s)", r.Text, r.Value, r.Limit), Next: r.Next, Since: d.since(slot, r.Rule)})
 			continue
 		}

@@ -3,8 +3,8 @@ package steer
 import "time"
 
 // NextDue is the earliest time after now at which Decide would act by the
-// clock alone: the end of a drain, its stage, a hold or a block, or the next
-// failback step. False when nothing is due.
+// clock alone: the end of a drain, its stage, a hold or a block, of the look
+// whether a failure is at other sites too, or the next failback step. False when nothing is due.
 func NextDue(s State, now time.Time) (time.Time, bool) {
 	if s.Fleet == nil {
 		return time.Time{}, false
@@ -26,6 +26,12 @@ func NextDue(s State, now time.Time) (time.Time, bool) {
 	}
 	for _, b := range s.Blocks {
 		add(b.Until)
+	}
+	v := view{State: &s}
+	for _, verdict := range s.Verdicts {
+		if until, spreads := v.lookUntil(verdict); spreads {
+			add(until)
+		}
 	}
 	for _, f := range s.Failbacks {
 		add(f.NotBefore)

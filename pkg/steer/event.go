@@ -32,6 +32,7 @@ const (
 	EventOverride EventKind = "override"
 	EventIncident EventKind = "incident"
 	EventUnblock  EventKind = "unblock"
+	EventBrake    EventKind = "common-cause"
 )
 
 // Event is one thing that happened, as a sentence and as fields. Events are the

@@ -76,7 +76,20 @@ func (t *transition) ack() error {
 		}
 	}
 	t.Blocks = deleted(t.Blocks, mine)
+	if t.cmd.Service == "" {
+		t.ackBrakes()
+	}
 	return nil
+}
+
+// ackBrakes lifts the brakes: the operator has seen the common cause. What is
+// still failing at two sites sets its brake again at once.
+func (t *transition) ackBrakes() {
+	for _, b := range t.Brakes {
+		t.decided = true
+		t.event(EventAck, Event{Transport: b.Transport, Rule: RuleCommonCause, Text: fmt.Sprintf("acknowledged: the common cause at %s no longer holds automation back", joined(b.Sites))})
+	}
+	t.Brakes = nil
 }
 
 // unblock forgets the blocks whose time is over.

@@ -16,6 +16,7 @@ func (t *transition) followUp() {
 	if t.Fleet == nil {
 		return
 	}
+	t.updateBrakes()
 	down := t.downSites()
 	for _, site := range down {
 		t.openIncident(site)
