@@ -2,12 +2,12 @@ package tlscheck
 
 import (
 	"crypto/x509"
-	"encoding/asn1"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/sipsteer/sipsteer/pkg/certlint"
 	"github.com/sipsteer/sipsteer/pkg/health"
 	"github.com/sipsteer/sipsteer/probes/internal/wire"
 )
@@ -89,16 +89,10 @@ func (p *Prober) chain(certs []*x509.Certificate, roots *x509.CertPool, now time
 	return health.CauseCertInvalid, fmt.Sprintf("certificate of %s cannot be used: %s", subject(leaf), wire.Clean(err.Error()))
 }
 
-// sipDomain is the extended key usage id-kp-sipDomain (RFC 5924 §4).
-var sipDomain = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 20}
-
 // usage judges what the certificate may be used for. TLS clients ask for
 // serverAuth; RFC 5924 §5 takes sipDomain, any, or no restriction at all.
 func usage(cert *x509.Certificate) string {
-	if len(cert.ExtKeyUsage)+len(cert.UnknownExtKeyUsage) == 0 ||
-		slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageServerAuth) ||
-		slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageAny) ||
-		slices.ContainsFunc(cert.UnknownExtKeyUsage, sipDomain.Equal) {
+	if certlint.ForServers(cert) {
 		return ""
 	}
 	return fmt.Sprintf("certificate of %s is not for servers (extended key usage, RFC 5924)", subject(cert))
@@ -106,7 +100,7 @@ func usage(cert *x509.Certificate) string {
 
 // subject names a certificate for people.
 func subject(cert *x509.Certificate) string {
-	if names := identities(cert); len(names) > 0 {
+	if names := certlint.Identities(cert); len(names) > 0 {
 		return quoted(names[0])
 	}
 	return quoted(cert.Subject.CommonName)
