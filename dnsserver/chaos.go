@@ -33,7 +33,7 @@ func (r *responder) chaos(buf, msg []byte, via transport) []byte {
 	}
 	a.msg = append(a.msg, packed[:n]...)
 	a.counts[0] = 1
-	return r.counted(a.end(&r.q, r.conf), rcodeNoError, via)
+	return r.counted(r.end(&a), rcodeNoError, via)
 }
 
 // about returns what a CH name tells; empty for unknown names and what the
@@ -58,7 +58,7 @@ func (r *responder) brief(buf, msg []byte, code rcode) []byte {
 	var a answer
 	a.begin(buf, msg, &r.q)
 	a.rcode = code
-	return a.end(&r.q, r.conf)
+	return r.end(&a)
 }
 
 // refuseSigned answers a question signed with TSIG: this server has no keys,

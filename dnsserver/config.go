@@ -34,6 +34,14 @@ type Config struct {
 	// Version is the answer to version.bind and version.server in class CH.
 	// Empty means REFUSED: a version helps those who look for old ones.
 	Version string
+	// Why explains the answer to a name, which is absolute, in lower case, in
+	// some lines of text; nil if there is nothing to explain. It is asked for
+	// TXT at _why.NAME by clients in WhyAllow; for others there is no such
+	// name. It must not wait for anybody.
+	Why func(name string) []string
+	// WhyAllow are the networks that may ask why; empty means nobody. They learn
+	// which sites are down and what was done about it.
+	WhyAllow []netip.Prefix
 	// Logger gets the few things that are nobody's return value.
 	Logger zerolog.Logger
 

@@ -80,18 +80,34 @@ func (r *reference) answer(m *dns.Msg) *dns.Msg {
 		r.lookup(out, q)
 	}
 	if opt != nil {
-		out.Extra = append(out.Extra, r.opt(opt))
+		out.Extra = append(out.Extra, r.opt(opt, extendedError(out.Rcode, q.Qtype)))
 	}
 	return out
 }
 
-func (r *reference) opt(asked *dns.OPT) *dns.OPT {
+// extendedError is what goes with an error (RFC 8914), 0 if nothing.
+func extendedError(rcode int, qtype uint16) uint16 {
+	switch {
+	case rcode == dns.RcodeNotImplemented:
+		return dns.ExtendedErrorCodeNotSupported
+	case rcode == dns.RcodeRefused && (qtype == dns.TypeAXFR || qtype == dns.TypeIXFR):
+		return dns.ExtendedErrorCodeProhibited
+	case rcode == dns.RcodeRefused:
+		return dns.ExtendedErrorCodeNotAuthoritative
+	}
+	return 0
+}
+
+func (r *reference) opt(asked *dns.OPT, extended uint16) *dns.OPT {
 	o := &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}}
 	o.SetUDPSize(1232)
 	o.SetDo(asked.Do())
 	wanted := slices.ContainsFunc(asked.Option, func(e dns.EDNS0) bool { return e.Option() == dns.EDNS0NSID })
 	if wanted && r.nsid != "" {
 		o.Option = append(o.Option, &dns.EDNS0_NSID{Code: dns.EDNS0NSID, Nsid: fmt.Sprintf("%x", r.nsid)})
+	}
+	if extended != 0 {
+		o.Option = append(o.Option, &dns.EDNS0_EDE{InfoCode: extended})
 	}
 	return o
 }
@@ -160,10 +176,18 @@ func sameReply(got, want *dns.Msg) error {
 	if len(got.Question) != 1 || got.Question[0] != want.Question[0] {
 		return fmt.Errorf("question %v, want %v", got.Question, want.Question)
 	}
-	if a, b := fmt.Sprint(got.IsEdns0()), fmt.Sprint(want.IsEdns0()); a != b {
+	if a, b := fmt.Sprint(withoutCookie(got.IsEdns0())), fmt.Sprint(withoutCookie(want.IsEdns0())); a != b {
 		return fmt.Errorf("OPT %s, want %s", a, b)
 	}
 	return shortened(got, want)
+}
+
+// withoutCookie leaves out what no second answerer can know.
+func withoutCookie(o *dns.OPT) *dns.OPT {
+	if o != nil {
+		o.Option = slices.DeleteFunc(o.Option, func(e dns.EDNS0) bool { return e.Option() == dns.EDNS0COOKIE })
+	}
+	return o
 }
 
 // randomQuestion asks for a name of the zone, something near one, or anything,
@@ -204,6 +228,9 @@ func randomQuestion(r *rand.Rand, names []string) *dns.Msg {
 		opt := m.IsEdns0()
 		if r.IntN(3) == 0 {
 			opt.Option = append(opt.Option, &dns.EDNS0_NSID{Code: dns.EDNS0NSID})
+		}
+		if r.IntN(5) == 0 {
+			opt.Option = append(opt.Option, &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: strings.Repeat("5a", 8*(1+r.IntN(5)))})
 		}
 		if r.IntN(20) == 0 {
 			opt.SetVersion(uint8(r.IntN(256)))
@@ -274,7 +301,7 @@ func strictly(msg []byte) (*dns.Msg, bool) {
 				return nil, false
 			}
 			if rr.Header().Rrtype == dns.TypeOPT {
-				if opts++; section != 2 || msg[at] != 0 {
+				if opts++; section != 2 || msg[at] != 0 || !cookiesFit(rr.(*dns.OPT)) {
 					return nil, false
 				}
 			}
@@ -285,6 +312,19 @@ func strictly(msg []byte) (*dns.Msg, bool) {
 		}
 	}
 	return m, end == len(msg) && opts <= 1 && bytes.Equal(msg[4:6], []byte{0, 1})
+}
+
+// cookiesFit reports whether cookies are of a length that they can have
+// (RFC 7873 §5.2.2).
+func cookiesFit(o *dns.OPT) bool {
+	return !slices.ContainsFunc(o.Option, func(e dns.EDNS0) bool {
+		c, ok := e.(*dns.EDNS0_COOKIE)
+		n := 0
+		if ok {
+			n = len(c.Cookie) / 2
+		}
+		return ok && n != 8 && (n < 16 || n > 40)
+	})
 }
 
 // pointsBack reports whether the name at an offset, if it ends in a pointer,

@@ -1,31 +1,71 @@
 package dnsserver
 
-// optSize is the size of the OPT record that goes with an answer.
-func (q *query) optSize(conf *Config) int {
-	switch {
-	case !q.edns:
-		return 0
-	case q.nsid && conf.NSID != "":
-		return 11 + 4 + len(conf.NSID)
-	}
-	return 11
+// extended says more about an error than its code does (RFC 8914 §4).
+type extended uint16
+
+// The extended errors sent. The zero value is the registry's "other error",
+// which is never sent: it says nothing.
+const (
+	edeNone             extended = 0
+	edeNotReady         extended = 14 // no zone was given yet
+	edeProhibited       extended = 18 // a transfer for somebody who may not have it
+	edeNotAuthoritative extended = 20 // not in any zone of ours
+	edeNotSupported     extended = 21 // operation or type of question
+)
+
+// options are what the OPT record of an answer says (RFC 6891 §6.1.2). Nothing
+// that was not asked for is said, but for errors; nothing else is echoed.
+type options struct {
+	nsid      string // RFC 5001
+	hasCookie bool
+	cookie    [clientCookie + serverCookie]byte // RFC 7873
+	hasIdle   bool
+	idle      uint16 // RFC 7828: how long the connection may be idle, in units of 100 ms
+	why       extended
 }
 
-// appendOPT appends the OPT record (RFC 6891 §6.1): the size that this server
-// takes, the upper bits of the response code, version 0, DO as it came, and
-// NSID where it was asked for. Nothing else is echoed.
-func appendOPT(msg []byte, q *query, conf *Config, code rcode) []byte {
+// optFixed is the size of an OPT record without options.
+const optFixed = 11
+
+// size returns the octets of the OPT record without its extended error, which
+// goes only with answers that have nothing else.
+func (o *options) size() int {
+	n := optFixed
+	if o.nsid != "" {
+		n += 4 + len(o.nsid)
+	}
+	if o.hasCookie {
+		n += 4 + len(o.cookie)
+	}
+	if o.hasIdle {
+		n += 4 + 2
+	}
+	return n
+}
+
+// append appends the OPT record: the size that this server takes, the upper
+// bits of the response code, version 0, DO as it came, and the options.
+func (o *options) append(msg []byte, q *query, udpSize int, code rcode) []byte {
 	var do byte
 	if q.do {
 		do = 0x80
 	}
-	size := conf.UDPSize
-	msg = append(msg, 0, 0, typeOPT, byte(size>>8), byte(size), byte(code>>4), 0, do, 0)
-	n := q.optSize(conf) - 11
-	msg = append(msg, byte(n>>8), byte(n))
-	if n > 0 {
-		msg = append(msg, 0, optionNSID, 0, byte(len(conf.NSID)))
-		msg = append(msg, conf.NSID...)
+	msg = append(msg, 0, 0, typeOPT, byte(udpSize>>8), byte(udpSize), byte(code>>4), 0, do, 0, 0, 0)
+	start := len(msg)
+	if o.nsid != "" {
+		msg = append(msg, 0, optionNSID, 0, byte(len(o.nsid)))
+		msg = append(msg, o.nsid...)
 	}
+	if o.hasCookie {
+		msg = append(msg, 0, optionCookie, 0, byte(len(o.cookie)))
+		msg = append(msg, o.cookie[:]...)
+	}
+	if o.hasIdle {
+		msg = append(msg, 0, optionKeepalive, 0, 2, byte(o.idle>>8), byte(o.idle))
+	}
+	if o.why != edeNone {
+		msg = append(msg, 0, optionEDE, 0, 2, byte(o.why>>8), byte(o.why))
+	}
+	putU16(msg[start-2:], uint16(len(msg)-start))
 	return msg
 }

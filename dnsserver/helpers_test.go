@@ -1,12 +1,15 @@
 package dnsserver
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/miekg/dns"
 	"go.uber.org/goleak"
@@ -65,6 +68,8 @@ func dataOf(t testing.TB, rr dns.RR) srv.Data {
 		return srv.AAAA{Addr: a}
 	case *dns.NS:
 		return srv.NS{Host: rr.Ns}
+	case *dns.CNAME:
+		return srv.CNAME{Target: rr.Target}
 	case *dns.TXT:
 		return srv.TXT{Strings: rr.Txt}
 	case *dns.SRV:
@@ -132,7 +137,7 @@ func newTestResponder(t testing.TB, cfg Config, z *srv.Zone) *responder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &responder{conf: &cfg, zone: &atomic.Pointer[zone]{}, count: &counters{}}
+	r := &responder{conf: &cfg, zone: &atomic.Pointer[zone]{}, key: &cookieSecret{}, count: &counters{}}
 	if z != nil {
 		packed, err := pack(z, nil, maphash.MakeSeed())
 		if err != nil {
@@ -181,4 +186,36 @@ func checkForm(t testing.TB, wire, out []byte, via transport) {
 	if len(out) > limit {
 		t.Errorf("%d octets, at most %d may be sent", len(out), limit)
 	}
+}
+
+// start serves the zone on a free port of 127.0.0.1 until the test ends.
+func start(t testing.TB, cfg Config, z *srv.Zone) *Server {
+	t.Helper()
+	cfg.Listen = loopback()
+	s, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.Serve(z), s.Start()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := s.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// ask sends m to the first address of s.
+func ask(t testing.TB, s *Server, network string, m *dns.Msg) *dns.Msg {
+	t.Helper()
+	c := &dns.Client{Net: network, Timeout: 10 * time.Second, UDPSize: 4096}
+	r, _, err := c.Exchange(m, s.Addrs()[0].String())
+	if err != nil {
+		t.Fatalf("ask %s over %s: %v", m.Question[0].Name, network, err)
+	}
+	return r
 }

@@ -13,6 +13,8 @@ type query struct {
 	size    uint16 // UDP size that the client takes
 	do      bool   // DNSSEC OK, copied into the answer (RFC 3225 §3)
 	nsid    bool   // wants NSID (RFC 5001)
+	alive   bool   // wants to know how long the connection may be idle (RFC 7828)
+	cookie  []byte // of the client, maybe with one of ours behind it (RFC 7873)
 	tsig    bool   // signed (RFC 8945)
 }
 
@@ -20,16 +22,17 @@ type query struct {
 type verdict uint8
 
 const (
-	drop      verdict = iota // not a question: no answer, else two servers could talk for ever
-	malformed                // FORMERR
-	notImp                   // NOTIMP
-	badVers                  // BADVERS
-	good                     // a question in proper form
+	drop       verdict = iota // not a question: no answer, else two servers could talk for ever
+	malformed                 // FORMERR
+	notImp                    // NOTIMP
+	badVers                   // BADVERS
+	noQuestion                // nothing is asked but a cookie (RFC 7873 §5.4)
+	good                      // a question in proper form
 )
 
 // parse reads a message strictly: every record that the header counts must be
-// there and nothing behind them, at most one OPT, exactly one question
-// (RFC 9619). The query keeps slices of msg.
+// there and nothing behind them, at most one OPT, and one question (RFC 9619),
+// or none with a cookie. The query keeps slices of msg.
 func (q *query) parse(msg []byte) verdict {
 	*q = query{}
 	if len(msg) < headerSize {
@@ -42,7 +45,7 @@ func (q *query) parse(msg []byte) verdict {
 	end := q.parseQuestion(msg)
 	whole := end > 0 && q.parseRecords(msg, end)
 	if !whole {
-		q.edns = false
+		q.edns, q.cookie = false, nil
 	}
 	switch {
 	case q.flags&opcodeMask != opcodeQuery:
@@ -51,6 +54,10 @@ func (q *query) parse(msg []byte) verdict {
 		return malformed
 	case q.edns && q.version > 0:
 		return badVers
+	case q.question == nil && q.cookie != nil:
+		return noQuestion
+	case q.question == nil:
+		return malformed
 	case q.qtype == typeOPT || q.class == 0 || q.class == classNONE:
 		return malformed
 	case q.qtype >= typeTKEY && q.qtype < typeANY && q.qtype != typeAXFR && q.qtype != typeIXFR:
@@ -61,7 +68,11 @@ func (q *query) parse(msg []byte) verdict {
 
 // parseQuestion returns the offset behind the question, or -1.
 func (q *query) parseQuestion(msg []byte) int {
-	if u16(msg[4:]) != 1 {
+	switch u16(msg[4:]) {
+	case 0:
+		return headerSize
+	case 1:
+	default:
 		return -1
 	}
 	n := nameLen(msg[headerSize:])
@@ -107,7 +118,13 @@ func (q *query) parseRecords(msg []byte, off int) bool {
 	return off == len(msg)
 }
 
-const optionNSID = 3
+// Options of EDNS.
+const (
+	optionNSID      = 3  // RFC 5001
+	optionCookie    = 10 // RFC 7873
+	optionKeepalive = 11 // RFC 7828
+	optionEDE       = 15 // RFC 8914
+)
 
 // parseOPT reads the OPT record's fixed part and its options.
 func (q *query) parseOPT(rr, options []byte) bool {
@@ -123,8 +140,18 @@ func (q *query) parseOPT(rr, options []byte) bool {
 		if n > len(options) {
 			return false
 		}
-		if u16(options) == optionNSID {
+		switch data := options[4:n]; u16(options) {
+		case optionNSID:
 			q.nsid = true
+		case optionKeepalive:
+			q.alive = true
+		case optionCookie:
+			if len(data) != clientCookie && (len(data) < minCookie || len(data) > maxCookie) {
+				return false // RFC 7873 §5.2.2
+			}
+			if q.cookie == nil { // RFC 7873 §5.2: only the first counts
+				q.cookie = data
+			}
 		}
 		options = options[n:]
 	}

@@ -1,15 +1,26 @@
 package dnsserver
 
-import "sync/atomic"
+import (
+	"net/netip"
+	"sync/atomic"
+	"time"
+)
 
 // responder answers messages, one at a time, without allocating. Each
 // goroutine that answers has its own.
 type responder struct {
 	conf  *Config
 	zone  *atomic.Pointer[zone]
+	key   *cookieSecret
 	count *counters
 
+	// client and now are those of the message at hand; now is in seconds.
+	client netip.Addr
+	now    uint32
+
 	q       query
+	opts    options
+	proven  bool // a cookie says that the client is where it says
 	lowered [maxName]byte
 	// subject is what the rate limiter counts the last answer under.
 	subject uint64
@@ -38,6 +49,7 @@ func (r *responder) respond(buf, msg []byte, via transport) []byte {
 		}
 	}
 	r.subject = subjectError
+	r.options(via)
 	var a answer
 	a.begin(buf, msg, q)
 	switch v {
@@ -45,8 +57,10 @@ func (r *responder) respond(buf, msg []byte, via transport) []byte {
 		a.rcode = rcodeFormErr
 	case notImp:
 		a.rcode = rcodeNotImp
+		r.opts.why = edeNotSupported
 	case badVers:
 		a.rcode = rcodeBadVers
+	case noQuestion:
 	default:
 		switch {
 		case q.tsig:
@@ -59,7 +73,22 @@ func (r *responder) respond(buf, msg []byte, via transport) []byte {
 	if a.flags&flagTC != 0 {
 		r.count.truncated.Add(1)
 	}
-	return r.counted(a.end(q, r.conf), a.rcode, via)
+	return r.counted(r.end(&a), a.rcode, via)
+}
+
+// options decides what the answer's OPT record says.
+func (r *responder) options(via transport) {
+	q := &r.q
+	r.opts.nsid, r.opts.why, r.proven = "", edeNone, false
+	if q.nsid {
+		r.opts.nsid = r.conf.NSID
+	}
+	if r.opts.hasCookie = q.cookie != nil; r.opts.hasCookie {
+		r.proven = r.key.check(&r.opts.cookie, q.cookie, r.client, r.now)
+	}
+	if r.opts.hasIdle = q.alive && via == TCP; r.opts.hasIdle {
+		r.opts.idle = uint16(min(r.conf.TCPIdle/(100*time.Millisecond), 1<<16-1))
+	}
 }
 
 func (r *responder) counted(out []byte, code rcode, via transport) []byte {
@@ -73,10 +102,13 @@ func (r *responder) lookup(a *answer, limit int) {
 	z := r.zone.Load()
 	switch {
 	case z == nil:
-		a.rcode = rcodeServFail
+		a.rcode, r.opts.why = rcodeServFail, edeNotReady
 		return
-	case q.class != classIN || q.qtype == typeAXFR || q.qtype == typeIXFR:
-		a.rcode = rcodeRefused
+	case q.qtype == typeAXFR || q.qtype == typeIXFR:
+		a.rcode, r.opts.why = rcodeRefused, edeProhibited
+		return
+	case q.class != classIN:
+		a.rcode, r.opts.why = rcodeRefused, edeNotAuthoritative
 		return
 	}
 	name := lower(&r.lowered, q.name)
@@ -87,11 +119,9 @@ func (r *responder) lookup(a *answer, limit int) {
 		r.subject = hash + uint64(q.qtype)
 		a.rcode = s.rcode
 	case covers(z.origin, name):
-		s = z.denial
-		r.subject = subjectDenial
-		a.rcode = rcodeNXDomain
+		s = r.deny(z, name, a)
 	default:
-		a.rcode = rcodeRefused
+		a.rcode, r.opts.why = rcodeRefused, edeNotAuthoritative
 		return
 	}
 	if !s.referral {
@@ -101,7 +131,29 @@ func (r *responder) lookup(a *answer, limit int) {
 	if q.qtype == typeANY {
 		cuts = cuts[:1] // small is its point (RFC 8482 §4.1)
 	}
-	a.place(s, cuts, limit-q.optSize(r.conf))
+	if q.edns {
+		limit -= r.opts.size()
+	}
+	a.place(s, cuts, limit)
+}
+
+// deny answers for a name in the zone that does not exist.
+func (r *responder) deny(z *zone, name []byte, a *answer) *section {
+	if s := r.why(z, name); s != nil {
+		return s
+	}
+	r.subject = subjectDenial
+	a.rcode = rcodeNXDomain
+	return z.denial
+}
+
+// end adds OPT, where the question had one, and writes the header.
+func (r *responder) end(a *answer) []byte {
+	if r.q.edns {
+		a.counts[2]++
+		a.msg = r.opts.append(a.msg, &r.q, r.conf.UDPSize, a.rcode)
+	}
+	return a.end()
 }
 
 // answer is a message being written.
@@ -133,12 +185,8 @@ func (a *answer) place(s *section, cuts []cut, limit int) {
 	a.counts = [3]int{s.answers, c.records - s.answers, c.additional}
 }
 
-// end adds OPT, where the question had one, and writes the header.
-func (a *answer) end(q *query, conf *Config) []byte {
-	if q.edns {
-		a.counts[2]++
-		a.msg = appendOPT(a.msg, q, conf, a.rcode)
-	}
+// end writes the header.
+func (a *answer) end() []byte {
 	h := a.msg
 	putU16(h[2:], a.flags|uint16(a.rcode&0xF))
 	putU16(h[4:], 1)
@@ -151,15 +199,13 @@ func (a *answer) end(q *query, conf *Config) []byte {
 	return a.msg
 }
 
-// truncate makes of an answer one that says no more than that it is truncated:
-// what a client gets above the rate limit.
-func truncate(msg []byte) []byte {
-	end := headerSize
-	if u16(msg[4:]) == 1 {
-		end += nameLen(msg[headerSize:]) + 4
-	}
-	msg = msg[:end]
-	putU16(msg[2:], u16(msg[2:])|flagTC)
-	clear(msg[6:headerSize])
-	return msg
+// slip makes of an answer in buf one that says no more than that it is
+// truncated, and the client's cookie: what a client gets above the rate limit.
+func (r *responder) slip(buf, msg []byte) []byte {
+	flags := u16(buf[2:])
+	var a answer
+	a.begin(buf, msg, &r.q)
+	a.flags, a.rcode = flags&^0xF|flagTC, rcode(flags&0xF)
+	r.opts.nsid, r.opts.why = "", edeNone
+	return r.end(&a)
 }

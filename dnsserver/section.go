@@ -185,5 +185,5 @@ func (p *packer) done() (*section, error) {
 	return p.s, nil
 }
 
-// maxSection leaves room for header, question and OPT with NSID.
-const maxSection = maxMessage - headerSize - maxName - 4 - 11 - 4 - maxText
+// maxSection leaves room for header, question and OPT with all options.
+const maxSection = maxMessage - headerSize - maxName - 4 - optFixed - 4 - maxText - 4 - clientCookie - serverCookie - 6

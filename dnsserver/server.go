@@ -2,6 +2,7 @@ package dnsserver
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -22,6 +23,7 @@ type Server struct {
 	log     zerolog.Logger
 	zone    atomic.Pointer[zone] // nil before the first
 	seed    maphash.Seed         // of all hashes of names
+	cookies cookieSecret
 	limiter *limiter
 	conns   *conns
 
@@ -48,10 +50,14 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{
+	s := &Server{
 		conf: cfg, log: cfg.Logger, seed: maphash.MakeSeed(), limiter: newLimiter(cfg.RateLimit), conns: newConns(cfg.TCPMaxConns),
 		ending: make(chan struct{}), answers: sync.Pool{New: func() any { return new([maxMessage]byte) }},
-	}, nil
+	}
+	if _, err := rand.Read(s.cookies[:]); err != nil {
+		return nil, fmt.Errorf("make cookie secret: %w", err)
+	}
+	return s, nil
 }
 
 // Start binds every address, or none, and begins to answer: SERVFAIL until the
@@ -86,7 +92,11 @@ func (s *Server) Start() error {
 
 // newResponder is called with mu held.
 func (s *Server) newResponder() *responder {
-	return &responder{conf: &s.conf, zone: &s.zone, count: s.newCounters()}
+	return s.responder(s.newCounters())
+}
+
+func (s *Server) responder(c *counters) *responder {
+	return &responder{conf: &s.conf, zone: &s.zone, key: &s.cookies, count: c}
 }
 
 func (s *Server) newCounters() *counters {

@@ -29,7 +29,9 @@ func (s *Server) acceptTCP(l *net.TCPListener, count *counters) {
 		}
 		s.running.Go(func() { // ended by its deadlines, or by Stop through conns
 			defer s.conns.remove(e)
-			s.serveTCP(c, e, &responder{conf: &s.conf, zone: &s.zone, count: count})
+			r := s.responder(count)
+			r.client = c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr()
+			s.serveTCP(c, e, r)
 		})
 	}
 }
@@ -121,6 +123,7 @@ func (x *exchange) long(n int) error {
 func (x *exchange) answer(msg []byte) error {
 	buf := x.s.answers.Get().(*[maxMessage]byte)
 	defer x.s.answers.Put(buf)
+	x.r.now = uint32(time.Now().Unix())
 	answer := x.r.respond(buf[:], msg, TCP)
 	if answer == nil {
 		return errors.Join(errNoAnswer, x.out.Flush())

@@ -22,9 +22,10 @@ func (s *Server) answerUDP(r *responder, out, msg []byte, client netip.AddrPort,
 		r.count.dropped.Add(1)
 		return nil
 	}
+	r.client, r.now = client.Addr(), now
 	answer := r.respond(out, msg, UDP)
-	if answer == nil {
-		return nil
+	if answer == nil || r.proven {
+		return answer
 	}
 	switch s.limiter.check(client.Addr(), r.subject, now) {
 	case hold:
@@ -32,7 +33,7 @@ func (s *Server) answerUDP(r *responder, out, msg []byte, client netip.AddrPort,
 		return nil
 	case slip:
 		r.count.slipped.Add(1)
-		return truncate(answer)
+		return r.slip(answer, msg)
 	}
 	return answer
 }

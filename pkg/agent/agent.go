@@ -113,6 +113,7 @@ func New(cfg Config) (*Agent, error) {
 		return nil, err
 	}
 	a := &Agent{cfg: cfg, log: cfg.Logger, reportNow: make(chan struct{}, 1), opened: make(chan struct{}), clients: map[fleet.AgentID]*api.Client{}}
+	cfg.DNS.Why = a.whyLines
 	dns, err := dnsserver.New(cfg.DNS)
 	if err != nil {
 		return nil, fmt.Errorf("configure name server: %w", err)

@@ -15,7 +15,10 @@ import (
 // State when they are asked for, so they cannot disagree with the answers.
 func (a *Agent) metrics() http.Handler {
 	reg := prometheus.NewRegistry()
-	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &collector{a: a, desc: descs()})
+	reg.MustRegister(
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		&collector{a: a, desc: descs()}, &dnsCollector{stats: a.dns.Stats, desc: dnsDescs()},
+	)
 	if a.gate != nil {
 		reg.MustRegister(newGateCollector(a.gate))
 	}

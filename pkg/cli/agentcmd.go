@@ -106,7 +106,7 @@ func agentConfig(file *config.Agent, version string, log zerolog.Logger) (agent.
 	cfg := agent.Config{
 		Name: file.Name, Site: file.Site, Dir: file.DataDir, Version: version, Logger: log, API: file.API.Listen,
 		DNS: dnsserver.Config{
-			Listen: file.DNS.Listen, NSID: file.DNS.NSID, Version: file.DNS.Version,
+			Listen: file.DNS.Listen, NSID: file.DNS.NSID, Version: file.DNS.Version, WhyAllow: file.DNS.WhyAllow,
 			Logger: log.With().Str("part", "dns").Logger(),
 		},
 		Raft: agent.RaftConfig{Listen: file.Raft.Listen, Advertise: file.Raft.Advertise, Profile: raftstore.WAN()},

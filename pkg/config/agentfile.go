@@ -53,6 +53,9 @@ type DNS struct {
 	NSID string `yaml:"nsid,omitempty" json:"nsid,omitempty" jsonschema:"maxLength=128" jsonschema_description:"Told to who asks which server this is (RFC 5001). Default: the agent's name."`
 	// Version is told in class CH. Default: refused, which tells least.
 	Version string `yaml:"version,omitempty" json:"version,omitempty" jsonschema:"maxLength=128" jsonschema_description:"Told to who asks version.bind. Default: refused."`
+	// WhyAllow are the networks that may ask for TXT at _why.NAME. They learn
+	// which sites are down. Default: nobody.
+	WhyAllow []netip.Prefix `yaml:"why_allow,omitempty" json:"why_allow,omitempty" jsonschema_description:"Networks that may ask for the reason of an answer: TXT at _why.NAME. They learn which sites are down. Default: nobody."`
 }
 
 // Raft says where other agents reach this one.

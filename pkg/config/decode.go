@@ -76,6 +76,8 @@ func (d *document) text(n ast.Node, t encoding.TextUnmarshaler, path string) {
 	switch t.(type) {
 	case *netip.Addr:
 		d.lose(path, n, "an address such as 192.0.2.1 or 2001:db8::1", "%q is no IP address", s)
+	case *netip.Prefix:
+		d.lose(path, n, "a network such as 192.0.2.0/24 or 2001:db8::/32; one address is 192.0.2.1/32", "%q is no network", s)
 	case *netip.AddrPort:
 		d.lose(path, n, `an address and a port such as "192.0.2.1:5060" or "[2001:db8::1]:5060"`, "%q is no IP address and port", s)
 	case *fleet.Duration:

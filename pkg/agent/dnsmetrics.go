@@ -1,0 +1,62 @@
+package agent
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sipsteer/sipsteer/dnsserver"
+)
+
+// dnsCollector tells what the name server has done.
+type dnsCollector struct {
+	stats func() dnsserver.Stats
+	desc  map[string]*prometheus.Desc
+}
+
+func dnsDescs() map[string]*prometheus.Desc {
+	d := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("sipsteer_dns_"+name, help, labels, nil)
+	}
+	return map[string]*prometheus.Desc{
+		"epoch":         d("epoch", "Epoch that the name server answers from."),
+		"answers":       d("answers_total", "Answers by transport, type of the question and response code.", "transport", "type", "rcode"),
+		"dropped":       d("dropped_total", "Messages that deserve no answer: too short, or answers themselves."),
+		"truncated":     d("truncated_total", "Answers that did not fit."),
+		"limited":       d("rate_limited_total", "Answers above the rate limit: held back, or slipped, which is sent truncated.", "action"),
+		"connections":   d("tcp_connections", "TCP connections open now."),
+		"accepted":      d("tcp_accepted_total", "TCP connections accepted."),
+		"cut":           d("tcp_cut_total", "TCP connections cut: too many, idle, or too slow."),
+		"swaps":         d("swaps_total", "Zones taken."),
+		"refused_swaps": d("refused_swaps_total", "Zones refused because they failed their checks; the one before stayed."),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *dnsCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range c.desc {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *dnsCollector) Collect(ch chan<- prometheus.Metric) {
+	s := c.stats()
+	count := func(name string, n uint64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(c.desc[name], prometheus.CounterValue, float64(n), labels...)
+	}
+	gauge := func(name string, n uint64) {
+		ch <- prometheus.MustNewConstMetric(c.desc[name], prometheus.GaugeValue, float64(n))
+	}
+	gauge("epoch", s.Epoch)
+	for _, a := range s.Answers {
+		count("answers", a.Count, a.Transport, a.Type, a.RCode)
+	}
+	count("dropped", s.Dropped)
+	count("truncated", s.Truncated)
+	count("limited", s.Limited, "held")
+	count("limited", s.Slipped, "slipped")
+	gauge("connections", s.TCPOpen)
+	count("accepted", s.TCPAccepted)
+	count("cut", s.TCPCut)
+	count("swaps", s.Swaps)
+	count("refused_swaps", s.RefusedSwaps)
+}
