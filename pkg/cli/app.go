@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/x/term"
@@ -48,6 +49,7 @@ func (e *exitError) Error() string { return fmt.Sprintf("exit code %d", e.code) 
 func Main(ctx context.Context, args []string, streams Streams, version string) int {
 	a := &app{streams: streams, version: version, env: os.Getenv}
 	root := a.root()
+	a.json = slices.Contains(args, "--json") // also when the flags before it cannot be read
 	root.SetArgs(args)
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)

@@ -97,7 +97,7 @@ func (a *app) labBreakCmd() *cobra.Command {
 		Example: "  sipsteer lab break calgary tls-hang",
 		RunE: run(func(cmd *cobra.Command, args []string) error {
 			if !slices.Contains(lab.FaultNames(), args[1]) {
-				return &usageError{fmt.Sprintf("no fault is called %q", args[1]), "one of " + strings.Join(lab.FaultNames(), ", ")}
+				return &usageError{fmt.Sprintf("no fault is called %q", args[1]), meant(args[1], lab.FaultNames()) + "one of " + strings.Join(lab.FaultNames(), ", ")}
 			}
 			return a.labOrder(cmd, args[0], args[1])
 		}),

@@ -13,6 +13,7 @@ func (a *app) root() *cobra.Command {
 		Use:           "sipsteer",
 		Short:         "Move phones and trunks away from a sick site in seconds, and back without a second outage",
 		SilenceErrors: true,
+		SilenceUsage:  true, // a hint says what to type; standard output is for data
 		Long: `sipsteer steers SIP phones and trunks between the sites of a VoIP provider.
 An agent at each site probes the softswitches, agrees with the others by Raft,
 answers the phones' DNS and, where a site is drained or dead, refuses with 503.
@@ -22,10 +23,14 @@ Operate with: sipsteer status, plan, drain, failover, failback, why
 Exit codes:   0 done and its effect seen, 1 failed, 2 wrong usage or invalid
               input, 3 refused by a guard, 4 no quorum or no agent reachable`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return &usageError{fmt.Sprintf("unknown command %q", args[0]), "sipsteer --help   # lists the commands"}
+			if len(args) == 0 {
+				return nil
 			}
-			return nil
+			var names []string
+			for _, c := range cmd.Commands() {
+				names = append(names, c.Name())
+			}
+			return &usageError{fmt.Sprintf("unknown command %q", args[0]), meant(args[0], names) + "sipsteer --help   # lists the commands"}
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

@@ -7,6 +7,8 @@ import (
 	"unicode"
 
 	"charm.land/lipgloss/v2"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
 )
 
 // palette colours words by meaning. Every word says the same without colour.
@@ -80,4 +82,13 @@ func clean(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// meant is the first line of a hint when the word is like one of the right
+// ones.
+func meant(word string, right []string) string {
+	if near := fleet.Nearest(word, right); near != "" {
+		return "did you mean " + near + "?\n"
+	}
+	return ""
 }

@@ -16,7 +16,7 @@ func (t *transition) scope() ([]Slot, error) {
 		return nil, &Invalid{Field: "site", Message: "no site is named", Hint: "one of " + joined(t.Fleet.SiteIDs())}
 	}
 	if t.Fleet.Site(c.Site) == nil {
-		return nil, &Invalid{Field: "site", Message: fmt.Sprintf("no site is called %q", c.Site), Hint: "one of " + joined(t.Fleet.SiteIDs())}
+		return nil, &Invalid{Field: "site", Message: fmt.Sprintf("no site is called %q", c.Site), Hint: oneOf(c.Site, t.Fleet.SiteIDs())}
 	}
 	if err := t.knownService(); err != nil {
 		return nil, err
@@ -37,9 +37,27 @@ func (t *transition) knownService() error {
 	}
 	names := make([]fleet.ServiceID, len(t.Fleet.Services))
 	for i := range t.Fleet.Services {
-		names[i] = t.Fleet.Services[i].Name
+		names[i] = t.relative(t.Fleet.Services[i].Name)
 	}
-	return &Invalid{Field: "service", Message: fmt.Sprintf("no service is called %q", t.cmd.Service), Hint: "one of " + joined(names)}
+	return &Invalid{Field: "service", Message: fmt.Sprintf("no service is called %q", t.cmd.Service), Hint: oneOf(t.relative(t.cmd.Service), names)}
+}
+
+// relative is a service's name without the zone, as people type it.
+func (t *transition) relative(s fleet.ServiceID) fleet.ServiceID {
+	return fleet.ServiceID(strings.TrimSuffix(string(s), "."+t.Fleet.Zone))
+}
+
+// oneOf lists what would be right, and first what was probably meant.
+func oneOf[T ~string](word T, right []T) string {
+	names := make([]string, len(right))
+	for i, r := range right {
+		names[i] = string(r)
+	}
+	list := "one of " + strings.Join(names, ", ")
+	if near := fleet.Nearest(string(word), names); near != "" {
+		return "did you mean " + near + "? " + list
+	}
+	return list
 }
 
 // SlotsOf returns the slots of a site, ordered; an empty service or a zero
