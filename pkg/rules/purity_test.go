@@ -93,7 +93,7 @@ func pureImports(t *testing.T, f *source) {
 // TestPurePackagesReachNoNetwork looks at everything below: no package net, no
 // module of others.
 func TestPurePackagesReachNoNetwork(t *testing.T) {
-	for _, p := range load(t) {
+	for _, p := range load(t, packages.NeedName|packages.NeedImports|packages.NeedDeps) {
 		seen := map[string]bool{}
 		var walk func(q *packages.Package, chain string)
 		walk = func(q *packages.Package, chain string) {
@@ -118,7 +118,7 @@ func TestPurePackagesReachNoNetwork(t *testing.T) {
 // not depend on the order says so in a comment on its line or the one above
 // that begins with "any order:".
 func TestPurePackagesRangeInOrder(t *testing.T) {
-	for _, p := range load(t) {
+	for _, p := range load(t, packages.NeedName|packages.NeedSyntax|packages.NeedTypes|packages.NeedTypesInfo) {
 		for _, f := range p.Syntax {
 			excused := map[int]bool{}
 			for _, g := range f.Comments {
@@ -161,8 +161,8 @@ func unordered(info *types.Info, x ast.Expr) bool {
 	return ok && fn.Pkg() != nil && fn.Pkg().Path() == "maps"
 }
 
-// load type-checks the pure packages, without their tests.
-func load(t *testing.T) []*packages.Package {
+// load reads the pure packages, without their tests.
+func load(t *testing.T, need packages.LoadMode) []*packages.Package {
 	t.Helper()
 	var patterns []string
 	for _, p := range tree(t) {
@@ -170,7 +170,6 @@ func load(t *testing.T) []*packages.Package {
 			patterns = append(patterns, "./"+p.path)
 		}
 	}
-	const need = packages.NeedName | packages.NeedSyntax | packages.NeedTypes | packages.NeedTypesInfo | packages.NeedImports | packages.NeedDeps
 	out, err := packages.Load(&packages.Config{Mode: need, Dir: root}, patterns...)
 	if err != nil {
 		t.Fatal(err)

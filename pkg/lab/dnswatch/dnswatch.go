@@ -66,6 +66,8 @@ func Start(cfg Config) *Watch {
 	w := &Watch{cfg: cfg, cancel: cancel, now: map[netip.AddrPort]map[string]Answer{}, counts: map[netip.AddrPort]*Counts{}}
 	for _, s := range cfg.Servers {
 		w.now[s], w.counts[s] = map[string]Answer{}, &Counts{}
+	}
+	for _, s := range cfg.Servers {
 		w.done.Go(func() { w.run(ctx, s) })
 	}
 	return w
