@@ -233,6 +233,9 @@ func command(req api.CommandRequest, f *fleet.Fleet) (steer.Command, error) {
 			return c, &api.Error{Category: api.Invalid, Field: "for", Message: err.Error()}
 		}
 	}
+	if err := incidentChange(&c, req); err != nil {
+		return c, err
+	}
 	if c.Kind == steer.KindSetFleet {
 		f, err := config.ParseFleet("fleet.yaml", []byte(req.Fleet))
 		if err != nil {

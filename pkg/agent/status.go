@@ -191,10 +191,10 @@ func serviceStatus(s steer.State, svc *fleet.Service) api.ServiceStatus {
 func incidents(s steer.State) []api.IncidentStatus {
 	out := []api.IncidentStatus{}
 	for _, in := range s.Incidents {
-		if in.State == steer.IncidentClosed {
+		if !in.Open() {
 			continue
 		}
-		st := api.IncidentStatus{ID: in.ID, State: string(in.State), Summary: in.Summary, OpenedAt: in.OpenedAt}
+		st := api.IncidentStatus{ID: in.ID, State: string(in.State), Severity: string(in.Severity), Cause: in.Cause, Owner: in.Owner, Summary: in.Summary, OpenedAt: in.OpenedAt}
 		for _, site := range in.Sites {
 			st.Sites = append(st.Sites, string(site))
 		}

@@ -44,6 +44,7 @@ type Backend interface {
 	// Effect waits until this agent serves the epoch, at most wait, and
 	// returns what it serves.
 	Effect(ctx context.Context, epoch uint64, wait time.Duration) (Effect, error)
+	IncidentBackend
 	// Checkpoints returns what this agent has at the agreed places of the log,
 	// oldest first.
 	Checkpoints(ctx context.Context) ([]Checkpoint, error)
@@ -57,10 +58,12 @@ func Handler(b Backend, version string, metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	cfg := huma.DefaultConfig("sipsteer agent", version)
 	cfg.CreateHooks = nil // no $schema links in answers
+	cfg.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	a := humago.New(mux, cfg)
 	s := &server{backend: b}
 	s.operate(a)
 	s.past(a)
+	s.incidents(a)
 	s.peers(a)
 	if g, ok := b.(GateBackend); ok {
 		s.gates(a, g)

@@ -67,10 +67,13 @@ type AgentStatus struct {
 	Seconds   float64 `json:"heard_seconds_ago,omitempty"`
 }
 
-// IncidentStatus is one incident that is not closed, or was closed lately.
+// IncidentStatus is one incident that is not resolved.
 type IncidentStatus struct {
 	ID       string    `json:"id"`
-	State    string    `json:"state"`
+	State    string    `json:"state" enum:"investigating,identified,monitoring,resolved"`
+	Severity string    `json:"severity" enum:"minor,major,critical"`
+	Cause    string    `json:"cause,omitempty"`
+	Owner    string    `json:"owner,omitempty" doc:"Who leads it; empty while nobody has taken it over."`
 	Summary  string    `json:"summary"`
 	Sites    []string  `json:"sites"`
 	OpenedAt time.Time `json:"opened_at"`
@@ -119,7 +122,7 @@ type AdviceStatus struct {
 // CommandRequest is what an operator wants done.
 type CommandRequest struct {
 	ID          string   `json:"id,omitempty" maxLength:"64" doc:"Of the request: repeating it with the same ID has no second effect."`
-	Kind        string   `json:"kind" enum:"drain,undrain,failover,failback,hold,release,ack,set-fleet,rollback"`
+	Kind        string   `json:"kind" enum:"drain,undrain,failover,failback,hold,release,ack,set-fleet,rollback,incident-declare,incident-note,incident-identify,incident-resolve"`
 	Site        string   `json:"site,omitempty" maxLength:"63"`
 	Service     string   `json:"service,omitempty" maxLength:"253"`
 	Transport   string   `json:"transport,omitempty" maxLength:"8"`
@@ -131,6 +134,8 @@ type CommandRequest struct {
 	ExpectEpoch uint64   `json:"expect_epoch,omitempty" doc:"Refuse when the fleet is at another epoch."`
 	Epoch       uint64   `json:"epoch,omitempty" doc:"To go back to, for rollback."`
 	Fleet       string   `json:"fleet,omitempty" maxLength:"4194304" doc:"Text of a fleet file, for set-fleet."`
+
+	Incident *IncidentChange `json:"incident,omitempty" doc:"For the kinds that begin with incident."`
 }
 
 // Result is what became of a command.

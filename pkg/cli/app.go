@@ -119,6 +119,18 @@ func (a *app) printJSON(v any) {
 	_ = enc.Encode(v) // a closed pipe is the reader's wish
 }
 
+// indented is what printJSON prints, as text.
+func indented(v any) (string, error) {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return "", fmt.Errorf("encode JSON: %w", err)
+	}
+	return b.String(), nil
+}
+
 // terminal reports whether w is a terminal that people look at.
 func terminal(w any) bool {
 	f, ok := w.(*os.File)

@@ -102,7 +102,7 @@ func writeStatus(w io.Writer, p palette, st api.Status) {
 	writeIntents(w, p, st)
 	writeAdvice(w, p, st)
 	for _, in := range st.Incidents {
-		fmt.Fprintf(w, "%s %s since %s: %s\n", p.bad("incident"), in.ID+" "+in.State, in.OpenedAt.Format(time.TimeOnly), clean(in.Summary))
+		fmt.Fprintf(w, "%s %s %s, %s, since %s: %s\n", p.bad("incident"), in.ID, in.State, in.Severity, in.OpenedAt.Format(time.TimeOnly), clean(in.Summary))
 	}
 }
 

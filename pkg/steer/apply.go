@@ -47,6 +47,7 @@ func Apply(s State, c Command) (State, []Event, error) {
 	for i := range t.events {
 		t.events[i].Epoch, t.events[i].Revision = t.Epoch, t.Revision
 	}
+	t.chronicle()
 	t.Events = appendBounded(t.Events, MaxEvents, t.events...)
 	return t.State, t.events, err
 }
@@ -107,6 +108,8 @@ func (t *transition) run() error {
 		return t.ack()
 	case KindRollback:
 		return t.rollback()
+	case KindIncidentDeclare, KindIncidentNote, KindIncidentIdentify, KindIncidentResolve:
+		return t.changeIncident()
 	case KindVerdicts:
 		return t.setVerdicts()
 	case KindWithdraw:

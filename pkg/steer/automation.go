@@ -20,7 +20,7 @@ func (t *transition) setVerdicts() error {
 		old := t.verdict(nv.Check)
 		t.Verdicts = inserted(t.Verdicts, nv, compareVerdicts)
 		if old.Status != nv.Status {
-			t.event(EventVerdict, Event{Site: nv.Check.Site, Transport: nv.Check.Transport, Text: verdictText(old, nv)})
+			t.event(EventVerdict, Event{Site: nv.Check.Site, Transport: nv.Check.Transport, Word: nv.Status.String(), Cause: nv.Cause, Text: verdictText(old, nv)})
 		}
 	}
 	return nil
@@ -191,7 +191,7 @@ func (t *transition) withdraw() error {
 		b := Block{Service: s.Service, Site: s.Site, Since: t.Now, Until: t.Now.Add(t.Fleet.Policy.Block.D())}
 		t.Blocks = inserted(t.Blocks, b, func(a, b Block) int { return strings.Compare(string(a.Service), string(b.Service)) })
 	}
-	t.event(EventWithdraw, Event{Site: t.cmd.Site, Text: fmt.Sprintf("%s taken out of %s: %s", t.cmd.Site, describe(added), t.cmd.Reason)})
+	t.event(EventWithdraw, Event{Site: t.cmd.Site, Word: transportsOf(added), Cause: cause, Text: fmt.Sprintf("%s taken out of %s: %s", t.cmd.Site, describe(added), t.cmd.Reason)})
 	return nil
 }
 

@@ -45,7 +45,7 @@ func (t *transition) updateBrakes() {
 			continue
 		}
 		t.Brakes = deleted(t.Brakes, func(x Brake) bool { return compareBrakes(x, b) == 0 })
-		t.event(EventBrake, Event{Transport: b.Transport, Rule: RuleCommonCause, Text: fmt.Sprintf("common cause over: %s over %s fails at none of %s any more", b.Kind, b.Transport, joined(b.Sites))})
+		t.event(EventBrake, Event{Transport: b.Transport, Rule: RuleCommonCause, Word: "over", Text: fmt.Sprintf("common cause over: %s over %s fails at none of %s any more", b.Kind, b.Transport, joined(b.Sites))})
 	}
 }
 
@@ -63,7 +63,7 @@ func (t *transition) brake(b Brake) {
 		b.Since = old.Since
 	}
 	t.Brakes = inserted(t.Brakes, b, compareBrakes)
-	t.event(EventBrake, Event{Transport: b.Transport, Rule: RuleCommonCause, Text: "common cause: " + b.Sentence + "; automation moves nothing because of it"})
+	t.event(EventBrake, Event{Transport: b.Transport, Rule: RuleCommonCause, Word: "set", Text: "common cause: " + b.Sentence + "; automation moves nothing because of it"})
 }
 
 func (t *transition) anyDown(b Brake) bool {

@@ -32,6 +32,11 @@ const (
 	KindAck      Kind = "ack"
 	KindRollback Kind = "rollback"
 
+	KindIncidentDeclare  Kind = "incident-declare"
+	KindIncidentNote     Kind = "incident-note"
+	KindIncidentIdentify Kind = "incident-identify"
+	KindIncidentResolve  Kind = "incident-resolve"
+
 	KindVerdicts      Kind = "verdicts"
 	KindWithdraw      Kind = "withdraw"
 	KindAdvise        Kind = "advise"
@@ -72,6 +77,7 @@ type Command struct {
 	Advice   []Advice         `json:"advice,omitempty"`   // KindAdvise: all that holds now
 	Target   string           `json:"target,omitempty"`   // ID of a drain
 	Past     *Past            `json:"past,omitempty"`     // KindRollback
+	Incident *IncidentChange  `json:"incident,omitempty"` // KindIncident…
 }
 
 // Automation reports whether the command is one that only the leader's own

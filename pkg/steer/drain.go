@@ -42,7 +42,7 @@ func (t *transition) drain() error {
 	t.Drains = inserted(t.Drains, d, func(a, b Drain) int { return strings.Compare(a.ID, b.ID) })
 	t.cancelFailbacks(slots)
 	t.event(EventDrain, Event{
-		Site: d.Site, Service: d.Service, Transport: d.Transport,
+		Site: d.Site, Service: d.Service, Transport: d.Transport, Word: d.Stage.String(),
 		Text: fmt.Sprintf(text, d.Scope(), t.announceTime(d), d.Until.UTC().Format(time.RFC3339)),
 	})
 	return nil
@@ -74,7 +74,7 @@ func (t *transition) renewDrain(i int) {
 		text = fmt.Sprintf("%s is drained at once: out of the answers, all new work refused", d.Scope())
 	}
 	t.Drains = drains
-	t.event(EventDrain, Event{Site: d.Site, Service: d.Service, Transport: d.Transport, Text: text})
+	t.event(EventDrain, Event{Site: d.Site, Service: d.Service, Transport: d.Transport, Word: d.Stage.String(), Text: text})
 }
 
 func (t *transition) enterStage(d *Drain, s DrainStage) {
@@ -197,7 +197,7 @@ func (t *transition) drainStage() error {
 	t.enterStage(d, d.Stage+1)
 	t.Drains = drains
 	t.decided = true
-	t.event(EventStage, Event{Site: d.Site, Service: d.Service, Transport: d.Transport, Reason: d.Reason, Text: d.Scope() + ": " + stageText(d.Stage)})
+	t.event(EventStage, Event{Site: d.Site, Service: d.Service, Transport: d.Transport, Reason: d.Reason, Word: d.Stage.String(), Text: d.Scope() + ": " + stageText(d.Stage)})
 	return nil
 }
 

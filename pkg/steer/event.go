@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/health"
 )
 
 // EventKind is the kind of an event. The words are stable: reports and
@@ -33,6 +34,7 @@ const (
 	EventIncident EventKind = "incident"
 	EventUnblock  EventKind = "unblock"
 	EventBrake    EventKind = "common-cause"
+	EventNote     EventKind = "note" // of a person, on an incident
 )
 
 // Event is one thing that happened, as a sentence and as fields. Events are the
@@ -52,4 +54,9 @@ type Event struct {
 	Value     string          `json:"value,omitempty"`
 	Limit     string          `json:"limit,omitempty"`
 	Incident  string          `json:"incident,omitempty"`
+	// Word is the event's own word for what is new: a status, a drain's stage,
+	// a share in per cent, the transports that were moved, an incident's state.
+	// Reports in other languages are written from it instead of from Text.
+	Word  string       `json:"word,omitempty"`
+	Cause health.Cause `json:"cause,omitempty"` // what the checks said, if the event is about a failure
 }

@@ -42,7 +42,7 @@ func (t *transition) failover() error {
 	}
 	t.decided = true
 	t.overrides(t.cmd.Override...)
-	t.event(EventFailover, Event{Site: t.cmd.Site, Service: t.cmd.Service, Transport: t.cmd.Transport, Text: fmt.Sprintf("%s failed over: out of %s until a failback", t.cmd.Site, describe(added))})
+	t.event(EventFailover, Event{Site: t.cmd.Site, Service: t.cmd.Service, Transport: t.cmd.Transport, Word: transportsOf(added), Text: fmt.Sprintf("%s failed over: out of %s until a failback", t.cmd.Site, describe(added))})
 	return nil
 }
 
@@ -114,7 +114,7 @@ func (t *transition) failback() error {
 	t.clearBlocks(t.cmd.Site)
 	if t.cmd.Now {
 		t.bringIn(slots)
-		t.event(EventFailback, Event{Site: t.cmd.Site, Service: t.cmd.Service, Transport: t.cmd.Transport, Text: fmt.Sprintf("%s is back in %s at once", t.cmd.Site, describe(slots))})
+		t.event(EventFailback, Event{Site: t.cmd.Site, Service: t.cmd.Service, Transport: t.cmd.Transport, Word: "100", Text: fmt.Sprintf("%s is back in %s at once", t.cmd.Site, describe(slots))})
 		return nil
 	}
 	t.startFailback(t.cmd.Site, slots, t.Now, t.cmd.By, t.cmd.Reason)
@@ -161,11 +161,11 @@ func (t *transition) failbackStep() error {
 	share := steps[min(f.Step, len(steps)-1)]
 	if share >= 100 {
 		t.bringIn(f.Slots)
-		t.event(EventFailback, Event{Site: f.Site, By: f.Owner, Reason: f.Reason, Text: fmt.Sprintf("%s is back in %s (100 %%)", f.Site, describe(f.Slots))})
+		t.event(EventFailback, Event{Site: f.Site, By: f.Owner, Reason: f.Reason, Word: "100", Text: fmt.Sprintf("%s is back in %s (100 %%)", f.Site, describe(f.Slots))})
 		return nil
 	}
 	t.Failbacks = inserted(t.Failbacks, f, compareFailbacks)
-	t.event(EventFailback, Event{Site: f.Site, By: f.Owner, Reason: f.Reason, Text: fmt.Sprintf("%s takes %d %% of %s", f.Site, share, describe(f.Slots))})
+	t.event(EventFailback, Event{Site: f.Site, By: f.Owner, Reason: f.Reason, Word: fmt.Sprint(share), Text: fmt.Sprintf("%s takes %d %% of %s", f.Site, share, describe(f.Slots))})
 	return nil
 }
 

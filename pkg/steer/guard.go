@@ -27,6 +27,7 @@ const (
 	RuleStalePlan    Rule = "stale-plan"
 	RuleHold         Rule = "hold"
 	RuleAdvise       Rule = "advise"
+	RuleStillDown    Rule = "still-down"
 )
 
 // RuleDoc is a guard as the documentation and the CLI show it.
@@ -51,6 +52,7 @@ func RuleDocs() []RuleDoc {
 		{RuleAdvise, "Automation only proposes where a service is not set to act.", true},
 		{RuleBlock, "After automation moved a service it leaves it alone until the block ends or is acknowledged.", true},
 		{RuleCommonCause, "The same failure at two sites inside the window is not cured by moving traffic.", true},
+		{RuleStillDown, "An incident is resolved when nothing at its sites is down any more.", true},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/health"
@@ -22,7 +23,9 @@ func (t *transition) followUp() {
 		t.openIncident(site)
 	}
 	for i := range t.Incidents {
-		t.updateIncident(i, down)
+		if t.Incidents[i].Open() {
+			t.updateIncident(i, down)
+		}
 	}
 }
 
@@ -41,7 +44,7 @@ func (t *transition) downSites() []fleet.SiteID {
 // opens a new one.
 func (t *transition) openIncident(site fleet.SiteID) {
 	for i, in := range t.Incidents {
-		if in.State == IncidentClosed {
+		if !in.Open() {
 			continue
 		}
 		if slices.Contains(in.Sites, site) {
@@ -51,17 +54,50 @@ func (t *transition) openIncident(site fleet.SiteID) {
 			list := slices.Clone(t.Incidents)
 			list[i].Sites = append(slices.Clone(in.Sites), site)
 			t.Incidents = list
-			t.event(EventIncident, Event{Site: site, Incident: in.ID, Text: fmt.Sprintf("incident %s now also at %s", in.ID, site)})
+			t.event(EventIncident, Event{Site: site, Incident: in.ID, Word: "spread", Text: fmt.Sprintf("incident %s now also at %s", in.ID, site)})
 			return
 		}
 	}
-	in := Incident{ID: fmt.Sprintf("inc-%d", t.Revision), State: IncidentOpen, Sites: []fleet.SiteID{site}, OpenedAt: t.Now}
-	if slices.ContainsFunc(t.Incidents, func(o Incident) bool { return o.ID == in.ID }) {
-		in.ID += "-" + string(site) // two sites in one command
+	in := t.newIncident([]fleet.SiteID{site}, AutomationOwner)
+	in.DetectWithin = t.detectWithin()
+	in.StartedAt = t.Now.Add(-in.DetectWithin.D())
+	in.Summary, in.Failure = t.summary(in), t.firstCause(site)
+	in.Severity = t.severity(in)
+	t.addIncident(in)
+}
+
+// newIncident returns an incident that begins now.
+func (t *transition) newIncident(sites []fleet.SiteID, by string) Incident {
+	in := Incident{
+		ID: fmt.Sprintf("inc-%d", t.Revision), State: Investigating, Severity: Minor, Sites: sites,
+		StartedAt: t.Now, OpenedAt: t.Now, OpenedBy: by, DeclaredAt: t.Now, DeclaredBy: by,
 	}
-	in.Summary = t.summary(in)
-	t.Incidents = appendBounded(t.Incidents, MaxIncidents, in)
-	t.event(EventIncident, Event{Site: site, Incident: in.ID, Text: fmt.Sprintf("incident %s opened: %s", in.ID, in.Summary)})
+	if t.Incident(in.ID) != nil && len(sites) > 0 {
+		in.ID += "-" + string(sites[0]) // two sites in one command
+	}
+	return in
+}
+
+// addIncident records a new incident with what led up to it.
+func (t *transition) addIncident(in Incident) {
+	in.Timeline = t.leadUp(in)
+	t.Incidents = append(slices.Clone(t.Incidents), in)
+	for len(t.Incidents) > MaxIncidents {
+		i := max(0, slices.IndexFunc(t.Incidents, func(o Incident) bool { return !o.Open() }))
+		t.Incidents = slices.Delete(t.Incidents, i, i+1)
+	}
+	e := Event{Incident: in.ID, Word: "opened", Cause: in.Failure, By: in.OpenedBy, Text: fmt.Sprintf("incident %s opened (%s): %s", in.ID, in.Severity, in.Summary)}
+	if len(in.Sites) > 0 {
+		e.Site = in.Sites[0]
+	}
+	t.event(EventIncident, e)
+}
+
+// detectWithin is the most that the checks take to see a failure: the wait for
+// the next probe, its timeout, and the burst that confirms it.
+func (t *transition) detectWithin() fleet.Duration {
+	c := t.Fleet.Checks
+	return c.Interval + c.Timeout + fleet.Duration(max(0, c.Fall-1))*(c.Burst+c.Timeout)
 }
 
 func (t *transition) shareCause(site fleet.SiteID, others []fleet.SiteID) bool {
@@ -70,31 +106,72 @@ func (t *transition) shareCause(site fleet.SiteID, others []fleet.SiteID) bool {
 	})
 }
 
+// updateIncident follows the verdicts: down again, up again, all as before.
 func (t *transition) updateIncident(i int, down []fleet.SiteID) {
 	in := t.Incidents[i]
-	if in.State == IncidentClosed {
-		return
-	}
 	bad := slices.ContainsFunc(in.Sites, func(s fleet.SiteID) bool { return slices.Contains(down, s) })
 	out := slices.ContainsFunc(t.Outs, func(o Out) bool { return slices.Contains(in.Sites, o.Site) })
 	next := in
 	switch {
 	case bad:
-		next.State, next.Summary = IncidentOpen, t.summary(in)
-	case out:
-		next.State = IncidentMonitoring
+		next = t.worsened(next)
+	case in.WellAt.IsZero() && in.Failure == "" && in.OpenedBy != AutomationOwner:
+		// Opened by a person, and the checks have seen nothing: a person leads it.
+	case out || in.Owner != "":
+		next.State = Monitoring
+		if next.WellAt.IsZero() {
+			next.WellAt = t.Now
+		}
 	default:
-		next.State, next.ClosedAt = IncidentClosed, t.Now
+		next.State, next.ResolvedAt, next.ResolvedBy = Resolved, t.Now, AutomationOwner
+		if next.WellAt.IsZero() {
+			next.WellAt = t.Now
+		}
 	}
-	if next.State == in.State && next.Summary == in.Summary {
-		return
+	t.setIncident(i, in, next)
+}
+
+// worsened is the incident while something at its sites is down.
+func (t *transition) worsened(in Incident) Incident {
+	in.Summary, in.WellAt = t.summary(in), time.Time{}
+	in.State = Investigating
+	if in.Cause != "" {
+		in.State = Identified
 	}
+	if in.Failure == "" {
+		in.Failure = t.firstCause(in.Sites...)
+	}
+	if s := t.severity(in); !in.SetSeverity && s.rank() > in.Severity.rank() {
+		in.Severity = s
+	}
+	return t.exposed(in)
+}
+
+// setIncident stores next and tells what changed.
+func (t *transition) setIncident(i int, in, next Incident) {
 	list := slices.Clone(t.Incidents)
 	list[i] = next
 	t.Incidents = list
-	if next.State != in.State {
-		t.event(EventIncident, Event{Site: in.Sites[0], Incident: in.ID, Text: fmt.Sprintf("incident %s: %s, was %s", in.ID, next.State, in.State)})
+	site := fleet.SiteID("")
+	if len(in.Sites) > 0 {
+		site = in.Sites[0]
 	}
+	if next.State != in.State {
+		t.event(EventIncident, Event{Site: site, Incident: in.ID, Word: string(next.State), Text: fmt.Sprintf("incident %s: %s, was %s", in.ID, next.State, in.State)})
+	}
+	if next.Severity != in.Severity {
+		t.event(EventIncident, Event{Site: site, Incident: in.ID, Word: string(next.Severity), Text: fmt.Sprintf("incident %s is %s, was %s", in.ID, next.Severity, in.Severity)})
+	}
+}
+
+// firstCause is what the checks of the sites say first, in order.
+func (t *transition) firstCause(sites ...fleet.SiteID) health.Cause {
+	for _, v := range t.Verdicts {
+		if v.Status == health.Down && v.Cause != health.CauseNone && slices.Contains(sites, v.Check.Site) {
+			return v.Cause
+		}
+	}
+	return health.CauseNone
 }
 
 // summary says what is down at the incident's sites.
@@ -114,5 +191,5 @@ func (t *transition) summary(in Incident) string {
 			sites = append(sites, string(site)+": "+strings.Join(parts, ", "))
 		}
 	}
-	return strings.Join(sites, "; ")
+	return cmp.Or(strings.Join(sites, "; "), in.Summary)
 }

@@ -41,7 +41,7 @@ type State struct {
 // Bounds of what State remembers.
 const (
 	MaxEvents    = 500
-	MaxIncidents = 100
+	MaxIncidents = 50 // resolved ones are dropped first
 	MaxSeen      = 256
 )
 
@@ -166,26 +166,6 @@ type Advice struct {
 	Text  string    `json:"text"` // one sentence with value and limit
 	Next  string    `json:"next"` // the command to type
 	Since time.Time `json:"since"`
-}
-
-// IncidentState is how far an incident has come.
-type IncidentState string
-
-// The states of an incident.
-const (
-	IncidentOpen       IncidentState = "open"       // something is down
-	IncidentMonitoring IncidentState = "monitoring" // all is up again, traffic is not back yet
-	IncidentClosed     IncidentState = "closed"
-)
-
-// Incident is the record from the first bad verdict until all is as before.
-type Incident struct {
-	ID       string         `json:"id"`
-	State    IncidentState  `json:"state"`
-	Summary  string         `json:"summary"`
-	Sites    []fleet.SiteID `json:"sites"`
-	OpenedAt time.Time      `json:"opened_at"`
-	ClosedAt time.Time      `json:"closed_at,omitzero"`
 }
 
 // New returns the empty State of a new fleet. Its epoch is 0: nothing is
