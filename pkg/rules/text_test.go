@@ -10,12 +10,21 @@ import (
 	"testing"
 )
 
-// foreign matches what ties the repository to one machine or one company's
-// registry. Each is written so that this file does not match itself.
-var foreign = map[string]*regexp.Regexp{
-	"a path of one machine":     regexp.MustCompile(`(^|[\s"'` + "`" + `(=:])/(work|root|home|Users)/[a-zA-Z.]`),
-	"a package registry's host": regexp.MustCompile(`(?i)(proxy\.gol` + `ang\.org|sum\.gol` + `ang\.org|registry\.np` + `mjs|deb\.deb` + `ian\.org|archive\.ubu` + `ntu|py` + `pi\.org|docker\.i` + `o/|gh` + `cr\.io|cra` + `tes\.io)`),
-	"a note to oneself":         regexp.MustCompile(`\b(TO` + `DO|FIX` + `ME|XX` + `X:|HA` + `CK)\b`),
+// foreign is what ties the repository to one machine or one company's registry.
+// Lines with one of the literals are looked at with the expression. Each is
+// written so that this file does not match itself.
+var foreign = []struct {
+	what     string
+	literals []string
+	re       *regexp.Regexp
+}{
+	{"a path of one machine", []string{"/wo" + "rk/", "/ro" + "ot/", "/ho" + "me/", "/Us" + "ers/"}, regexp.MustCompile(`(^|[\s"'` + "`" + `(=:])/(work|root|home|Users)/[a-zA-Z.]`)},
+	{
+		"a package registry's host",
+		[]string{"proxy.gol" + "ang.org", "sum.gol" + "ang.org", "registry.np" + "mjs", "deb.deb" + "ian.org", "archive.ubu" + "ntu", "py" + "pi.org", "docker.i" + "o/", "gh" + "cr.io", "cra" + "tes.io"},
+		regexp.MustCompile(`.`),
+	},
+	{"a note to oneself", []string{"TO" + "DO", "FIX" + "ME", "XX" + "X:", "HA" + "CK"}, regexp.MustCompile(`\b(TO` + `DO|FIX` + `ME|XX` + `X:|HA` + `CK)\b`)},
 }
 
 func TestTextStandsAlone(t *testing.T) {
@@ -31,10 +40,15 @@ func TestTextStandsAlone(t *testing.T) {
 		if bytes.IndexByte(text, 0) >= 0 || strings.HasSuffix(name, ".sum") {
 			continue
 		}
-		for i, line := range strings.Split(string(text), "\n") {
-			for what, re := range foreign {
-				if re.MatchString(line) {
-					t.Errorf("%s:%d: %s: %.120q", name, i+1, what, line)
+		for _, f := range foreign {
+			for _, literal := range f.literals {
+				if !bytes.Contains(text, []byte(literal)) {
+					continue
+				}
+				for i, line := range strings.Split(string(text), "\n") {
+					if strings.Contains(line, literal) && f.re.MatchString(line) {
+						t.Errorf("%s:%d: %s: %.120q", name, i+1, f.what, line)
+					}
 				}
 			}
 		}
