@@ -29,6 +29,7 @@ func (a *app) configCmd() *cobra.Command {
 func (a *app) configCheckCmd() *cobra.Command {
 	return &cobra.Command{
 		Use: "check FILE", Short: "Check a fleet, agent or client file; says everything that is wrong, and where", Args: exactArgs("FILE"),
+		Example: "  sipsteer config check fleet.yaml",
 		RunE: run(func(_ *cobra.Command, args []string) error {
 			found, err := checkFile(args[0])
 			if err != nil {
@@ -84,6 +85,7 @@ func checkFile(path string) (string, error) {
 func (a *app) configSchemaCmd() *cobra.Command {
 	return &cobra.Command{
 		Use: "schema fleet|agent|client", Short: "Print the JSON Schema of a file, for editors", Args: exactArgs("KIND"),
+		Example: "  sipsteer config schema fleet > fleet.schema.json",
 		RunE: run(func(_ *cobra.Command, args []string) error {
 			schema, err := config.Schema(args[0])
 			if err != nil {

@@ -107,7 +107,8 @@ func (a *app) labBreakCmd() *cobra.Command {
 func (a *app) labHealCmd() *cobra.Command {
 	return &cobra.Command{
 		Use: "heal SITE", Short: "Heal a site", Args: exactArgs("SITE"),
-		RunE: run(func(cmd *cobra.Command, args []string) error { return a.labOrder(cmd, args[0], "") }),
+		Example: "  sipsteer lab heal calgary",
+		RunE:    run(func(cmd *cobra.Command, args []string) error { return a.labOrder(cmd, args[0], "") }),
 	}
 }
 

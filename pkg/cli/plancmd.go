@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -41,7 +42,8 @@ fleet has changed in between.`,
 		return a.showPlan(ctx, w)
 	}
 	for _, v := range verbs() {
-		v.example, v.short = "", "Plan: "+v.short
+		v.short = "Plan: " + v.short
+		v.example = strings.ReplaceAll(strings.ReplaceAll(v.example, "sipsteer ", "sipsteer plan "), " --yes", "")
 		c.AddCommand(a.verbCmd(v, show))
 	}
 	c.AddCommand(a.planFleetCmd(show), a.rollbackCmd(show))
@@ -50,7 +52,10 @@ fleet has changed in between.`,
 
 func (a *app) planFleetCmd(show func(context.Context, *wish) error) *cobra.Command {
 	w := &wish{req: api.CommandRequest{Kind: string(steer.KindSetFleet)}}
-	c := &cobra.Command{Use: "fleet FILE", Short: "Plan: replace the fleet file", Args: exactArgs("FILE")}
+	c := &cobra.Command{
+		Use: "fleet FILE", Short: "Plan: replace the fleet file", Args: exactArgs("FILE"),
+		Example: "  sipsteer plan fleet fleet.yaml --reason \"a fourth site\" --out fleet.plan\n  sipsteer apply fleet.plan",
+	}
 	w.flags(c)
 	c.RunE = run(func(cmd *cobra.Command, args []string) error {
 		if _, err := config.LoadFleet(args[0]); err != nil {

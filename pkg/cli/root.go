@@ -64,6 +64,7 @@ Exit codes:   0 done and its effect seen, 1 failed, 2 wrong usage or invalid
 func (a *app) versionCmd() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version and how the program was built", Args: exactArgs(),
+		Example: "  sipsteer version --json",
 		RunE: run(func(*cobra.Command, []string) error {
 			if a.json {
 				a.printJSON(map[string]string{"version": a.version, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH})
