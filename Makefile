@@ -3,7 +3,7 @@ GO ?= go
 PKGS ?= ./...
 TOOL = $(GO) tool -modfile=.ci/tools/go.mod
 
-.PHONY: all test unit race fuzz bench verify format tidy vet staticcheck vuln peers clean
+.PHONY: all test unit race fuzz bench bench-dns verify format tidy vet staticcheck vuln peers clean
 
 all: ## build the program into ./sipsteer
 	$(GO) build -o sipsteer ./cmd/sipsteer
@@ -19,6 +19,9 @@ fuzz: ## every fuzz target for a short time
 
 bench: ## every benchmark once
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime 1s $(PKGS)
+
+bench-dns: ## the name server beside those that are installed (knot, nsd)
+	$(GO) test -run '^$$' -bench BenchmarkPeers -benchtime 1x ./dnsserver
 
 verify: format vet staticcheck tidy vuln ## everything that CI checks beside the tests
 

@@ -1,0 +1,342 @@
+package dnsserver
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"text/template"
+	"time"
+
+	"golang.org/x/net/ipv4"
+	"golang.org/x/sys/unix"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/srv"
+)
+
+// BenchmarkPeers asks this server, a bare echo in Go, and the name servers that
+// are installed the same questions, in turn, and tells answers for each second
+// of the server's processor time, and the ratio to each. Every server has one
+// worker on the first processor; the questions come from the last one. Speeds
+// of two runs cannot be compared, ratios within one can.
+//
+//	SIPSTEER_BENCH_TENANTS  100000 by default
+//	SIPSTEER_BENCH_SECONDS  2 by default: how long each is asked, in each round
+//	SIPSTEER_BENCH_ROUNDS   3 by default
+func BenchmarkPeers(b *testing.B) {
+	tenants, seconds, rounds := setting("TENANTS", 100_000), setting("SECONDS", 2), setting("ROUNDS", 3)
+	dir := b.TempDir()
+	zone := benchZone(b, tenants)
+	file := filepath.Join(dir, "zone.txt")
+	writeZone(b, file, writtenOut(b, zone))
+	questions := mixedQuestions(b, tenants)
+	var running []*peer
+	for _, p := range peers() {
+		if err := p.start(b, dir, file, tenants); err != nil {
+			b.Logf("%s is left out: %v", p.name, err)
+			continue
+		}
+		running = append(running, p)
+	}
+	b.ResetTimer()
+	for range rounds {
+		for _, p := range running {
+			p.round(b, questions, time.Duration(seconds)*time.Second)
+		}
+	}
+	ours := running[0].median()
+	for _, p := range running[1:] {
+		b.Logf("%-9s %9.0f answers a CPU second; this server has %.2f times as many; ready after %s", p.name, p.median(), ours/p.median(), p.ready.Round(time.Millisecond))
+		b.ReportMetric(ours/p.median(), "x-"+p.name)
+	}
+	b.ReportMetric(ours, "answers/cpu-s")
+}
+
+func setting(name string, def int) int {
+	if n, err := strconv.Atoi(os.Getenv("SIPSTEER_BENCH_" + name)); err == nil {
+		return n
+	}
+	return def
+}
+
+// peer is one server of the comparison.
+type peer struct {
+	name    string
+	command []string // with {port}, {dir}, {zone}, {tenants}
+	config  string   // template of dir/NAME.conf
+	self    string   // this test binary in that role
+	echo    bool     // sends back what it gets
+
+	port    int
+	pid     int
+	ready   time.Duration
+	samples []float64
+}
+
+func peers() []*peer {
+	return []*peer{
+		{name: "sipsteer", self: "server"},
+		{name: "echo", self: "echo", echo: true},
+		{name: "knot", command: []string{"knotd", "-c", "{dir}/knot.conf"}, config: `
+server:
+    rundir: "{{.Dir}}"
+    listen: 127.0.0.1@{{.Port}}
+    udp-workers: 1
+    tcp-workers: 1
+    background-workers: 1
+database:
+    storage: "{{.Dir}}/knot.db"
+log:
+  - target: stderr
+    any: error
+template:
+  - id: default
+    storage: "{{.Dir}}"
+    semantic-checks: off
+    journal-content: none
+    zonefile-sync: -1
+zone:
+  - domain: voice.example.net
+    file: "{{.Zone}}"
+`},
+		{name: "nsd", command: []string{"nsd", "-d", "-c", "{dir}/nsd.conf"}, config: `
+server:
+  server-count: 1
+  ip-address: 127.0.0.1@{{.Port}}
+  username: ""
+  chroot: ""
+  zonesdir: "{{.Dir}}"
+  database: ""
+  pidfile: "{{.Dir}}/nsd.pid"
+  xfrdfile: "{{.Dir}}/nsd.xfrd"
+  zonelistfile: "{{.Dir}}/nsd.list"
+  xfrdir: "{{.Dir}}"
+  rrl-ratelimit: 0
+  rrl-whitelist-ratelimit: 0
+remote-control:
+  control-enable: no
+zone:
+  name: voice.example.net
+  zonefile: {{.Zone}}
+`},
+	}
+}
+
+// start starts the server and waits until it answers.
+func (p *peer) start(b *testing.B, dir, zone string, tenants int) error {
+	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		return err
+	}
+	p.port = c.LocalAddr().(*net.UDPAddr).Port
+	_ = c.Close()
+	command := []string{os.Args[0]}
+	if p.self == "" {
+		path, err := exec.LookPath(p.command[0])
+		if err != nil {
+			return err
+		}
+		command = append([]string{path}, p.command[1:]...)
+		var text bytes.Buffer
+		if err := template.Must(template.New("").Parse(p.config)).Execute(&text, map[string]any{"Dir": dir, "Port": p.port, "Zone": zone}); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, p.name+".conf"), text.Bytes(), 0o600); err != nil {
+			return err
+		}
+	}
+	for i := range command {
+		command[i] = strings.ReplaceAll(command[i], "{dir}", dir)
+	}
+	cmd := exec.Command("taskset", append([]string{"-c", "0"}, command...)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", fmt.Sprintf("%s=%s %d %d", benchRole, p.self, p.port, tenants))
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	p.pid = cmd.Process.Pid
+	b.Cleanup(func() {
+		_ = syscall.Kill(-p.pid, syscall.SIGKILL)
+		_ = cmd.Wait()
+	})
+	if err := p.wait(b); err != nil {
+		return err
+	}
+	p.ready = time.Since(began)
+	return nil
+}
+
+// wait asks until there is an answer.
+func (p *peer) wait(b *testing.B) error {
+	m, err := question("_sip._udp.t000000.voice.example.net.", "SRV").Pack()
+	if err != nil {
+		return err
+	}
+	buf := make([]byte, maxUDPSize)
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
+		c := p.dial(b)
+		_ = c.SetDeadline(time.Now().Add(50 * time.Millisecond))
+		_, _ = c.Write(m)
+		n, err := c.Read(buf)
+		_ = c.Close()
+		if err == nil && (p.echo || n > 200 && buf[3]&0xF == 0) {
+			return nil
+		}
+	}
+	return fmt.Errorf("no answer on port %d", p.port)
+}
+
+func (p *peer) dial(b *testing.B) *net.UDPConn {
+	c, err := net.DialUDP("udp4", nil, &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: p.port})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return c
+}
+
+// round asks for a while, always with the same number of questions under way.
+func (p *peer) round(b *testing.B, questions [][]byte, d time.Duration) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var last unix.CPUSet
+	last.Set(runtime.NumCPU() - 1)
+	_ = unix.SchedSetaffinity(0, &last)
+	const underWay = 64
+	udp := p.dial(b)
+	defer udp.Close()
+	_ = udp.SetReadBuffer(4 << 20)
+	conn := ipv4.NewPacketConn(udp)
+	out, in := make([]ipv4.Message, underWay), make([]ipv4.Message, underWay)
+	for i := range out {
+		out[i].Buffers, in[i].Buffers = make([][]byte, 1), [][]byte{make([]byte, 2048)}
+	}
+	at, answers := 0, 0
+	send := func(n int) {
+		for i := range n {
+			out[i].Buffers[0] = questions[at%len(questions)]
+			at++
+		}
+		for done := 0; done < n; {
+			k, err := conn.WriteBatch(out[done:n], 0)
+			if err != nil {
+				b.Fatal(err)
+			}
+			done += k
+		}
+	}
+	before := cpuTicks(p.pid)
+	send(underWay)
+	for end := time.Now().Add(d); time.Now().Before(end); {
+		_ = udp.SetReadDeadline(time.Now().Add(time.Second))
+		n, err := conn.ReadBatch(in, 0)
+		if err != nil { // lost: begin anew
+			send(underWay)
+			continue
+		}
+		answers += n
+		send(n)
+	}
+	used := float64(cpuTicks(p.pid)-before) / 100
+	p.samples = append(p.samples, float64(answers)/max(used, 0.01))
+}
+
+func (p *peer) median() float64 {
+	s := slices.Sorted(slices.Values(p.samples))
+	return s[len(s)/2]
+}
+
+// cpuTicks is what all processes of a group have used, in hundredths of a
+// second.
+func cpuTicks(group int) (ticks int) {
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range stats {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		f := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+		if len(f) > 12 && f[2] == strconv.Itoa(group) {
+			user, _ := strconv.Atoi(f[11])
+			system, _ := strconv.Atoi(f[12])
+			ticks += user + system
+		}
+	}
+	return ticks
+}
+
+// benchZone has three services, each with another order of the three sites, and
+// tenants that take them in turn.
+func benchZone(tb testing.TB, tenants int) *srv.Zone {
+	var text strings.Builder
+	text.WriteString("voice.example.net. 30 IN NS ns1.voice.example.net.\nns1.voice.example.net. 30 IN A 192.0.2.1\n")
+	for i := range 3 {
+		fmt.Fprintf(&text, "sbc.%c.voice.example.net. 30 IN A 198.51.100.%d\nsbc.%c.voice.example.net. 30 IN AAAA 2001:db8:%d::5060\n", 'a'+i, i+1, 'a'+i, i+1)
+		name := fmt.Sprintf("s%d.voice.example.net.", i)
+		for _, label := range []string{"_sip._udp", "_sip._tcp", "_sips._tcp"} {
+			for k := range 3 {
+				fmt.Fprintf(&text, "%s.%s 30 IN SRV %d 100 5060 sbc.%c.voice.example.net.\n", label, name, 10*(k+1), 'a'+(i+k)%3)
+			}
+		}
+		for k, x := range []string{"SIPS+D2T _sips._tcp", "SIP+D2T _sip._tcp", "SIP+D2U _sip._udp"} {
+			service, label, _ := strings.Cut(x, " ")
+			fmt.Fprintf(&text, "%s 30 IN NAPTR %d 50 \"s\" \"%s\" \"\" %s.%s\n", name, 10*(k+1), service, label, name)
+		}
+	}
+	z := zoneOf(tb, 1, text.String())
+	changes := make([]fleet.TenantChange, tenants)
+	for i := range changes {
+		changes[i] = fleet.TenantChange{Domain: fleet.TenantID(fmt.Sprintf("t%06d.voice.example.net", i)), Service: fleet.ServiceID(fmt.Sprintf("s%d.voice.example.net", i%3))}
+	}
+	var err error
+	if z.Tenants, _, err = (*fleet.Tenants)(nil).Edit(changes); err != nil {
+		tb.Fatal(err)
+	}
+	return z
+}
+
+func writeZone(b *testing.B, path string, z *srv.Zone) {
+	if err := os.WriteFile(path, []byte(z.String()), 0o600); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// mixedQuestions are 70 % SRV for UDP, 15 % for TCP, 5 % for TLS, 5 % NAPTR, 4 %
+// addresses of targets, 1 % names that there are not.
+func mixedQuestions(b *testing.B, tenants int) [][]byte {
+	r := rand.New(rand.NewPCG(7, 7))
+	out := make([][]byte, 1<<16)
+	for i := range out {
+		name, qtype := fmt.Sprintf("t%06d.voice.example.net.", r.IntN(tenants)), "SRV"
+		switch x := r.IntN(100); {
+		case x < 70:
+			name = "_sip._udp." + name
+		case x < 85:
+			name = "_sip._tcp." + name
+		case x < 90:
+			name = "_sips._tcp." + name
+		case x < 95:
+			qtype = "NAPTR"
+		case x < 99:
+			name, qtype = fmt.Sprintf("sbc.%c.voice.example.net.", 'a'+r.IntN(3)), []string{"A", "AAAA"}[r.IntN(2)]
+		default:
+			name, qtype = "nobody-"+name, "A"
+		}
+		m, err := question(name, qtype).Pack()
+		if err != nil {
+			b.Fatal(err)
+		}
+		out[i] = m
+	}
+	return out
+}
