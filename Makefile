@@ -3,7 +3,7 @@ GO ?= go
 PKGS ?= ./...
 TOOL = $(GO) tool -modfile=.ci/tools/go.mod
 
-.PHONY: all test unit race fuzz bench bench-dns verify format tidy vet staticcheck vuln peers clean
+.PHONY: all test unit race fuzz bench bench-dns sim sim-long verify format tidy vet staticcheck vuln peers clean
 
 all: ## build the program into ./sipsteer
 	$(GO) build -o sipsteer ./cmd/sipsteer
@@ -13,6 +13,15 @@ test: peers ## every test, with the real peers where they are installed
 
 unit: ## only tests without real peers and processes
 	$(GO) test -short $(PKGS)
+
+sim: ## 10,000 random incidents in virtual time, every rule checked after every command
+	$(GO) test ./pkg/steer -run 'TestNoDoubleAndNoStuckFailover|TestPolicyAgreesWithADumbOne' -count 1 -v
+	$(GO) test ./pkg/sim -run TestRulesHoldInRandomIncidents -count 1 -timeout 30m -v -sim.seeds 10000
+
+SEEDS ?= 1000000
+FIRST ?= 1000000
+sim-long: ## as many as SEEDS says, from the seed FIRST on
+	$(GO) test ./pkg/sim -run TestRulesHoldInRandomIncidents -count 1 -timeout 0 -v -sim.seeds $(SEEDS) -sim.first $(FIRST)
 
 fuzz: ## every fuzz target for a short time
 	.ci/fuzz 20s

@@ -1,8 +1,8 @@
 package health
 
 import (
+	"cmp"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
@@ -40,11 +40,7 @@ func (c Check) String() string { return c.Target.String() + "/" + string(c.Kind)
 
 // Compare orders checks by site, switch, transport and kind.
 func (c Check) Compare(o Check) int {
-	return strings.Compare(c.key(), o.key())
-}
-
-func (c Check) key() string {
-	return string(c.Site) + "\x00" + string(c.Switch) + "\x00" + string(rune('0'+c.Transport)) + "\x00" + string(c.Kind)
+	return cmp.Or(cmp.Compare(c.Site, o.Site), cmp.Compare(c.Switch, o.Switch), cmp.Compare(c.Transport, o.Transport), cmp.Compare(c.Kind, o.Kind))
 }
 
 // Status is what is believed of a check: unknown, up or down.

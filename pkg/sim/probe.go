@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
@@ -70,13 +71,15 @@ func (w *World) buildObservers() {
 			}
 		}
 	}
+	slices.SortFunc(w.checks, func(a, b checkInfo) int { return a.check.Compare(b.check) })
 	for i := range w.fleet.Sites {
 		o := observer{
 			agent: fleet.AgentID(w.fleet.Sites[i].Name), asks: make([]asking, len(w.checks)),
 			suspected: make([]suspicion, len(w.sites)), lostAt: -1,
 		}
 		for c := range o.asks {
-			o.asks[c].opinion.Check = w.checks[c].check
+			o.asks[c].opinion = health.Opinion{Check: w.checks[c].check, Status: health.Up}
+			o.asks[c].counter = health.Counter{}.Next(health.Success, health.Thresholds{})
 			o.asks[c].asked = -time.Hour
 			w.q.add(w.jitter(w.fleet.Checks.Interval.D()), evRound, i*len(w.checks)+c)
 		}
@@ -266,7 +269,10 @@ func (w *World) believe(o *observer, a *asking, cause health.Cause) {
 		a.opinion.Cause = cause
 	}
 	w.reflexes(o)
-	w.q.add(w.now+w.sc.Network.Sites.D(), evReport, 0)
+	if !w.quorum.reporting {
+		w.quorum.reporting = true
+		w.q.add(w.now+w.sc.Network.Sites.D(), evReport, 0)
+	}
 }
 
 // suspect puts every check of a site's softswitches that is not down into a

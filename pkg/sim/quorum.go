@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"slices"
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
@@ -25,6 +24,7 @@ type quorum struct {
 	order     int           // the operator's order that is proposed; -1: the leader's own
 	leadAt    time.Duration // when the leader looks next; -1: nothing planned
 	electing  bool
+	reporting bool  // opinions are on their way to the leader
 	waiting   []int // orders that found no leader, or a busy one
 }
 
@@ -37,14 +37,19 @@ const (
 	leaderSearch = 4 * time.Second
 )
 
-// buildQuorum starts with the fleet file agreed on and everybody's first round
-// of checks to come.
+// buildQuorum starts with the fleet file agreed on and every check up, as if it
+// had been so for long.
 func (w *World) buildQuorum() {
 	f := w.cfg.Fleet
 	first := steer.Command{
 		Version: steer.CommandVersion, Kind: steer.KindSetFleet, At: w.time(), By: "scenario", Reason: "start", Fleet: &f,
 	}
 	s, events, _ := steer.Apply(steer.New(), first) // the fleet was validated
+	up := steer.Command{Version: steer.CommandVersion, Kind: steer.KindVerdicts, At: w.time(), By: steer.AutomationOwner}
+	for _, c := range w.checks {
+		up.Verdicts = append(up.Verdicts, health.Verdict{Check: c.check, Status: health.Up, Since: w.time()})
+	}
+	s, _, _ = steer.Apply(s, up)
 	w.quorum = quorum{log: []steer.State{s}, applied: make([]int, len(w.sites)), served: make([]*published, len(w.sites)), leadAt: -1}
 	w.meter.events = append(w.meter.events, events...)
 	p := w.publish(s, nil)
@@ -52,6 +57,7 @@ func (w *World) buildQuorum() {
 		w.quorum.applied[i], w.quorum.served[i] = 1, p
 	}
 	w.lead(0)
+	w.quorum.settledAt = 0
 }
 
 // hears reports whether two agents reach each other.
@@ -185,8 +191,7 @@ func (w *World) verdicts(s steer.State) []health.Verdict {
 		v, _ := health.Combine(before, voices, *w.fleet.Checks.MinRemote, w.time())
 		out = append(out, v)
 	}
-	slices.SortFunc(out, func(a, b health.Verdict) int { return a.Check.Compare(b.Check) })
-	return out
+	return out // the checks are in order
 }
 
 // propose sends commands to the others; a majority has them after one round
@@ -207,17 +212,20 @@ func (w *World) commit(term int) {
 		return
 	}
 	q.busy = false
-	before := q.log[len(q.log)-1]
-	after, events, err := steer.ApplyAll(before, q.proposal)
+	s := q.log[len(q.log)-1]
+	for _, c := range q.proposal {
+		next, events, err := steer.Apply(s, c)
+		if w.cfg.Watch != nil && w.broken == nil {
+			w.broken = w.cfg.Watch(Step{Before: s, After: next, Command: c, Events: events, Err: err})
+		}
+		w.meter.events = append(w.meter.events, events...)
+		if q.order >= 0 {
+			w.meter.ordered(w.now, w.sc.Operators[q.order], err)
+		}
+		s = next
+	}
 	q.log[len(q.log)-1].Events = nil // the last State has them all
-	q.log = append(q.log, after)
-	w.meter.events = append(w.meter.events, events...)
-	if q.order >= 0 {
-		w.meter.ordered(w.now, w.sc.Operators[q.order], err)
-	}
-	if w.cfg.Watch != nil {
-		w.cfg.Watch(before, after, q.proposal, events)
-	}
+	q.log = append(q.log, s)
 	q.applied[q.leader] = len(q.log)
 	w.serve(q.leader)
 	w.catchUp()

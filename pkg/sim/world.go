@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
-	"github.com/sipsteer/sipsteer/pkg/steer"
 )
 
 // start is when every scenario begins, by the calendar of the core.
@@ -19,10 +18,9 @@ type Config struct {
 	Scenario Scenario
 	// Fleet must be valid.
 	Fleet fleet.Fleet
-	// Watch, if not nil, is called with every State that was committed, with
-	// the one before it and the commands in between. It is how rules are
-	// checked after every step.
-	Watch func(before, after steer.State, cmds []steer.Command, events []steer.Event)
+	// Watch, if not nil, is called after every command that was applied. An
+	// error ends the run. It is how rules are checked after every step.
+	Watch func(Step) error
 }
 
 // World is a scenario in the middle of being played.
@@ -53,7 +51,8 @@ type World struct {
 	changedAt time.Duration // since then nothing has happened that a phone could feel
 	parked    int
 
-	meter meter
+	meter  meter
+	broken error // the rule that a step broke
 }
 
 // Run plays a scenario to its end.
@@ -63,13 +62,16 @@ func Run(cfg Config) (*Result, error) {
 		return nil, err
 	}
 	end := w.sc.Length.D()
-	for {
+	for w.broken == nil {
 		e, ok := w.q.take(end)
 		if !ok {
 			break
 		}
 		w.now = e.at
 		w.handle(e)
+	}
+	if w.broken != nil {
+		return nil, w.broken
 	}
 	w.now = end
 	return w.result(), nil
@@ -119,6 +121,7 @@ func (w *World) handle(e event) {
 	case evAnswer:
 		w.answer(int(e.who))
 	case evReport:
+		w.quorum.reporting = false
 		w.leadNow()
 	case evLead:
 		if e.at == w.quorum.leadAt {

@@ -221,6 +221,21 @@ func withoutStory(list []steer.Incident) []steer.Incident {
 	return out
 }
 
+// fail draws another verdict for a site, or one of its transports.
+func (m *model) fail(t *rapid.T) {
+	site, tr, st := anySite.Draw(t, "site"), anyTransport.Draw(t, "transport"), anyStatus.Draw(t, "status")
+	cause := rapid.SampledFrom([]health.Cause{health.CauseTimeout, health.CauseRefused, health.CauseAuth}).Draw(t, "cause")
+	m.verdicts = slices.Clone(m.verdicts)
+	for i := range m.verdicts {
+		if v := &m.verdicts[i]; v.Check.Site == site && (tr == 0 || v.Check.Transport == tr) && v.Status != st {
+			v.Status, v.Since, v.Cause = st, m.now, health.CauseNone
+			if st == health.Down {
+				v.Cause = cause
+			}
+		}
+	}
+}
+
 // decide plays the leader and checks that its policy comes to rest.
 func (m *model) decide(t *rapid.T) {
 	in := steer.Input{Now: m.now, Verdicts: m.verdicts, Settled: true}
@@ -252,16 +267,7 @@ func TestRulesHold(t *testing.T) {
 				m.decide(t)
 			},
 			"verdict": func(t *rapid.T) {
-				site, tr, st := anySite.Draw(t, "site"), anyTransport.Draw(t, "transport"), anyStatus.Draw(t, "status")
-				for i := range m.verdicts {
-					if v := &m.verdicts[i]; v.Check.Site == site && (tr == 0 || v.Check.Transport == tr) && v.Status != st {
-						v.Status, v.Since, v.Cause = st, m.now, health.CauseNone
-						if st == health.Down {
-							v.Cause = health.CauseTimeout
-						}
-					}
-				}
-				m.verdicts = slices.Clone(m.verdicts)
+				m.fail(t)
 				m.decide(t)
 			},
 			"time": func(t *rapid.T) {

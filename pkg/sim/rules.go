@@ -1,0 +1,225 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/health"
+	"github.com/sipsteer/sipsteer/pkg/steer"
+)
+
+// Rule is one thing that must hold, whatever happens. It is written down a
+// second time here, from the design and not from the guards.
+type Rule struct {
+	Name  string
+	Check func(Step) error
+}
+
+// Step is one command that was applied.
+type Step struct {
+	Before, After steer.State
+	Command       steer.Command
+	Events        []steer.Event
+	Err           error
+}
+
+// Rules are what must hold after every step.
+func Rules() []Rule {
+	return []Rule{
+		{"never-empty", neverEmpty},
+		{"epoch-forward", epochForward},
+		{"one-at-a-time", oneAtATime},
+		{"block", oneActionAtATime},
+		{"common-cause", commonCause},
+		{"target-proven", targetProven},
+		{"per-transport", perTransport},
+		{"calls-survive", callsSurvive},
+		{"manual-back", manualBack},
+		{"expires", expires},
+		{"refusals-speak", refusalsSpeak},
+	}
+}
+
+// CheckStep returns the first rule that a step breaks.
+func CheckStep(s Step) error {
+	for _, r := range Rules() {
+		if err := r.Check(s); err != nil {
+			return fmt.Errorf("rule %s broken by %s of %s at epoch %d: %w", r.Name, s.Command.Kind, s.Command.Site, s.After.Epoch, err)
+		}
+	}
+	return nil
+}
+
+func neverEmpty(s Step) error {
+	zone := steer.Records(s.After)
+	if err := zone.Check(); err != nil {
+		return err
+	}
+	standings := steer.Standings(s.After)
+	for _, a := range standings {
+		if !slices.ContainsFunc(standings, func(b steer.Standing) bool {
+			return b.Service == a.Service && b.Transport == a.Transport && b.Place != steer.Gone
+		}) {
+			return fmt.Errorf("no site is left in %s of %s", a.Transport.Label(), a.Service)
+		}
+	}
+	return nil
+}
+
+func epochForward(s Step) error {
+	b, a := s.Before, s.After
+	switch {
+	case a.Epoch < b.Epoch || a.Epoch > b.Epoch+1:
+		return fmt.Errorf("epoch %d after %d", a.Epoch, b.Epoch)
+	case a.Now.Before(b.Now):
+		return fmt.Errorf("time went from %s to %s", b.Now, a.Now)
+	case a.Epoch == b.Epoch && !reflect.DeepEqual(steer.Records(a), steer.Records(b)):
+		return errors.New("other records under the same epoch")
+	}
+	return nil
+}
+
+// newOuts are the slots that the step took out.
+func newOuts(s Step) []steer.Out {
+	return slices.DeleteFunc(slices.Clone(s.After.Outs), func(o steer.Out) bool {
+		return slices.ContainsFunc(s.Before.Outs, func(x steer.Out) bool { return x.Slot == o.Slot })
+	})
+}
+
+func sitesAway(s steer.State) map[fleet.SiteID]bool {
+	away := map[fleet.SiteID]bool{}
+	for _, o := range s.Outs {
+		away[o.Site] = true
+	}
+	for _, d := range s.Drains {
+		away[d.Site] = true
+	}
+	return away
+}
+
+func oneAtATime(s Step) error {
+	was, is := len(sitesAway(s.Before)), len(sitesAway(s.After))
+	if is <= was || is <= s.After.Fleet.Policy.MaxSitesOut {
+		return nil
+	}
+	if s.Command.Automation() {
+		return fmt.Errorf("automation made it %d sites", is)
+	}
+	if !slices.Contains(s.Command.Override, steer.RuleOneAtATime) {
+		return fmt.Errorf("%s made it %d sites without naming the rule", s.Command.By, is)
+	}
+	return nil
+}
+
+func oneActionAtATime(s Step) error {
+	if s.Command.Kind != steer.KindWithdraw {
+		return nil
+	}
+	for _, o := range newOuts(s) {
+		for _, b := range s.Before.Blocks {
+			if b.Service == o.Service && b.Site != o.Site && b.Until.After(s.After.Now) {
+				return fmt.Errorf("%s was moved away from %s, and again before %s", o.Service, b.Site, b.Until)
+			}
+		}
+	}
+	return nil
+}
+
+func commonCause(s Step) error {
+	if s.Command.Kind != steer.KindWithdraw {
+		return nil
+	}
+	for _, cc := range health.CommonCause(s.Before.Verdicts, s.Before.Fleet.Policy.CommonCauseWindow.D(), s.After.Now) {
+		for _, o := range newOuts(s) {
+			if o.Transport == cc.Transport && slices.Contains(cc.Sites, o.Site) {
+				return fmt.Errorf("%s was taken out although %s", o.Slot, cc.Sentence)
+			}
+		}
+	}
+	return nil
+}
+
+func targetProven(s Step) error {
+	if s.Command.Kind != steer.KindWithdraw {
+		return nil
+	}
+	standings := steer.Standings(s.After)
+	for _, o := range newOuts(s) {
+		if !slices.ContainsFunc(standings, func(x steer.Standing) bool {
+			return x.Service == o.Service && x.Transport == o.Transport && x.Place != steer.Gone && x.Status == health.Up
+		}) {
+			return fmt.Errorf("traffic of %s moved to where nothing is known to be up", o.Slot)
+		}
+	}
+	return nil
+}
+
+func perTransport(s Step) error {
+	if s.Command.Kind != steer.KindWithdraw {
+		return nil
+	}
+	for _, o := range newOuts(s) {
+		if st := s.Before.SiteStatus(o.Site, o.Transport); st != health.Down {
+			return fmt.Errorf("%s went out while it is %s", o.Slot, st)
+		}
+	}
+	return nil
+}
+
+func callsSurvive(s Step) error {
+	gates := steer.GateStates(s.After)
+	for i := range s.After.Fleet.Services {
+		answers := steer.Answers(s.After, &s.After.Fleet.Services[i])
+		for _, t := range s.After.Fleet.Services[i].Transports {
+			for _, target := range answers[t] {
+				if mode := gates[target.Site].Rule(t).Mode; mode != steer.GateOpen {
+					return fmt.Errorf("%s is answered over %s and %s there", target.Site, t, mode)
+				}
+			}
+		}
+	}
+	for _, site := range s.After.Fleet.SiteIDs() {
+		for _, r := range gates[site].Rules {
+			if r.Mode == steer.GateClosed {
+				return fmt.Errorf("%s closed over %s by decision", site, r.Transport)
+			}
+		}
+	}
+	return nil
+}
+
+func manualBack(s Step) error {
+	switch s.Command.Kind {
+	case steer.KindFailback, steer.KindUndrain, steer.KindFailbackStep, steer.KindDrainExpire, steer.KindSetFleet:
+		return nil
+	}
+	if len(s.After.Outs) < len(s.Before.Outs) || len(s.After.Failbacks) > len(s.Before.Failbacks) {
+		return errors.New("something came back that nobody brought back")
+	}
+	return nil
+}
+
+func expires(s Step) error {
+	for _, d := range s.After.Drains {
+		if d.Owner == "" || d.Reason == "" || d.Until.Sub(s.After.Now) > fleet.MaxForLimit || !d.Until.After(d.Since) {
+			return fmt.Errorf("drain %s of %s has no owner, reason or end", d.ID, d.Scope())
+		}
+	}
+	for _, h := range s.After.Holds {
+		if h.Owner == "" || h.Reason == "" || h.Until.Sub(h.Since) > fleet.MaxForLimit {
+			return errors.New("a hold has no owner, reason or end")
+		}
+	}
+	return nil
+}
+
+func refusalsSpeak(s Step) error {
+	var r *steer.Refusal
+	if errors.As(s.Err, &r) && (r.Rule == "" || r.Text == "" || r.Value == "" || r.Limit == "" || r.Next == "") {
+		return fmt.Errorf("a refusal lacks rule, value, limit or the next command: %+v", *r)
+	}
+	return nil
+}

@@ -1,0 +1,308 @@
+package steer_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/health"
+	"github.com/sipsteer/sipsteer/pkg/steer"
+)
+
+// dumb is the policy written down a second time, from the design, without
+// views, increments or shared code: it looks through everything for every
+// question. It says what automation takes out, and what is answered.
+type dumb struct {
+	s   steer.State
+	now time.Time
+	out map[steer.Slot]bool
+}
+
+func newDumb(s steer.State, now time.Time) *dumb {
+	d := &dumb{s: s, now: now, out: map[steer.Slot]bool{}}
+	for _, o := range s.Outs {
+		d.out[o.Slot] = true
+	}
+	return d
+}
+
+// status of a transport at a site: of each softswitch that has it the worst
+// check counts; the site is up with any softswitch that is up, down when all
+// are.
+func (d *dumb) status(site fleet.SiteID, t fleet.Transport) health.Status {
+	all, down, up := 0, 0, 0
+	for _, sw := range d.s.Fleet.Site(site).Softswitches {
+		has := false
+		for _, l := range sw.Listeners {
+			has = has || l.Transport == t
+		}
+		if !has {
+			continue
+		}
+		all++
+		anyDown, anyUp := false, false
+		for _, v := range d.s.Verdicts {
+			if v.Check.Site == site && v.Check.Switch == sw.Name && v.Check.Transport == t {
+				anyDown = anyDown || v.Status == health.Down
+				anyUp = anyUp || v.Status == health.Up
+			}
+		}
+		switch {
+		case anyDown:
+			down++
+		case anyUp:
+			up++
+		}
+	}
+	switch {
+	case up > 0:
+		return health.Up
+	case all > 0 && down == all:
+		return health.Down
+	}
+	return health.Unknown
+}
+
+func (d *dumb) drained(s steer.Slot, from steer.DrainStage) bool {
+	for _, dr := range d.s.Drains {
+		if dr.Site == s.Site && (dr.Service == "" || dr.Service == s.Service) && (dr.Transport == 0 || dr.Transport == s.Transport) && dr.Stage >= from {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *dumb) returning(s steer.Slot) int {
+	for _, f := range d.s.Failbacks {
+		if f.Site == s.Site && f.Step >= 0 && slices.Contains(f.Slots, s) {
+			return d.s.Fleet.Policy.FailbackSteps[min(f.Step, len(d.s.Fleet.Policy.FailbackSteps)-1)]
+		}
+	}
+	return 0
+}
+
+// gone: a drain past its announcement, or out and neither returning nor only
+// announced.
+func (d *dumb) gone(s steer.Slot) bool {
+	if d.drained(s, steer.StageAnnounce) {
+		return d.drained(s, steer.StageRegister) || d.out[s]
+	}
+	return d.out[s] && d.returning(s) == 0
+}
+
+func (d *dumb) leaving(s steer.Slot) bool {
+	return d.drained(s, steer.StageAnnounce) && !d.gone(s)
+}
+
+// spreading causes, as the design lists them.
+var spreading = []health.Cause{
+	health.CauseStatus, health.CauseMalformed, health.CauseAuth, health.CauseBinding, health.CauseCertExpired,
+	health.CauseCertName, health.CauseCertUntrust, health.CauseCertInvalid, health.CauseTLSRefused,
+}
+
+// mayGo is every reason for which automation keeps its hands off, in words.
+func (d *dumb) mayGo(s steer.Slot) bool {
+	svc := d.s.Fleet.Service(s.Service)
+	if svc.Automation != fleet.AutomationAct {
+		return false
+	}
+	for _, h := range d.s.Holds {
+		if h.Service == "" || h.Service == s.Service {
+			return false
+		}
+	}
+	for _, b := range d.s.Brakes {
+		if b.Transport == s.Transport && slices.Contains(b.Sites, s.Site) {
+			return false
+		}
+	}
+	for _, v := range d.s.Verdicts {
+		if v.Check.Site == s.Site && v.Check.Transport == s.Transport && v.Status == health.Down && slices.Contains(spreading, v.Cause) &&
+			d.now.Sub(v.Since) < d.s.Fleet.Checks.Interval.D()+d.s.Fleet.Checks.Timeout.D() {
+			return false
+		}
+	}
+	for _, b := range d.s.Blocks {
+		if b.Service == s.Service && b.Site != s.Site && d.now.Before(b.Until) {
+			return false
+		}
+	}
+	stays, up := 0, 0
+	for _, site := range svc.Sites {
+		other := steer.Slot{Service: s.Service, Site: site, Transport: s.Transport}
+		if site == s.Site || !d.s.Fleet.Site(site).Serves(s.Transport) || d.gone(other) || d.leaving(other) {
+			continue
+		}
+		stays++
+		if d.status(site, s.Transport) == health.Up {
+			up++
+		}
+	}
+	if stays < d.s.Fleet.ServiceMinSites(svc) || stays == 0 || up == 0 {
+		return false
+	}
+	away := map[fleet.SiteID]bool{}
+	for o := range d.out {
+		away[o.Site] = true
+	}
+	for _, dr := range d.s.Drains {
+		away[dr.Site] = true
+	}
+	delete(away, s.Site)
+	return len(away) < d.s.Fleet.Policy.MaxSitesOut
+}
+
+// takesOut goes through the sites in the file's order; what one site loses
+// counts for the next.
+func (d *dumb) takesOut() []steer.Slot {
+	var all []steer.Slot
+	for _, site := range d.s.Fleet.SiteIDs() {
+		var leave []steer.Slot
+		for _, svc := range d.s.Fleet.Services {
+			for _, t := range svc.Transports {
+				s := steer.Slot{Service: svc.Name, Site: site, Transport: t}
+				if slices.Contains(svc.Sites, site) && d.s.Fleet.Site(site).Serves(t) && !d.gone(s) && d.status(site, t) == health.Down && d.mayGo(s) {
+					leave = append(leave, s)
+				}
+			}
+		}
+		for _, s := range leave {
+			if d.out[s] {
+				continue // it was out already and on its way back
+			}
+			d.out[s] = true
+			d.s.Blocks = append(slices.Clone(d.s.Blocks), steer.Block{Service: s.Service, Site: s.Site, Since: d.now, Until: d.now.Add(d.s.Fleet.Policy.Block.D())})
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// answer is the set of one service and transport, as text.
+func (d *dumb) answer(svc *fleet.Service, t fleet.Transport) string {
+	var sites []fleet.SiteID
+	for _, s := range svc.Sites {
+		if d.s.Fleet.Site(s).Serves(t) {
+			sites = append(sites, s)
+		}
+	}
+	slot := func(s fleet.SiteID) steer.Slot { return steer.Slot{Service: svc.Name, Site: s, Transport: t} }
+	none := true
+	best := -1
+	for i, s := range sites {
+		none = none && d.gone(slot(s))
+		if best < 0 && !d.gone(slot(s)) && !d.leaving(slot(s)) && d.returning(slot(s)) == 0 {
+			best = i
+		}
+	}
+	var lines []string
+	taken := 0
+	for i, s := range sites {
+		priority, weight := 10*(i+1), 100
+		back := d.returning(slot(s))
+		switch {
+		case d.gone(slot(s)) && !none:
+			continue
+		case d.gone(slot(s)):
+		case d.leaving(slot(s)):
+			priority += d.s.Fleet.Policy.DrainPriority
+		case back > 0 && i < best:
+			priority, weight = 10*(best+1), back
+			taken += back
+		}
+		lines = append(lines, fmt.Sprintf("%05d %05d %s", priority, 99999-weight, s))
+	}
+	if taken > 0 {
+		for i, l := range lines {
+			if strings.HasSuffix(l, " "+string(sites[best])) {
+				lines[i] = fmt.Sprintf("%05d %05d %s", 10*(best+1), 99999-max(1, 100-taken), sites[best])
+			}
+		}
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+func answerOf(s steer.State, svc *fleet.Service, t fleet.Transport) string {
+	var lines []string
+	for _, x := range steer.Answers(s, svc)[t] {
+		lines = append(lines, fmt.Sprintf("%05d %05d %s", x.Priority, 99999-int(x.Weight), x.Site))
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+// TestPolicyAgreesWithADumbOne compares both over the States that random
+// operators, failures and time lead to.
+func TestPolicyAgreesWithADumbOne(t *testing.T) {
+	moved, compared := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		m := newModel()
+		m.decide(t)
+		compare := func(t *rapid.T) {
+			in := steer.Input{Now: m.now, Verdicts: m.verdicts, Settled: true}
+			s := m.state
+			var got []steer.Slot
+			decided := false
+			for _, c := range steer.Decide(m.state, in) {
+				if c.Kind == steer.KindWithdraw && !decided {
+					decided = true
+					want := newDumb(s, m.now).takesOut()
+					got = nil
+					for _, w := range steer.Decide(s, in) {
+						if w.Kind == steer.KindWithdraw {
+							got = append(got, w.Slots...)
+						}
+					}
+					if a, b := sortedSlots(got), sortedSlots(want); a != b {
+						t.Fatalf("Decide takes out\n%s\nthe dumb one\n%s", a, b)
+					}
+					moved++
+				}
+				if c.Kind != steer.KindWithdraw {
+					s, _, _ = steer.Apply(s, c)
+				}
+			}
+			if !decided {
+				if want := newDumb(s, m.now).takesOut(); len(want) > 0 {
+					t.Fatalf("Decide takes nothing out, the dumb one %s", sortedSlots(want))
+				}
+			}
+			m.decide(t)
+			for i := range m.state.Fleet.Services {
+				svc := &m.state.Fleet.Services[i]
+				for _, tr := range svc.Transports {
+					if a, b := answerOf(m.state, svc, tr), newDumb(m.state, m.now).answer(svc, tr); a != b {
+						t.Fatalf("%s over %s answers\n%s\nthe dumb one\n%s", svc.Name, tr, a, b)
+					}
+					compared++
+				}
+			}
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"operator": func(t *rapid.T) { _ = m.step(t, m.command(t)); compare(t) },
+			"verdict":  func(t *rapid.T) { m.fail(t); compare(t) },
+			"time": func(t *rapid.T) {
+				m.now = m.now.Add(time.Duration(rapid.IntRange(1, 1800).Draw(t, "seconds")) * time.Second)
+				compare(t)
+			},
+		})
+	})
+	if moved == 0 || compared == 0 {
+		t.Errorf("%d moves and %d answers compared: nothing was tried", moved, compared)
+	}
+}
+
+func sortedSlots(slots []steer.Slot) string {
+	words := make([]string, len(slots))
+	for i, s := range slots {
+		words[i] = s.String()
+	}
+	slices.Sort(words)
+	return strings.Join(words, "; ")
+}
