@@ -59,7 +59,7 @@ func (p *Prober) dates(cert *x509.Certificate, now time.Time) string {
 // chain judges whether the leaf leads to a root, at a moment when the leaf is
 // valid: its own dates are judged apart.
 func (p *Prober) chain(certs []*x509.Certificate, roots *x509.CertPool, now time.Time) (health.Cause, string) {
-	leaf := certs[0]
+	leaf, today := certs[0], now
 	if now.After(leaf.NotAfter) {
 		now = leaf.NotAfter
 	}
@@ -82,6 +82,8 @@ func (p *Prober) chain(certs []*x509.Certificate, roots *x509.CertPool, now time
 		return health.CauseNone, ""
 	case errors.As(err, &unknown), errors.As(err, &noRoots):
 		return health.CauseCertUntrust, fmt.Sprintf("certificate of %s is signed by %s, which is not trusted", subject(leaf), issuer(leaf))
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && !today.Before(invalid.Cert.NotBefore) && !today.After(invalid.Cert.NotAfter):
+		return health.CauseNone, "" // an authority younger than the leaf's end
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return health.CauseCertExpired, fmt.Sprintf("certificate of the authority %s is outside its dates (%s to %s)",
 			subject(invalid.Cert), invalid.Cert.NotBefore.UTC().Format(time.DateOnly), invalid.Cert.NotAfter.UTC().Format(time.DateOnly))

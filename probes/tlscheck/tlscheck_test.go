@@ -52,11 +52,13 @@ func TestCertificates(t *testing.T) {
 		roots  *x509.CertPool
 		cause  health.Cause // none: success
 		detail string
+		absent string
 	}{
 		{name: "good, by DNS name", leaf: wiretest.Leaf{DNS: []string{"other.example.net", "West.Voice.Example.NET"}}, detail: "TLS 1.3, certificate valid until "},
 		{name: "good, by SIP URI", leaf: wiretest.Leaf{URI: []string{"sip:" + domain}, DNS: []string{"host17.example.net"}}},
 		{name: "expired", leaf: wiretest.Leaf{DNS: []string{domain}, NotBefore: time.Now().Add(-90 * day), NotAfter: time.Now().Add(-10*day - time.Hour)}, cause: health.CauseCertExpired, detail: `certificate of "west.voice.example.net" expired on `},
 		{name: "says how long ago", leaf: wiretest.Leaf{DNS: []string{domain}, NotBefore: time.Now().Add(-90 * day), NotAfter: time.Now().Add(-10*day - time.Hour)}, cause: health.CauseCertExpired, detail: "(10 days ago)"},
+		{name: "expired before its authority began: the authority is not blamed", leaf: wiretest.Leaf{DNS: []string{domain}, NotBefore: time.Now().Add(-12 * 365 * day), NotAfter: time.Now().Add(-11 * 365 * day)}, cause: health.CauseCertExpired, detail: "expired on ", absent: "authority"},
 		{name: "expired a minute ago is inside the tolerance", leaf: wiretest.Leaf{DNS: []string{domain}, NotAfter: time.Now().Add(-time.Minute)}},
 		{name: "not valid yet", leaf: wiretest.Leaf{DNS: []string{domain}, NotBefore: time.Now().Add(3 * day), NotAfter: time.Now().Add(9 * day)}, cause: health.CauseCertExpired, detail: "is not valid before"},
 		{name: "another name", leaf: wiretest.Leaf{DNS: []string{"sip.calgary.voice.example.net"}}, cause: health.CauseCertName, detail: `for "sip.calgary.voice.example.net", not for "west.voice.example.net"`},
@@ -82,6 +84,9 @@ func TestCertificates(t *testing.T) {
 			want := health.Failure
 			if tt.cause == health.CauseNone {
 				want = health.Success
+			}
+			if tt.absent != "" && strings.Contains(got.Detail, tt.absent) {
+				t.Errorf("detail %q names the %s", got.Detail, tt.absent)
 			}
 			if got.Outcome != want || got.Cause != tt.cause || !strings.Contains(got.Detail, tt.detail) {
 				t.Errorf("got %v %q: %s\nwant %v %q: …%s…", got.Outcome, got.Cause, got.Detail, want, tt.cause, tt.detail)
