@@ -29,13 +29,11 @@ fuzz: ## every fuzz target for a short time
 bench: ## every benchmark once
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime 1s $(PKGS)
 
-<<<<<<< HEAD
 bench-dns: ## the name server beside those that are installed (knot, nsd)
 	$(GO) test -run '^$$' -bench BenchmarkPeers -benchtime 1x ./dnsserver
-=======
+
 drain-calls: ## drain a site with 1000 calls of SIPp up, over UDP and TCP
 	SIPSTEER_DRAIN_CALLS=1000 $(GO) test -count 1 -v -run TestDrainWithCalls ./pkg/gate
->>>>>>> ec4f618 (gate: in the first phase of a drain a call goes where its callee is)
 
 verify: format vet staticcheck tidy vuln ## everything that CI checks beside the tests
 
