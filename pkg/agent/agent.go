@@ -57,6 +57,8 @@ type Config struct {
 	// by the agent.
 	History archive.Config
 	API     string // host:port
+	// Secrets are the passwords of the canaries.
+	Secrets Secrets
 	Version string
 	Logger  zerolog.Logger
 	// DialPeer connects to other agents; nil means plain TCP.
@@ -94,7 +96,8 @@ type Agent struct {
 
 	reportNow chan struct{}
 	runnerMu  sync.Mutex
-	runner    *probes.Runner // guarded by runnerMu
+	runner    *probes.Runner    // guarded by runnerMu
+	missing   map[string]string // secrets and what is wrong with them; of the loop that observes
 
 	cancel context.CancelFunc
 	loops  sync.WaitGroup
