@@ -1,5 +1,5 @@
-// Package dnsserver answers DNS questions about one zone, authoritatively, over
-// UDP and TCP. It knows the protocol: how a message is read, what is answered
+// Package dnsserver answers DNS questions authoritatively, over UDP and TCP: about
+// the steered zone, and zones beside it. It knows the protocol: how a message is read, what is answered
 // (RFC 1034, 1035, 2308, 2782, 6891 and those in docs/rfc-coverage.md), and how
 // to do it fast. It does not know why a zone says what it says: it is given a
 // srv.Zone for each epoch and serves that one, whole, until the next.

@@ -12,6 +12,11 @@ var (
 	// ErrEpochConflict is returned when another zone is already served under
 	// the same epoch: two contents must never share one serial.
 	ErrEpochConflict = errors.New("epoch-forward: another zone is served under the same epoch")
+	// ErrSerialBack is returned when a zone beside the steered one says something
+	// else than before without a higher serial.
+	ErrSerialBack = errors.New("serial is not higher than the one served, and the records differ")
+	// ErrTwice is returned when two zones have one origin.
+	ErrTwice = errors.New("another zone has the same origin")
 	// ErrUnservable is returned when the zone passes its own check and yet
 	// cannot be put into messages: a name too long, a set that no message
 	// holds, a CNAME beside other records.

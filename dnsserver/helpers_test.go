@@ -141,13 +141,14 @@ func newTestResponder(t testing.TB, cfg Config, z *srv.Zone) *responder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &responder{conf: &cfg, zone: &atomic.Pointer[zone]{}, key: &cookieSecret{}, count: &counters{}}
+	r := &responder{conf: &cfg, zones: &atomic.Pointer[zones]{}, key: &cookieSecret{}, count: &counters{}}
+	r.zones.Store(&zones{})
 	if z != nil {
 		packed, err := pack(z, nil, maphash.MakeSeed())
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.zone.Store(packed)
+		r.zones.Store(&zones{steered: packed})
 	}
 	return r
 }

@@ -10,7 +10,7 @@ import (
 // goroutine that answers has its own.
 type responder struct {
 	conf  *Config
-	zone  *atomic.Pointer[zone]
+	zones *atomic.Pointer[zones]
 	key   *cookieSecret
 	count *counters
 
@@ -99,7 +99,8 @@ func (r *responder) counted(out []byte, code rcode, via transport) []byte {
 // lookup answers a proper question from the zone.
 func (r *responder) lookup(a *answer, limit int) {
 	q := &r.q
-	z := r.zone.Load()
+	name := lower(&r.lowered, q.name)
+	z := r.zones.Load().pick(name, q.qtype)
 	switch {
 	case z == nil:
 		a.rcode, r.opts.why = rcodeServFail, edeNotReady
@@ -111,7 +112,6 @@ func (r *responder) lookup(a *answer, limit int) {
 		a.rcode, r.opts.why = rcodeRefused, edeNotAuthoritative
 		return
 	}
-	name := lower(&r.lowered, q.name)
 	hash := z.names.hash(name)
 	s, ok := z.answer(name, hash, q.qtype)
 	switch {

@@ -13,16 +13,14 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-
-	"github.com/sipsteer/sipsteer/pkg/srv"
 )
 
 // Server answers questions on all its addresses from the zone served last.
 type Server struct {
 	conf    Config
 	log     zerolog.Logger
-	zone    atomic.Pointer[zone] // nil before the first
-	seed    maphash.Seed         // of all hashes of names
+	zones   atomic.Pointer[zones] // never nil
+	seed    maphash.Seed          // of all hashes of names
 	cookies cookieSecret
 	limiter *limiter
 	conns   *conns
@@ -54,6 +52,7 @@ func New(cfg Config) (*Server, error) {
 		conf: cfg, log: cfg.Logger, seed: maphash.MakeSeed(), limiter: newLimiter(cfg.RateLimit), conns: newConns(cfg.TCPMaxConns),
 		ending: make(chan struct{}), answers: sync.Pool{New: func() any { return new([maxMessage]byte) }},
 	}
+	s.zones.Store(&zones{})
 	if _, err := rand.Read(s.cookies[:]); err != nil {
 		return nil, fmt.Errorf("make cookie secret: %w", err)
 	}
@@ -96,68 +95,13 @@ func (s *Server) newResponder() *responder {
 }
 
 func (s *Server) responder(c *counters) *responder {
-	return &responder{conf: &s.conf, zone: &s.zone, key: &s.cookies, count: c}
+	return &responder{conf: &s.conf, zones: &s.zones, key: &s.cookies, count: c}
 }
 
 func (s *Server) newCounters() *counters {
 	c := &counters{}
 	s.counters = append(s.counters, c)
 	return c
-}
-
-// Serve checks and packs the zone, then answers from it alone: every answer
-// begun after Serve returns is the new zone's. A zone that fails its checks,
-// is older than the one served, or differs under the same epoch is refused,
-// and the old one stays. The zone must not be changed afterwards.
-func (s *Server) Serve(z *srv.Zone) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	old := s.zone.Load()
-	next, err := admit(z, old, s.seed)
-	if err != nil {
-		s.refused++
-		s.lastRefusal, s.lastRefusalAt = err.Error(), time.Now()
-		return err
-	}
-	if next != old {
-		s.zone.Store(next)
-		s.swaps++
-	}
-	s.lastRefusal, s.lastRefusalAt = "", time.Time{}
-	return nil
-}
-
-// admit returns the packed zone to serve from now on.
-func admit(z *srv.Zone, old *zone, seed maphash.Seed) (*zone, error) {
-	if z == nil {
-		return nil, ErrNoZone
-	}
-	if err := z.Check(); err != nil {
-		return nil, fmt.Errorf("check zone of epoch %d: %w", z.Epoch, err)
-	}
-	if old != nil {
-		switch was := old.source.Epoch; {
-		case z.Epoch < was:
-			return nil, fmt.Errorf("%w: epoch %d, serving %d", ErrEpochBack, z.Epoch, was)
-		case z.Epoch == was && !z.Equal(old.source):
-			return nil, fmt.Errorf("%w: epoch %d", ErrEpochConflict, was)
-		case z.Epoch == was:
-			return old, nil
-		}
-	}
-	next, err := pack(z, old, seed)
-	if err != nil {
-		return nil, fmt.Errorf("pack zone of epoch %d: %w: %w", z.Epoch, ErrUnservable, err)
-	}
-	return next, nil
-}
-
-// Epoch returns the epoch of the zone served now; 0 before the first.
-func (s *Server) Epoch() uint64 {
-	if z := s.zone.Load(); z != nil {
-		return z.source.Epoch
-	}
-	return 0
 }
 
 // Addrs returns the addresses bound by Start, in the order of Config.Listen,

@@ -108,8 +108,8 @@ func namesAround(z *srv.Zone) []string {
 func sameAnswers(t testing.TB, got, want *zone, names []string) (asked int) {
 	t.Helper()
 	r, ref := newTestResponder(t, Config{}, nil), newTestResponder(t, Config{}, nil)
-	r.zone.Store(got)
-	ref.zone.Store(want)
+	r.zones.Store(&zones{steered: got})
+	ref.zones.Store(&zones{steered: want})
 	a, b := make([]byte, maxMessage), make([]byte, maxMessage)
 	for _, name := range names {
 		for _, qtype := range []string{"A", "AAAA", "SRV", "NAPTR", "TXT", "CNAME", "ANY", "SOA"} {

@@ -47,9 +47,11 @@ type Config struct {
 	// Peers are all agents, this one included; the same at every agent.
 	Peers []Peer
 	// DNS, Gate and the addresses are where this agent serves. Gate may be nil.
-	DNS  dnsserver.Config
-	Gate *gate.Config
-	Raft RaftConfig
+	DNS dnsserver.Config
+	// Zones are served beside what is steered.
+	Zones []ZoneFile
+	Gate  *gate.Config
+	Raft  RaftConfig
 	// Behind is how far the delayed copy is behind; 0 means 24 h, less than 0
 	// none.
 	Behind time.Duration
@@ -57,8 +59,6 @@ type Config struct {
 	// by the agent.
 	History archive.Config
 	API     string // host:port
-	// Secrets are the passwords of the canaries.
-	Secrets Secrets
 	Version string
 	Logger  zerolog.Logger
 	// DialPeer connects to other agents; nil means plain TCP.
@@ -85,6 +85,7 @@ type Agent struct {
 	delayed *delayed // nil when there is none
 
 	dns      *dnsserver.Server
+	files    *zoneFiles
 	gate     *gate.Gate       // nil without one
 	store    *raftstore.Store // set before opened is closed
 	opened   chan struct{}
@@ -96,8 +97,7 @@ type Agent struct {
 
 	reportNow chan struct{}
 	runnerMu  sync.Mutex
-	runner    *probes.Runner    // guarded by runnerMu
-	missing   map[string]string // secrets and what is wrong with them; of the loop that observes
+	runner    *probes.Runner // guarded by runnerMu
 
 	cancel context.CancelFunc
 	loops  sync.WaitGroup
@@ -132,6 +132,7 @@ func New(cfg Config) (*Agent, error) {
 	a.mem = newMemory(cfg.Dir, cfg.Logger)
 	a.pub = newPublisher(cfg.Site, dns, g, cfg.Logger)
 	a.pub.keep = a.mem.keep
+	a.files = &zoneFiles{files: cfg.Zones, dns: dns, pub: a.pub, log: cfg.Logger}
 	a.machine = newMachine(cfg.Logger, a.pub.publish)
 	if cfg.Behind >= 0 {
 		a.delayed = newDelayed(cfg.Dir, cmp.Or(cfg.Behind, defaultBehind), func() *raftstore.Store { return a.store }, a.pub.frozen, cfg.Logger)
@@ -171,6 +172,7 @@ func (a *Agent) Start() error {
 	}{
 		{"make data directory", func() error { return os.MkdirAll(a.cfg.Dir, 0o700) }},
 		{"bind API", a.bindAPI}, // binds only: a second agent on this address ends here, before it touches the data
+		{"read zone files", a.files.start},
 		{"recall served state", a.recall},
 		{"start gate", a.startGate},
 		{"start name server", a.startDNS},
@@ -290,6 +292,7 @@ func (a *Agent) startLoops() error {
 	a.loops.Go(func() { a.observe(ctx) })
 	a.loops.Go(func() { a.report(ctx) })
 	a.loops.Go(func() { a.guard(ctx) })
+	a.loops.Go(func() { a.files.watch(ctx) })
 	if a.delayed != nil {
 		a.loops.Go(func() { a.delayed.run(ctx) })
 	}

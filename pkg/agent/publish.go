@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/rs/zerolog"
@@ -46,6 +47,10 @@ type publisher struct {
 	halted  string                   // why there are no newer States any more
 	suspect string                   // why newer States are not served: see freeze
 	changed chan struct{}            // closed and replaced at each change
+
+	beside        *srv.Zone // records beside the steered ones, or nil
+	besideProblem string    // why some of them are not served
+	filesProblem  string    // what is wrong with zone files
 }
 
 func newPublisher(site fleet.SiteID, dns nameServer, g gateway, log zerolog.Logger) *publisher {
@@ -65,8 +70,7 @@ func (p *publisher) publish(s steer.State) {
 		return
 	}
 	if s.Epoch > p.state.Epoch {
-		zone := steer.Records(s)
-		if err := p.dns.Serve(&zone); err != nil {
+		if err := p.serve(s); err != nil {
 			p.problem = err.Error()
 			p.log.Error().Err(err).Uint64("epoch", s.Epoch).Uint64("serving", p.state.Epoch).Msg("refused to serve a new zone; the old one stays")
 			p.wake()
@@ -81,6 +85,42 @@ func (p *publisher) publish(s steer.State) {
 	if newer && p.keep != nil {
 		p.keep(s)
 	}
+}
+
+// serve gives the name server the State's zone, with the records beside it if
+// it can be served with them: what an operator wrote there never keeps a
+// decision from being served. It is called with mu held.
+func (p *publisher) serve(s steer.State) error {
+	zone := steer.Records(s)
+	p.besideProblem = ""
+	if p.beside == nil {
+		return p.dns.Serve(&zone)
+	}
+	with := zone
+	leftOut, err := []string{"it is for the zone " + p.beside.Origin}, error(nil)
+	if p.beside.Origin == zone.Origin {
+		leftOut = with.AddBeside(p.beside)
+		err = p.dns.Serve(&with)
+	} else {
+		err = p.dns.Serve(&zone)
+	}
+	if err != nil {
+		leftOut = append(leftOut, err.Error())
+		err = p.dns.Serve(&zone)
+	}
+	if len(leftOut) > 0 {
+		p.besideProblem = "records beside the steered ones are left out: " + strings.Join(leftOut, "; ")
+		p.log.Error().Strs("left_out", leftOut).Uint64("epoch", s.Epoch).Msg("records of a zone file are not served")
+	}
+	return err
+}
+
+// setBeside sets the records that stand beside the steered ones from the next
+// epoch on: two contents never share one serial.
+func (p *publisher) setBeside(z *srv.Zone) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.beside = z
 }
 
 // setDead sets the local reflex: the transports on which this site's own
@@ -213,7 +253,7 @@ type served struct {
 func (p *publisher) served() (served, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return served{p.state, p.dead, cmp.Or(p.suspect, p.problem, p.halted)}, p.changed
+	return served{p.state, p.dead, cmp.Or(p.suspect, p.problem, p.halted, p.besideProblem, p.filesProblem)}, p.changed
 }
 
 // wait returns when the epoch is served here, or ctx ends.

@@ -112,13 +112,15 @@ func agentConfig(file *config.Agent, version string, log zerolog.Logger) (agent.
 		Raft: agent.RaftConfig{Listen: file.Raft.Listen, Advertise: file.Raft.Advertise, Profile: raftstore.WAN()},
 	}
 	cfg.History = archive.Config{MaxAge: time.Duration(file.History.Days) * 24 * time.Hour, MaxSize: int64(file.History.Megabytes) << 20}
-	cfg.Secrets = agent.Secrets{Dir: file.SecretsDir, Getenv: os.Getenv}
 	cfg.Behind = time.Duration(file.DelayedCopy.Hours) * time.Hour
 	if file.DelayedCopy.Off {
 		cfg.Behind = -1
 	}
 	if file.Raft.Profile == "lan" {
 		cfg.Raft.Profile = raftstore.LAN()
+	}
+	for _, z := range file.DNS.Zones {
+		cfg.Zones = append(cfg.Zones, agent.ZoneFile{Origin: z.Origin, File: z.File})
 	}
 	for _, p := range file.Peers {
 		cfg.Peers = append(cfg.Peers, agent.Peer{Name: p.Name, Site: p.Site, Raft: p.Raft, API: p.API})

@@ -60,7 +60,11 @@ func checkFile(path string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		return fmt.Sprintf("agent %s at site %s with %d peers", f.Name, f.Site, len(f.Peers)-1), nil
+		zones, err := checkZones(f)
+		if err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("agent %s at site %s with %d peers%s", f.Name, f.Site, len(f.Peers)-1, zones), nil
 	case clientKey.Match(text):
 		f, err := config.LoadClient(path)
 		if err != nil {

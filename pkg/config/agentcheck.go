@@ -39,9 +39,6 @@ func (c *agentCheck) all() {
 		c.dialled("$.peer_proxy", a.PeerProxy)
 	}
 	c.keeping()
-	if info, err := os.Stat(a.SecretsDir); a.SecretsDir != "" && (err != nil || !info.IsDir()) {
-		c.at("$.secrets_dir", "make it, with mode 0700; relative paths are relative to this file", "%s is no directory", a.SecretsDir)
-	}
 	c.word("$.log.level", a.Log.Level, "debug", "info", "warn", "error")
 	c.word("$.log.format", a.Log.Format, "json", "console")
 }
@@ -154,6 +151,21 @@ func (c *agentCheck) dns() {
 		}
 		c.socket(path, "udp", l.String())
 		c.socket(path, "tcp", l.String())
+	}
+	origins := map[string]bool{}
+	for i, z := range dns.Zones {
+		path := fmt.Sprintf("$.dns.zones[%d]", i)
+		name := strings.ToLower(strings.TrimSuffix(z.Origin, "."))
+		if name == "" {
+			c.at(path+".origin", "origin: example.net", "origin is missing")
+		} else if origins[name] {
+			c.at(path+".origin", "one file for each zone", "zone %s stands twice", name)
+		}
+		origins[name] = true
+		if z.File == "" {
+			c.at(path+".file", "file: "+name+".zone", "file is missing")
+		}
+		c.exists(path+".file", z.File)
 	}
 	for _, t := range []struct{ field, value string }{{"nsid", dns.NSID}, {"version", dns.Version}} {
 		if len(t.value) > 128 {

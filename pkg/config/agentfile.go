@@ -41,8 +41,6 @@ type Agent struct {
 	History History `yaml:"history,omitempty" json:"history,omitzero" jsonschema_description:"How long this agent keeps the past for show, diff and rollback."`
 	// DelayedCopy says how far behind a copy of the state is kept.
 	DelayedCopy DelayedCopy `yaml:"delayed_copy,omitempty" json:"delayed_copy,omitzero" jsonschema_description:"A copy of the state, so far behind, that nothing replicated can touch."`
-	// SecretsDir holds the passwords that the fleet file names.
-	SecretsDir string `yaml:"secrets_dir,omitempty" json:"secrets_dir,omitempty" jsonschema_description:"Directory with a file for each secret that the fleet file names, mode 0600 at most; relative to this file. SIPSTEER_SECRET_NAME in the environment goes before it. Default: none."`
 	// Log says how much is logged, how and where.
 	Log Log `yaml:"log,omitempty" json:"log,omitzero" jsonschema_description:"How much is logged, how and where."`
 }
@@ -58,6 +56,18 @@ type DNS struct {
 	// WhyAllow are the networks that may ask for TXT at _why.NAME. They learn
 	// which sites are down. Default: nobody.
 	WhyAllow []netip.Prefix `yaml:"why_allow,omitempty" json:"why_allow,omitempty" jsonschema_description:"Networks that may ask for the reason of an answer: TXT at _why.NAME. They learn which sites are down. Default: nobody."`
+	// Zones are files in master file format (RFC 1035 §5).
+	Zones []ZoneFile `yaml:"zones,omitempty" json:"zones,omitempty" jsonschema_description:"Zone files (RFC 1035) for what else these name servers answer; the same at every agent."`
+}
+
+// ZoneFile is a zone beside the steered one, or records beside the steered ones.
+type ZoneFile struct {
+	// Origin is the zone's name. With the fleet's zone it is a file without SOA
+	// and NS records: what lives beside the steered names.
+	Origin string `yaml:"origin" json:"origin" jsonschema_description:"Name of the zone. With the fleet's own zone the file has no SOA and NS records: it is what lives beside the steered names, and is taken with the next decision."`
+	// File is read again when it changes; a broken one is refused whole, and
+	// what was served before stays.
+	File string `yaml:"file" json:"file" jsonschema_description:"Zone file; relative to this file. It is read again when it changes, with a higher serial. A broken one is refused whole."`
 }
 
 // Raft says where other agents reach this one.
@@ -180,10 +190,13 @@ func (a *Agent) defaults(dir string) {
 	}
 	set(&a.Log.Level, "info")
 	set(&a.Log.Format, "json")
-	files := []*string{&a.DataDir, &a.Fleet, &a.Log.File, &a.SecretsDir}
+	files := []*string{&a.DataDir, &a.Fleet, &a.Log.File}
 	if a.Gate != nil {
 		set(&a.Gate.Driver, "inline")
 		files = append(files, &a.Gate.Certificate, &a.Gate.Key, &a.Gate.UpstreamRoots)
+	}
+	for i := range a.DNS.Zones {
+		files = append(files, &a.DNS.Zones[i].File)
 	}
 	for _, f := range files {
 		if *f != "" && !filepath.IsAbs(*f) {

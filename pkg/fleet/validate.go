@@ -19,8 +19,6 @@ func Validate(f Fleet) []Problem {
 	v.tenants()
 	v.policy()
 	v.checks()
-	v.kinds()
-	v.canaries()
 	return v.problems
 }
 

@@ -22,25 +22,18 @@ const (
 	TypeNAPTR Type = 35
 )
 
-// String returns the mnemonic.
+// mnemonics of the types, those included that only stand beside what is
+// steered.
+var mnemonics = map[Type]string{
+	TypeA: "A", TypeNS: "NS", TypeCNAME: "CNAME", TypeSOA: "SOA", 12: "PTR", 13: "HINFO", 15: "MX", TypeTXT: "TXT", 17: "RP",
+	TypeAAAA: "AAAA", 29: "LOC", TypeSRV: "SRV", TypeNAPTR: "NAPTR", 37: "CERT", 43: "DS", 44: "SSHFP", 48: "DNSKEY", 52: "TLSA",
+	53: "SMIMEA", 59: "CDS", 60: "CDNSKEY", 61: "OPENPGPKEY", 64: "SVCB", 65: "HTTPS", 99: "SPF", 256: "URI", 257: "CAA",
+}
+
+// String returns the mnemonic, TYPE and its number for others (RFC 3597 §5).
 func (t Type) String() string {
-	switch t {
-	case TypeA:
-		return "A"
-	case TypeNS:
-		return "NS"
-	case TypeCNAME:
-		return "CNAME"
-	case TypeSOA:
-		return "SOA"
-	case TypeTXT:
-		return "TXT"
-	case TypeAAAA:
-		return "AAAA"
-	case TypeSRV:
-		return "SRV"
-	case TypeNAPTR:
-		return "NAPTR"
+	if name, ok := mnemonics[t]; ok {
+		return name
 	}
 	return "TYPE" + strconv.Itoa(int(t))
 }
