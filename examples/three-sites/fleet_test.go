@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/pki"
 )
 
 // sites of the example, in the order of their addresses: 127.NET.1, .2, .3.
@@ -50,6 +51,7 @@ func newFleet(t *testing.T) *fleet {
 	}
 	f.copyFiles()
 	f.makePKI(openssl)
+	f.found()
 	for _, s := range sites {
 		f.kamailios[s] = start(t, f.dir, "kamailio-"+s, exec.Command(kamailio, "-DD", "-E", "-w", f.dir, "-Y", f.dir, "-f", filepath.Join(f.dir, "kamailio", s+".cfg")))
 	}
@@ -149,6 +151,15 @@ func (f *fleet) makePKI(openssl string) {
 	})
 }
 
+// found makes the identities of the agents, as the README says.
+func (f *fleet) found() {
+	f.t.Helper()
+	r := f.run("agent", "init", "--config", "calgary.yaml", "--with", "ottawa.yaml", "--with", "vancouver.yaml", "--token-file", "admin.token")
+	if r.code != 0 {
+		f.t.Fatalf("agent init: exit code %d\n%s%s", r.code, r.out, r.err)
+	}
+}
+
 func (f *fleet) startAgent(site string) {
 	cmd := exec.Command(f.exe, "agent", "--config", filepath.Join(f.dir, site+".yaml"))
 	cmd.Env = append(os.Environ(), runMain+"=1")
@@ -187,7 +198,18 @@ func (f *fleet) status() api.Status {
 func (f *fleet) ask() (api.Status, error) {
 	ctx, cancel := context.WithTimeout(f.t.Context(), 5*time.Second)
 	defer cancel()
-	c := api.NewClient("ottawa", "http://"+f.address("ottawa", "1:8300"), nil)
+	authority, err := pki.ParseAuthority(filepath.Join(f.dir, "data", "ottawa", "pki", "ca.pem"))
+	if err != nil {
+		return api.Status{}, err
+	}
+	token, err := os.ReadFile(filepath.Join(f.dir, "admin.token"))
+	if err != nil {
+		return api.Status{}, err
+	}
+	c := api.NewTLSClient(api.ClientConfig{
+		Name: "ottawa", Base: "https://" + f.address("ottawa", "1:8300"), Token: strings.TrimSpace(string(token)),
+		TLS: authority.Client("ottawa", time.Now),
+	})
 	defer c.Close()
 	return c.Status(ctx)
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -18,6 +17,7 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/api"
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/gate"
+	"github.com/sipsteer/sipsteer/pkg/pki"
 	"github.com/sipsteer/sipsteer/probes"
 	"github.com/sipsteer/sipsteer/raftstore"
 	"github.com/sipsteer/sipsteer/raftstore/archive"
@@ -44,6 +44,16 @@ type Config struct {
 	Dir string
 	// Fleet is proposed when the cluster has none yet. May be nil.
 	Fleet *fleet.Fleet
+	// Identity is by what the other agents know this one, and by what it knows
+	// them. Only tests have none: then everybody who connects is trusted.
+	Identity *pki.Identity
+	// IdentityDir is where it was loaded from.
+	IdentityDir string
+	// Founders are the members with which a cluster begins when there is no
+	// store yet. An agent without waits until a leader adds it.
+	Founders []raftstore.Member
+	// First is proposed when nobody is registered yet. May be nil.
+	First *pki.Registry
 	// Peers are all agents, this one included; the same at every agent.
 	Peers []Peer
 	// DNS, Gate and the addresses are where this agent serves. Gate may be nil.
@@ -92,7 +102,6 @@ type Agent struct {
 	opinions *opinions
 	clock    *clock
 	clients  map[fleet.AgentID]*api.Client // peers, without this agent
-	api      *http.Server
 	apiAddr  net.Listener
 
 	reportNow chan struct{}
@@ -141,7 +150,7 @@ func New(cfg Config) (*Agent, error) {
 	a.clock = newClock(a.log)
 	for _, p := range cfg.Peers {
 		if p.Name != cfg.Name {
-			a.clients[p.Name] = api.NewClient(string(p.Name), "http://"+p.API, cfg.DialPeer)
+			a.clients[p.Name] = a.clientTo(p)
 		}
 	}
 	return a, nil
@@ -150,6 +159,9 @@ func New(cfg Config) (*Agent, error) {
 func (c Config) validate() error {
 	if c.Dir == "" {
 		return errors.New("configure agent: no data directory")
+	}
+	if c.Identity != nil && c.Identity.Self().Agent != string(c.Name) {
+		return fmt.Errorf("configure agent: the identity is agent %q's, this is agent %q", c.Identity.Self().Agent, c.Name)
 	}
 	for _, p := range c.Peers {
 		if p.Name == c.Name && p.Site == c.Site {
@@ -259,21 +271,22 @@ func (a *Agent) openPast() error {
 }
 
 func (a *Agent) openStore() error {
-	members := make([]raftstore.Member, len(a.cfg.Peers))
-	for i, p := range a.cfg.Peers {
-		members[i] = raftstore.Member{ID: p.Name, Address: p.Raft, Voter: true}
-	}
 	cfg := raftstore.Config{
 		ID: a.cfg.Name, Dir: a.cfg.Dir, Listen: a.cfg.Raft.Listen, Advertise: a.cfg.Raft.Advertise, Profile: a.cfg.Raft.Profile,
-		Members: members, CheckpointInterval: a.cfg.Raft.Compare, Machine: a.machine, Logger: a.log.With().Str("part", "raft").Logger(), Lead: a.lead,
+		Members: a.cfg.Founders, CheckpointInterval: a.cfg.Raft.Compare, Machine: a.machine, Logger: a.log.With().Str("part", "raft").Logger(), Lead: a.lead, Dial: a.dialRaft,
 	}
-	if a.cfg.DialPeer != nil {
-		cfg.Dial = func(ctx context.Context, address string) (net.Conn, error) {
-			return a.cfg.DialPeer(ctx, "tcp", address)
+	if a.cfg.Identity != nil {
+		l, err := net.Listen("tcp", a.cfg.Raft.Listen)
+		if err != nil {
+			return err
 		}
+		cfg.Listener = pki.Listen(l, a.cfg.Identity.Server(true, time.Now, a.allowRaft))
 	}
 	store, err := raftstore.Open(cfg)
 	if err != nil {
+		if cfg.Listener != nil {
+			err = errors.Join(err, ignoreClosed(cfg.Listener.Close()))
+		}
 		return err
 	}
 	a.store = store
@@ -293,6 +306,10 @@ func (a *Agent) startLoops() error {
 	a.loops.Go(func() { a.report(ctx) })
 	a.loops.Go(func() { a.guard(ctx) })
 	a.loops.Go(func() { a.files.watch(ctx) })
+	if a.cfg.Identity != nil {
+		a.loops.Go(func() { a.renew(ctx) })
+		a.loops.Go(func() { a.founded(ctx) })
+	}
 	if a.delayed != nil {
 		a.loops.Go(func() { a.delayed.run(ctx) })
 	}
@@ -325,38 +342,39 @@ func (a *Agent) bindAPI() error {
 	}
 	a.apiAddr = l
 	a.onStop("API listener", func(context.Context) error {
-		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-			return err
-		}
-		return nil
+		return ignoreClosed(l.Close())
 	})
 	return nil
 }
 
-func (a *Agent) startAPI() error {
-	a.api = &http.Server{
-		Handler: api.Handler(a, a.cfg.Version, a.metrics()), ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout: 15 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10,
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
 	}
-	done := make(chan struct{})
-	go func() { // ended by the stop below
-		defer close(done)
-		if err := a.api.Serve(a.apiAddr); !errors.Is(err, http.ErrServerClosed) {
-			a.log.Error().Err(err).Msg("API ended")
-		}
-	}()
-	a.onStop("API", func(ctx context.Context) error {
-		err := a.api.Shutdown(ctx)
-		if err != nil {
-			err = a.api.Close() // a client that does not let go
-		}
-		<-done
+	return err
+}
+
+// Bounds of one call of the API.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 15 * time.Second
+	idleTimeout       = time.Minute
+)
+
+func (a *Agent) startAPI() error {
+	h := api.Handler(a, a.cfg.Version, a.metrics())
+	a.onStop("API clients", func(context.Context) error {
 		for _, c := range a.clients {
 			c.Close()
 		}
-		return err
+		return nil
 	})
-	return nil
+	judge := judgeNobody
+	if a.cfg.Identity != nil {
+		judge = a.judgeTLS
+	}
+	a.serve("API", a.guarded(h, judge), a.apiListener(a.apiAddr))
+	return a.startSocket(h)
 }
 
 // Ready returns when this agent serves a fleet, or ctx ends.

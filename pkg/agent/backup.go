@@ -33,25 +33,30 @@ type BackupContents struct {
 	Services int    `json:"services"`
 	Drains   int    `json:"drains"`
 	Records  int    `json:"records"` // record sets that it answers
+	// Operators is how many tokens go on to be good.
+	Operators int `json:"operators"`
+
+	held content
 }
 
 // ReadBackup reads and checks a whole backup file.
-func ReadBackup(r io.Reader) (BackupContents, steer.State, error) {
-	var state steer.State
+func ReadBackup(r io.Reader) (BackupContents, error) {
+	var held content
 	info, err := raftstore.ReadBackup(r, func(r io.Reader) (err error) {
-		state, err = decodeState(r)
+		held, err = decodeContent(r)
 		return err
 	})
 	if err != nil {
-		return BackupContents{}, steer.State{}, err
+		return BackupContents{}, err
 	}
-	c := BackupContents{BackupInfo: info, Epoch: state.Epoch}
+	state := held.state
+	c := BackupContents{BackupInfo: info, Epoch: state.Epoch, Operators: len(held.registry.Operators), held: held}
 	if state.Fleet != nil {
 		zone := steer.Records(state)
 		c.Zone, c.Sites, c.Services = state.Fleet.Zone, len(state.Fleet.Sites), len(state.Fleet.Services)
 		c.Drains, c.Records = len(state.Drains), len(zone.Sets)
 	}
-	return c, state, nil
+	return c, nil
 }
 
 // restoreJump is what a restore adds to the epoch, the revision, and the index
@@ -76,11 +81,13 @@ type RestoreTarget struct {
 
 // Restore makes the store of a new cluster from a backup. The agent must not
 // run. It returns where an older store was moved to, if there was one.
-func Restore(c BackupContents, s steer.State, to RestoreTarget) (aside string, err error) {
-	s = restored(c, s, to)
+func Restore(c BackupContents, to RestoreTarget) (aside string, err error) {
+	held := c.held
+	held.state = restored(c, to)
+	held.registry = held.registry.Refounded()
 	seed := raftstore.Seed{
 		ID: to.Name, Dir: to.Dir, Members: to.Members, Index: c.Index + restoreJump, Term: c.Term + restoreJump, Chain: c.Chain,
-		Write: encodeState(s),
+		Write: held.encode,
 	}
 	if to.Replace {
 		aside = filepath.Join(to.Dir, "replaced-"+time.Now().UTC().Format("20060102T150405Z"))
@@ -99,7 +106,8 @@ func Restore(c BackupContents, s steer.State, to RestoreTarget) (aside string, e
 
 // restored is the State that a restored fleet begins with: the same on every
 // agent that is restored from the same file.
-func restored(c BackupContents, s steer.State, to RestoreTarget) steer.State {
+func restored(c BackupContents, to RestoreTarget) steer.State {
+	s := c.held.state
 	s.Epoch += restoreJump
 	s.Revision += restoreJump
 	event := steer.Event{
@@ -127,7 +135,7 @@ func RunDrill(ctx context.Context, file io.Reader) (d Drill, err error) {
 		return d, fmt.Errorf("make scratch directory: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	contents, state, err := ReadBackup(file)
+	contents, err := ReadBackup(file)
 	if err != nil {
 		return d, err
 	}
@@ -136,7 +144,7 @@ func RunDrill(ctx context.Context, file io.Reader) (d Drill, err error) {
 		return d, fmt.Errorf("listen: %w", err)
 	}
 	alone := []raftstore.Member{{ID: "drill", Address: l.Addr().String(), Voter: true}}
-	if _, err := Restore(contents, state, RestoreTarget{Name: "drill", Dir: dir, Members: alone, By: "drill"}); err != nil {
+	if _, err := Restore(contents, RestoreTarget{Name: "drill", Dir: dir, Members: alone, By: "drill"}); err != nil {
 		return d, fmt.Errorf("restore: %w", err)
 	}
 	var zone srv.Zone

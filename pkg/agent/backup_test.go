@@ -25,7 +25,7 @@ func TestRestoreIntoNewCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	lost := w.hold(0, "after the backup")
-	contents, state, err := ReadBackup(bytes.NewReader(file.Bytes()))
+	contents, err := ReadBackup(bytes.NewReader(file.Bytes()))
 	if err != nil || contents.Epoch != epoch || contents.Sites != 3 || contents.Records == 0 {
 		t.Fatalf("contents %+v, %v", contents, err)
 	}
@@ -36,12 +36,12 @@ func TestRestoreIntoNewCluster(t *testing.T) {
 	target := func(i int) RestoreTarget {
 		return RestoreTarget{Name: w.cfgs[i].Name, Dir: w.cfgs[i].Dir, Members: members, By: "test", Reason: "drill"}
 	}
-	if _, err := Restore(contents, state, target(0)); !errors.Is(err, raftstore.ErrForeignDir) {
+	if _, err := Restore(contents, target(0)); !errors.Is(err, raftstore.ErrForeignDir) {
 		t.Errorf("restored over a store: %v", err)
 	}
 	replace := target(0)
 	replace.Replace = true
-	if _, err := Restore(contents, state, replace); !errors.Is(err, raftstore.ErrInUse) {
+	if _, err := Restore(contents, replace); !errors.Is(err, raftstore.ErrInUse) {
 		t.Errorf("restored under a running agent: %v", err)
 	}
 	for i := range w.agents {
@@ -50,7 +50,7 @@ func TestRestoreIntoNewCluster(t *testing.T) {
 	for i := range 2 {
 		to := target(i)
 		to.Replace = true
-		aside, err := Restore(contents, state, to)
+		aside, err := Restore(contents, to)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -148,7 +148,7 @@ func checkCopy(path string) error {
 		return err
 	}
 	defer f.Close()
-	_, _, err = ReadBackup(f)
+	_, err = ReadBackup(f)
 	return err
 }
 

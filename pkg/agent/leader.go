@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sipsteer/sipsteer/pkg/pki"
 	"github.com/sipsteer/sipsteer/pkg/steer"
 	"github.com/sipsteer/sipsteer/raftstore"
 )
@@ -37,6 +38,7 @@ func (a *Agent) lead(ctx context.Context, term uint64) {
 			pause(ctx, leaderTick)
 			continue
 		}
+		a.firstRegistry(ctx)
 		settledAt := since.Add(a.window())
 		cmds := a.decide(a.now(), !time.Now().Before(settledAt))
 		if len(cmds) > 0 {
@@ -81,6 +83,18 @@ func (a *Agent) firstFleet(now time.Time) []steer.Command {
 		Version: steer.CommandVersion, Kind: steer.KindSetFleet, At: now, By: "agent " + string(a.cfg.Name),
 		Reason: "first start", Fleet: a.cfg.Fleet,
 	}}
+}
+
+// firstRegistry proposes who is who when a new cluster knows nobody. It is tried
+// again in the next round if it fails.
+func (a *Agent) firstRegistry(ctx context.Context) {
+	r := a.machine.Registry()
+	if a.cfg.First == nil || len(r.Agents)+len(r.Operators) > 0 {
+		return
+	}
+	if err := a.change(ctx, pki.Change{Kind: pki.FirstRegistry, By: "agent " + string(a.cfg.Name), First: a.cfg.First}); err != nil {
+		a.log.Warn().Err(err).Msg("cannot register the first operators")
+	}
 }
 
 func (a *Agent) proposeOwn(ctx context.Context, cmds []steer.Command) error {

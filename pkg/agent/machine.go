@@ -10,6 +10,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/sipsteer/sipsteer/pkg/pki"
 	"github.com/sipsteer/sipsteer/pkg/steer"
 	"github.com/sipsteer/sipsteer/raftstore"
 )
@@ -23,8 +24,10 @@ type machine struct {
 	note  func(raftstore.Entry, steer.State, []steer.Event)
 	flush func()
 
-	mu    sync.Mutex
-	state steer.State // guarded by mu; the value itself never changes
+	mu sync.Mutex
+	// guarded by mu; the values themselves never change:
+	state    steer.State
+	registry pki.Registry
 }
 
 func newMachine(log zerolog.Logger, publish func(steer.State)) *machine {
@@ -48,6 +51,21 @@ func (m *machine) State() steer.State {
 	return m.state
 }
 
+// Registry returns the latest one applied here.
+func (m *machine) Registry() pki.Registry {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.registry
+}
+
+func (m *machine) content() content { return content{m.State(), m.Registry()} }
+
+func (m *machine) setRegistry(r pki.Registry) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.registry = r
+}
+
 func (m *machine) set(s steer.State) {
 	m.mu.Lock()
 	m.state = s
@@ -58,6 +76,9 @@ func (m *machine) set(s steer.State) {
 // Apply carries out the commands of one entry. An entry that this program
 // cannot know stops the store: to skip it would split the replicas.
 func (m *machine) Apply(e raftstore.Entry) any {
+	if isChange(e.Data) {
+		return m.applyChange(e)
+	}
 	cmds, err := steer.Decode(e.Data)
 	if err != nil {
 		return &raftstore.Fatal{Reason: fmt.Errorf("entry %d: %w", e.Index, err)}
@@ -76,6 +97,28 @@ func (m *machine) Apply(e raftstore.Entry) any {
 	}
 	return applied{epoch: next.Epoch, events: events, err: err}
 }
+
+// applyChange carries out a change of the registry. The result is its error, or
+// nil.
+func (m *machine) applyChange(e raftstore.Entry) any {
+	c, err := decodeChange(e.Data)
+	if err != nil {
+		return &raftstore.Fatal{Reason: fmt.Errorf("entry %d: %w", e.Index, err)}
+	}
+	next, err := m.Registry().Apply(c)
+	if errors.Is(err, pki.ErrUnknownChange) {
+		return &raftstore.Fatal{Reason: fmt.Errorf("entry %d: %w", e.Index, err)}
+	}
+	m.log.Info().Str("change", string(c.Kind)).Str("by", c.By).AnErr("refused", err).Msg("registry")
+	if err != nil {
+		return changed{err}
+	}
+	m.setRegistry(next)
+	return changed{}
+}
+
+// changed is what the proposer of a change of the registry gets back.
+type changed struct{ err error }
 
 // logEvent writes an event of the core into the log.
 func logEvent(log zerolog.Logger, e steer.Event) {
@@ -101,34 +144,30 @@ func logEvent(log zerolog.Logger, e steer.Event) {
 
 // Snapshot returns a writer of the State as it is now.
 func (m *machine) Snapshot() (func(io.Writer) error, error) {
-	s := m.State()
+	c := m.content()
 	return func(w io.Writer) error {
 		m.flush() // entries that a snapshot stands for do not come again
-		return encodeState(s)(w)
+		return c.encode(w)
 	}, nil
-}
-
-// encodeState returns a writer of what decodeState reads.
-func encodeState(s steer.State) func(io.Writer) error {
-	return func(w io.Writer) error { return json.NewEncoder(w).Encode(s) }
 }
 
 // Restore replaces the State by a snapshot's.
 func (m *machine) Restore(r io.Reader) error {
-	s, err := decodeState(r)
+	c, err := decodeContent(r)
 	if err != nil {
 		return err
 	}
-	m.set(s)
+	m.setRegistry(c.registry)
+	m.set(c.state)
 	return nil
 }
 
 // Sum returns a function that sums up the State as it is now.
 func (m *machine) Sum() func() (raftstore.Hash, error) {
-	s := m.State()
+	c := m.content()
 	return func() (out raftstore.Hash, err error) {
 		sum := sha256.New()
-		err = json.NewEncoder(sum).Encode(s)
+		err = c.encode(sum)
 		sum.Sum(out[:0])
 		return out, err
 	}

@@ -41,9 +41,13 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 		name := f.Sites[i].Name
 		peers = append(peers, Peer{Name: fleet.AgentID(name), Site: name, Raft: freePort(t), API: freePort(t)})
 	}
+	var founders []raftstore.Member
+	for _, p := range peers {
+		founders = append(founders, raftstore.Member{ID: p.Name, Address: p.Raft, Voter: true})
+	}
 	for _, p := range peers {
 		cfg := Config{
-			Name: p.Name, Site: p.Site, Dir: filepath.Join(dir, string(p.Name)), Fleet: &f, Peers: peers,
+			Founders: founders, Name: p.Name, Site: p.Site, Dir: filepath.Join(dir, string(p.Name)), Fleet: &f, Peers: peers,
 			DNS:  dnsserver.Config{Listen: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}, Logger: zerolog.Nop()},
 			Raft: RaftConfig{Listen: p.Raft, Advertise: p.Raft, Profile: raftstore.LAN(), Compare: 200 * time.Millisecond},
 			API:  p.API, Version: "test", Logger: zerolog.Nop(),

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,10 +16,8 @@ func (s *server) backup(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err == nil:
 	case sent.n == 0:
-		e := AsError(err)
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(e.GetStatus())
-		_ = json.NewEncoder(w).Encode(e) // the client has gone
+		w.Header().Del("Content-Type")
+		writeError(w, AsError(err))
 	default:
 		panic(http.ErrAbortHandler) // the documented way to end a connection
 	}
@@ -44,6 +41,7 @@ func (c *Client) Backup(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("make request: %w", err)
 	}
+	c.authorize(req)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return &Error{Category: Unreachable, Message: fmt.Sprintf("agent %s: %v", c.name, err)}

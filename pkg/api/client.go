@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/plan"
@@ -18,9 +20,53 @@ import (
 
 // Client speaks to one agent.
 type Client struct {
-	name string
-	base string
-	http *http.Client
+	name  string
+	base  string
+	token string
+	http  *http.Client
+}
+
+// ClientConfig says how to reach one agent.
+type ClientConfig struct {
+	// Name of the agent, in errors.
+	Name string
+	// Base is where its API is: https://192.0.2.1:8300, or unix:///PATH for the
+	// socket at the agent's own machine.
+	Base string
+	// Dial connects; nil means plain TCP.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// TLS checks whom it speaks to; needed with https.
+	TLS *tls.Config
+	// Token is the operator's, or "" where TLS presents an identity.
+	Token string
+}
+
+// NewTLSClient returns a client that knows whom it speaks to.
+func NewTLSClient(cfg ClientConfig) *Client {
+	c := NewClient(cfg.Name, cfg.Base, cfg.Dial)
+	c.token = cfg.Token
+	transport := &http.Transport{
+		DialContext: cfg.Dial, TLSClientConfig: cfg.TLS, MaxIdleConnsPerHost: 4,
+		IdleConnTimeout: 30 * time.Second, TLSHandshakeTimeout: 3 * time.Second,
+	}
+	if path, ok := strings.CutPrefix(cfg.Base, "unix://"); ok {
+		c.base = "http://socket"
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", path)
+		}
+	}
+	if transport.DialContext == nil {
+		transport.DialContext = (&net.Dialer{Timeout: time.Second}).DialContext
+	}
+	c.http = &http.Client{Transport: transport}
+	return c
+}
+
+// authorize adds the operator's token.
+func (c *Client) authorize(req *http.Request) {
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
 }
 
 // maxAnswer bounds what a client reads of one answer.
@@ -127,6 +173,7 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any, for
 	if forwarded {
 		req.Header.Set(forwardedHeader, "1")
 	}
+	c.authorize(req)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return &Error{Category: Unreachable, Message: fmt.Sprintf("agent %s: %v", c.name, err)}

@@ -19,7 +19,9 @@ const (
 	Uncertain   Category = "uncertain"   // proposed, outcome not known
 	Unreachable Category = "unreachable" // no agent answered
 	Timeout     Category = "timeout"
-	Internal    Category = "internal"
+	// Unauthorized: the caller is unknown, or may not do that.
+	Unauthorized Category = "unauthorized"
+	Internal     Category = "internal"
 )
 
 // Error is every error of the API: a category, what is wrong, and what to do.
@@ -45,6 +47,8 @@ func (e *Error) GetStatus() int {
 		return http.StatusUnprocessableEntity
 	case Refused:
 		return http.StatusConflict
+	case Unauthorized:
+		return http.StatusForbidden
 	case NoQuorum, Unreachable:
 		return http.StatusServiceUnavailable
 	case Uncertain, Timeout:
@@ -58,7 +62,7 @@ func (e *Error) ExitCode() int {
 	switch e.Category {
 	case Invalid:
 		return 2
-	case Refused:
+	case Refused, Unauthorized:
 		return 3
 	case NoQuorum, Unreachable:
 		return 4

@@ -16,6 +16,7 @@ import (
 // Backend is what the API speaks for: an agent. Errors are *Error, or of
 // package steer; anything else is shown as internal.
 type Backend interface {
+	Access
 	// Status returns the fleet as this agent sees it.
 	Status(ctx context.Context) (Status, error)
 	// History returns the last events, oldest first, at most limit.
@@ -56,18 +57,9 @@ const forwardedHeader = "X-Sipsteer-Forwarded"
 // Handler returns the API of a backend. metrics may be nil.
 func Handler(b Backend, version string, metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	cfg := huma.DefaultConfig("sipsteer agent", version)
-	cfg.CreateHooks = nil // no $schema links in answers
-	cfg.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
-	a := humago.New(mux, cfg)
+	a := humago.New(mux, humaConfig(version))
 	s := &server{backend: b}
-	s.operate(a)
-	s.past(a)
-	s.incidents(a)
-	s.peers(a)
-	if g, ok := b.(GateBackend); ok {
-		s.gates(a, g)
-	}
+	s.register(a)
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /v1/backup", s.backup)
 	if metrics != nil {
@@ -76,7 +68,26 @@ func Handler(b Backend, version string, metrics http.Handler) http.Handler {
 	return mux
 }
 
+func humaConfig(version string) huma.Config {
+	cfg := huma.DefaultConfig("sipsteer agent", version)
+	cfg.CreateHooks = nil // no $schema links in answers
+	cfg.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
+	return cfg
+}
+
 type server struct{ backend Backend }
+
+// register adds every route that huma serves.
+func (s *server) register(a huma.API) {
+	s.operate(a)
+	s.past(a)
+	s.incidents(a)
+	s.access(a)
+	s.peers(a)
+	if g, ok := s.backend.(GateBackend); ok || s.backend == nil {
+		s.gates(a, g)
+	}
+}
 
 // body wraps an answer as huma wants it.
 type body[T any] struct{ Body T }
@@ -122,6 +133,7 @@ func (s *server) operate(a huma.API) {
 			Body      CommandRequest
 		},
 		) (*body[Result], error) {
+			in.Body.By = onBehalf(ctx, in.Body.By)
 			return answer(s.backend.Do(ctx, in.Body, in.Forwarded != ""))
 		})
 }

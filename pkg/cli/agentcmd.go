@@ -38,6 +38,7 @@ over first. See examples/three-sites for the files.`,
 	}
 	c.Flags().BoolVar(&lifeline, "lifeline", false, "end when standard input ends (set by the lab)")
 	_ = c.Flags().MarkHidden("lifeline")
+	c.AddCommand(a.agentInitCmd())
 	c.RunE = run(func(cmd *cobra.Command, _ []string) error {
 		if a.config == "" {
 			return &usageError{"which agent file?", "sipsteer agent --config agent.yaml"}
@@ -115,6 +116,9 @@ func agentConfig(file *config.Agent, version string, log zerolog.Logger) (agent.
 	cfg.Behind = time.Duration(file.DelayedCopy.Hours) * time.Hour
 	if file.DelayedCopy.Off {
 		cfg.Behind = -1
+	}
+	if err := identify(&cfg, file); err != nil {
+		return cfg, err
 	}
 	if file.Raft.Profile == "lan" {
 		cfg.Raft.Profile = raftstore.LAN()

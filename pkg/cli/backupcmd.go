@@ -86,7 +86,7 @@ func copyBackup(ctx context.Context, c *api.Client, f io.Writer, keys sealing) (
 	}
 	result := make(chan checked, 1)
 	go func() { // ends when the pipe is closed, below
-		contents, _, err := agent.ReadBackup(r)
+		contents, err := agent.ReadBackup(r)
 		_ = r.CloseWithError(err) // so that the copying does not wait for a reader
 		result <- checked{contents, err}
 	}()
@@ -156,7 +156,7 @@ func (a *app) verifyBackup(ctx context.Context, path string, keys sealing) error
 	if err != nil {
 		return err
 	}
-	contents, _, err := agent.ReadBackup(r)
+	contents, err := agent.ReadBackup(r)
 	done()
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)

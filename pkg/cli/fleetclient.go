@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/api"
 	"github.com/sipsteer/sipsteer/pkg/config"
+	"github.com/sipsteer/sipsteer/pkg/pki"
 )
 
 const (
@@ -37,11 +39,44 @@ func (a *app) clients() (clients, error) {
 	if err != nil {
 		return nil, err
 	}
+	var authority *pki.Authority
+	if file.CA != "" {
+		if authority, err = pki.ParseAuthority(file.CA); err != nil {
+			return nil, &usageError{err.Error(), "ca in the client file names the fleet's authority: ca.pem of any agent"}
+		}
+	}
+	token, err := readToken(file.Token)
+	if err != nil {
+		return nil, err
+	}
 	out := make(clients, len(file.Agents))
 	for i, ag := range file.Agents {
-		out[i] = api.NewClient(string(ag.Name), ag.API, nil)
+		cfg := api.ClientConfig{Name: string(ag.Name), Base: ag.API, Token: token}
+		if authority != nil {
+			cfg.TLS = authority.Client(string(ag.Name), time.Now)
+		}
+		out[i] = api.NewTLSClient(cfg)
 	}
 	return out, nil
+}
+
+// readToken reads an operator's token; "" for no file.
+func readToken(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	if err := config.CheckPrivate(path); err != nil {
+		return "", &usageError{err.Error(), "chmod 600 " + path}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", &usageError{err.Error(), "token in the client file names a file with an operator's token"}
+	}
+	token := strings.TrimSpace(string(text))
+	if _, _, err := pki.ParseOperatorToken(token); err != nil {
+		return "", &usageError{fmt.Sprintf("%s: %v", path, err), "sipsteer operator set NAME --role ROLE --out FILE makes one"}
+	}
+	return token, nil
 }
 
 // status asks every agent and returns the best informed answer: one with a
@@ -67,6 +102,12 @@ func (cs clients) status(ctx context.Context) (api.Status, error) {
 	for _, st := range answers {
 		if st != nil && (best == nil || better(st, best)) {
 			best = st
+		}
+	}
+	for _, err := range errs {
+		var e *api.Error
+		if best == nil && errors.As(err, &e) && e.Category == api.Unauthorized {
+			return api.Status{}, err
 		}
 	}
 	if best == nil {

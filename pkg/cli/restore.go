@@ -27,11 +27,11 @@ func (a *app) restore(path string, keys sealing, to agent.RestoreTarget) error {
 		return err
 	}
 	defer done()
-	contents, state, err := agent.ReadBackup(r)
+	contents, err := agent.ReadBackup(r)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	aside, err := agent.Restore(contents, state, to)
+	aside, err := agent.Restore(contents, to)
 	switch {
 	case errors.Is(err, raftstore.ErrForeignDir):
 		return &usageError{fmt.Sprintf("%s has a store already", file.DataDir), "add --replace: it is moved aside, not deleted"}

@@ -23,6 +23,9 @@ type Agent struct {
 	// DataDir holds the log, snapshots and the served state. Two agents never
 	// share one.
 	DataDir string `yaml:"data_dir" json:"data_dir" jsonschema_description:"Directory for the log, snapshots and the served state; relative to this file. One for each agent."`
+	// Identity is the directory of the agent's key and certificate and the
+	// fleet's authority. Default: pki in DataDir.
+	Identity string `yaml:"identity,omitempty" json:"identity,omitempty" jsonschema_description:"Directory of the agent's key, certificate and authority, which agent init or agent join makes. Default: pki in data_dir."`
 	// Fleet is proposed when the cluster has no fleet yet.
 	Fleet string `yaml:"fleet,omitempty" json:"fleet,omitempty" jsonschema_description:"Fleet file that is proposed when a new cluster starts; later changes go through plan fleet and apply."`
 	// DNS says where the name server listens.
@@ -191,6 +194,7 @@ func (a *Agent) defaults(dir string) {
 	set(&a.Log.Level, "info")
 	set(&a.Log.Format, "json")
 	files := []*string{&a.DataDir, &a.Fleet, &a.Log.File}
+	files = append(files, &a.Identity)
 	if a.Gate != nil {
 		set(&a.Gate.Driver, "inline")
 		files = append(files, &a.Gate.Certificate, &a.Gate.Key, &a.Gate.UpstreamRoots)
@@ -202,5 +206,8 @@ func (a *Agent) defaults(dir string) {
 		if *f != "" && !filepath.IsAbs(*f) {
 			*f = filepath.Join(dir, *f)
 		}
+	}
+	if a.Identity == "" && a.DataDir != "" {
+		a.Identity = filepath.Join(a.DataDir, "pki")
 	}
 }

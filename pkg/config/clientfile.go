@@ -20,6 +20,10 @@ type Client struct {
 	Format int `yaml:"format" json:"format" jsonschema:"enum=1" jsonschema_description:"Version of this file's form."`
 	// Agents are asked in this order until one answers.
 	Agents []ClientAgent `yaml:"agents" json:"agents" jsonschema:"minItems=1" jsonschema_description:"APIs of the agents, asked in this order until one answers."`
+	// CA is the PEM file of the fleet's authority: agents are known by it.
+	CA string `yaml:"ca,omitempty" json:"ca,omitempty" jsonschema_description:"PEM file of the fleet's authority, by which agents are known. Relative to this file."`
+	// Token is a file with the operator's token, mode 0600.
+	Token string `yaml:"token,omitempty" json:"token,omitempty" jsonschema_description:"File with the operator's token, mode 0600 at most. Relative to this file."`
 	// Lab is set in the file that a lab writes.
 	Lab *ClientLab `yaml:"lab,omitempty" json:"lab,omitempty" jsonschema_description:"Set in the file that a lab writes."`
 }
@@ -28,8 +32,9 @@ type Client struct {
 type ClientAgent struct {
 	// Name of the agent.
 	Name fleet.AgentID `yaml:"name" json:"name" jsonschema_description:"Name of the agent."`
-	// API is its URL: http://192.0.2.1:8300.
-	API string `yaml:"api" json:"api" jsonschema_description:"URL of its API: http://192.0.2.1:8300."`
+	// API is its URL: https://192.0.2.1:8300, or unix:///PATH for the socket in
+	// its data directory.
+	API string `yaml:"api" json:"api" jsonschema_description:"URL of its API: https://192.0.2.1:8300, or unix:///PATH for the socket in the agent's data directory."`
 }
 
 // ClientLab is how to reach a running lab.
@@ -67,8 +72,14 @@ func ParseClient(path string, data []byte) (*Client, error) {
 	if err := d.err(); err != nil {
 		return nil, err
 	}
-	if c.Lab != nil && !filepath.IsAbs(c.Lab.Control) {
-		c.Lab.Control = filepath.Join(filepath.Dir(path), c.Lab.Control)
+	files := []*string{&c.CA, &c.Token}
+	if c.Lab != nil {
+		files = append(files, &c.Lab.Control)
+	}
+	for _, f := range files {
+		if *f != "" && !filepath.IsAbs(*f) {
+			*f = filepath.Join(filepath.Dir(path), *f)
+		}
 	}
 	return &c, nil
 }
@@ -76,14 +87,20 @@ func ParseClient(path string, data []byte) (*Client, error) {
 func (c *Client) validate(d *document) {
 	d.format(c.Format, ClientFormat)
 	if len(c.Agents) == 0 {
-		d.at("$.agents", `agents: [{name: calgary, api: "http://192.0.2.1:8300"}]`, "no agents")
+		d.at("$.agents", `agents: [{name: calgary, api: "https://192.0.2.1:8300"}]`, "no agents")
 	}
 	seen := map[string]string{}
 	for i, a := range c.Agents {
 		path := fmt.Sprintf("$.agents[%d]", i)
 		u, err := url.Parse(a.API)
-		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-			d.at(path+".api", "http://HOST:PORT", "%q is not the URL of an API", a.API)
+		switch {
+		case err == nil && u.Scheme == "unix" && u.Host == "" && u.Path != "":
+		case err == nil && u.Scheme == "http" && u.Host != "":
+			d.at(path+".api", "https://"+u.Host, "agents speak https alone")
+		case err != nil || u.Scheme != "https" || u.Host == "":
+			d.at(path+".api", "https://HOST:PORT", "%q is not the URL of an API", a.API)
+		case c.CA == "":
+			d.at(path+".api", "ca: FILE with the fleet's authority, as sipsteer agent init has made it", "%q needs ca, by which the agent is known", a.API)
 		}
 		if a.Name == "" {
 			d.at(path+".name", "name: calgary", "name is missing")

@@ -91,7 +91,7 @@ func TestSampleClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Agents) != 3 || c.Agents[2].API != "http://127.10.3.1:8300" {
+	if len(c.Agents) != 3 || c.Agents[2].API != "https://127.10.3.1:8300" {
 		t.Errorf("agents: %+v", c.Agents)
 	}
 }

@@ -116,8 +116,9 @@ func clientFile(l Layout) string {
 	var b strings.Builder
 	b.WriteString("format: 1\nagents:\n")
 	for _, p := range l.Places() {
-		fmt.Fprintf(&b, "  - {name: %s, api: \"http://%s\"}\n", p.Site, p.API)
+		fmt.Fprintf(&b, "  - {name: %s, api: \"https://%s\"}\n", p.Site, p.API)
 	}
+	fmt.Fprintf(&b, "ca: data/%s/pki/ca.pem\ntoken: %s\n", siteNames[0], tokenName)
 	b.WriteString("lab: {control: control.sock}\n")
 	return b.String()
 }

@@ -129,6 +129,9 @@ func (l *Lab) up(ctx context.Context) error {
 	if err := writeFiles(l.cfg.Dir, l.layout, l.cfg.Interval, string(pki.CAPEM())); err != nil {
 		return err
 	}
+	if err := l.makeIdentities(); err != nil {
+		return fmt.Errorf("make identities: %w", err)
+	}
 	if err := l.startSwitches(ctx); err != nil {
 		return err
 	}
@@ -279,7 +282,10 @@ func (l *Lab) startAgents(ctx context.Context) error {
 // softswitch is known to be up.
 func (l *Lab) waitReady(ctx context.Context) error {
 	for _, p := range l.layout.Places() {
-		c := api.NewClient(string(p.Site), "http://"+p.API.String(), nil)
+		c, err := l.Client(p)
+		if err != nil {
+			return err
+		}
 		defer c.Close()
 		for !l.ready(ctx, c) {
 			if ok, err := l.children[p.Site].running(); !ok {

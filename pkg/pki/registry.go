@@ -234,6 +234,13 @@ func (r Registry) Allow(p Peer) error {
 	return nil
 }
 
+// Refounded is what a restored fleet begins with: who the operators are and who
+// is shut out, but not which agents there are; those say so themselves.
+func (r Registry) Refounded() Registry {
+	r.Agents, r.Invites = nil, nil
+	return r
+}
+
 // put inserts x into the ordered s, in place of its equal, on a copy.
 func put[T any](s []T, x T, compare func(a, b T) int) []T {
 	i, found := slices.BinarySearchFunc(s, x, compare)

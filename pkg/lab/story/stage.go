@@ -71,7 +71,11 @@ func NewStage(l *lab.Lab, groups []phones.Group, tell func(Line)) (*Stage, error
 	ports := map[fleet.Transport]uint16{}
 	for _, p := range s.places {
 		servers = append(servers, p.DNS)
-		s.clients = append(s.clients, api.NewClient(string(p.Site), "http://"+p.API.String(), nil))
+		c, err := l.Client(p)
+		if err != nil {
+			return nil, err
+		}
+		s.clients = append(s.clients, c)
 		for t, a := range p.Gate {
 			sites[a] = p.Site
 			ports[t] = a.Port()

@@ -1,0 +1,129 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// Caller is who makes a call.
+type Caller struct {
+	// Name of the operator or the agent.
+	Name string
+	// Role is what the caller may do; RoleAnyone for somebody unknown.
+	Role Role
+	// Trusted callers say themselves on whose behalf they act: agents that
+	// pass a command on, and root at the agent's own machine.
+	Trusted bool
+}
+
+// may reports whether the caller has what a route needs.
+func (c Caller) may(need Role) bool {
+	order := map[Role]int{RoleAnyone: 0, RoleViewer: 1, RoleOperator: 2, RoleAdmin: 3}
+	switch {
+	case need == RoleAnyone:
+		return true
+	case need == RoleAgent:
+		return c.Role == RoleAgent
+	case c.Role == RoleAgent:
+		return order[need] <= order[RoleOperator] // agents pass commands on, and look
+	}
+	return order[c.Role] >= order[need]
+}
+
+// Call is one call for the audit trail.
+type Call struct {
+	Caller  Caller
+	Method  string
+	Path    string
+	Status  int
+	Took    time.Duration
+	Refused bool
+}
+
+type callerKey struct{}
+
+// CallerOf returns who makes the call that ctx belongs to; the zero value where
+// no Guard is.
+func CallerOf(ctx context.Context) Caller {
+	c, _ := ctx.Value(callerKey{}).(Caller)
+	return c
+}
+
+// Guard lets a request through when its caller has the role that the route
+// needs. judge says who the caller is; its error is shown to the caller. audit
+// is told of every call when it is done.
+func Guard(next http.Handler, judge func(*http.Request) (Caller, error), audit func(Call)) http.Handler {
+	roles := Roles()
+	table := tableOf(roles)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		caller, err := judge(r)
+		if err == nil {
+			if role := need(table, roles, r); !caller.may(role) {
+				err = forbidden(caller, role)
+			}
+		}
+		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		defer func() {
+			audit(Call{
+				Caller: caller, Method: r.Method, Path: r.URL.Path, Status: seen.status,
+				Took: time.Since(start), Refused: err != nil,
+			})
+		}()
+		if err != nil {
+			writeError(seen, AsError(err))
+			return
+		}
+		next.ServeHTTP(seen, r.WithContext(context.WithValue(r.Context(), callerKey{}, caller)))
+	})
+}
+
+func forbidden(c Caller, need Role) error {
+	if c.Role == RoleAnyone {
+		return &Error{
+			Category: Unauthorized, Message: "who asks? no token was presented that is known here",
+			Hint: "give a client file with token and ca: sipsteer --config client.yaml …",
+		}
+	}
+	return &Error{
+		Category: Unauthorized, Message: fmt.Sprintf("%s has role %s; this needs %s", c.Name, c.Role, need),
+		Hint: "ask an admin: sipsteer operator set " + c.Name + " --role " + string(need),
+	}
+}
+
+func writeError(w http.ResponseWriter, e *Error) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(e.GetStatus())
+	_ = json.NewEncoder(w).Encode(e) // the client has gone
+}
+
+// statusWriter remembers the status for the audit trail.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// onBehalf is the name under which a change is recorded: the caller's own, and
+// what it says of itself beside it.
+func onBehalf(ctx context.Context, claimed string) string {
+	c := CallerOf(ctx)
+	switch {
+	case c.Name == "" || c.Trusted && claimed != "" || c.Name == claimed:
+		return claimed
+	case claimed == "":
+		return c.Name
+	}
+	return claimed + " via " + c.Name
+}

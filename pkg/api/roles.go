@@ -1,0 +1,73 @@
+package api
+
+import "net/http"
+
+// Role is what a caller must be allowed to do. The words are those of the
+// registry of operators.
+type Role string
+
+// The roles. An agent may do what agents ask of each other, and look.
+const (
+	RoleAnyone   Role = ""
+	RoleViewer   Role = "viewer"
+	RoleOperator Role = "operator"
+	RoleAdmin    Role = "admin"
+	RoleAgent    Role = "agent"
+)
+
+// Roles says what each route needs. A route that is not here needs admin; a
+// test holds the table to the routes that there are.
+func Roles() map[string]Role {
+	return map[string]Role{
+		"GET /healthz":      RoleAnyone, // for load balancers and service managers: says only yes or no
+		"GET /openapi.json": RoleAnyone,
+		"GET /openapi.yaml": RoleAnyone,
+		"GET /docs":         RoleAnyone,
+
+		"GET /metrics":                    RoleViewer,
+		"GET /v1/status":                  RoleViewer,
+		"GET /v1/history":                 RoleViewer,
+		"GET /v1/epochs":                  RoleViewer,
+		"GET /v1/epochs/{epoch}":          RoleViewer,
+		"GET /v1/diff":                    RoleViewer,
+		"GET /v1/verify":                  RoleViewer,
+		"GET /v1/why":                     RoleViewer,
+		"GET /v1/gates":                   RoleViewer,
+		"GET /v1/gates/{site}/stragglers": RoleViewer,
+		"GET /v1/incidents":               RoleViewer,
+		"GET /v1/incidents/{id}/report":   RoleViewer,
+		"POST /v1/plan":                   RoleViewer,
+		"POST /v1/commands":               RoleOperator,
+		"GET /v1/backup":                  RoleOperator,
+		"GET /v1/operators":               RoleAdmin,
+		"PUT /v1/operators/{name}":        RoleAdmin,
+		"DELETE /v1/operators/{name}":     RoleAdmin,
+		"GET /v1/peer/checkpoints":        RoleAgent,
+		"GET /v1/peer/effect":             RoleAgent,
+		"POST /v1/peer/report":            RoleAgent,
+		"GET /v1/peer/gate":               RoleAgent,
+		"GET /v1/peer/stragglers":         RoleAgent,
+		"POST /v1/peer/registered":        RoleAgent,
+		"POST /v1/peer/renew":             RoleAgent,
+		"POST /v1/peer/registry":          RoleAgent,
+	}
+}
+
+// need returns what a request needs. Patterns are matched as the server itself
+// does.
+func need(table *http.ServeMux, roles map[string]Role, r *http.Request) Role {
+	_, pattern := table.Handler(r)
+	if role, ok := roles[pattern]; ok {
+		return role
+	}
+	return RoleAdmin
+}
+
+// tableOf returns a mux that knows the patterns.
+func tableOf(roles map[string]Role) *http.ServeMux {
+	mux := http.NewServeMux()
+	for pattern := range roles {
+		mux.Handle(pattern, http.NotFoundHandler())
+	}
+	return mux
+}
