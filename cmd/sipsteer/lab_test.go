@@ -249,7 +249,8 @@ func TestPartition(t *testing.T) {
 		t.Errorf("the agent that was not reached is not named: %s", r.err)
 	}
 	cut := filepath.Join(t.TempDir(), "client.yaml")
-	text := "format: 1\nagents: [{name: vancouver, api: \"http://" + l.place(2).API.String() + "\"}]\n"
+	text := "format: 1\nagents: [{name: vancouver, api: \"https://" + l.place(2).API.String() + "\"}]\n" +
+		"ca: " + filepath.Join(l.dir, "data", "vancouver", "pki", "ca.pem") + "\ntoken: " + filepath.Join(l.dir, "operator.token") + "\n"
 	if err := os.WriteFile(cut, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
