@@ -26,7 +26,7 @@ const (
 
 // grace is what a prober gets to return after its timeout before the runner
 // counts for it.
-func (r *Runner) grace() time.Duration { return max(r.cfg.Timeout/8, 20*time.Millisecond) }
+func (c *check) grace() time.Duration { return max(c.times.Timeout/8, 20*time.Millisecond) }
 
 // advance does everything that is due.
 func (r *Runner) advance(ctx context.Context, now time.Time) {
@@ -38,7 +38,7 @@ func (r *Runner) advance(ctx context.Context, now time.Time) {
 		// When this machine was paused or starved, questions ran into their
 		// timeouts while nobody looked. That says nothing about softswitches:
 		// record makes it no data.
-		if now.Sub(e.at) > r.cfg.Timeout/2 {
+		if now.Sub(e.at) > e.check.times.Timeout/2 {
 			r.stalled = now
 		}
 		if e.check.removed && e.attempt == nil {
@@ -64,12 +64,12 @@ func (r *Runner) advance(ctx context.Context, now time.Time) {
 
 // round plans the check's next regular question and asks this one.
 func (r *Runner) round(ctx context.Context, c *check, now time.Time) {
-	c.grid = c.grid.Add(r.cfg.Interval)
+	c.grid = c.grid.Add(c.times.Interval)
 	if !c.grid.After(now) { // after a pause, do not catch up
-		behind := now.Sub(c.grid)/r.cfg.Interval + 1
-		c.grid = c.grid.Add(behind * r.cfg.Interval)
+		behind := now.Sub(c.grid)/c.times.Interval + 1
+		c.grid = c.grid.Add(behind * c.times.Interval)
 	}
-	jitter := time.Duration(r.cfg.Rand.Int64N(int64(r.cfg.Interval/20) + 1))
+	jitter := time.Duration(r.cfg.Rand.Int64N(int64(c.times.Interval/20) + 1))
 	r.agenda.add(event{at: c.grid.Add(jitter), what: dueRound, check: c})
 
 	switch {
@@ -98,14 +98,14 @@ func (r *Runner) ask(ctx context.Context, c *check, now time.Time, round bool) {
 	}
 	c.asked, c.good = now, false
 	a := &attempt{check: c, start: now, round: round}
-	r.agenda.add(event{at: now.Add(r.cfg.Timeout / 2), what: dueSlow, check: c, attempt: a})
+	r.agenda.add(event{at: now.Add(c.times.Timeout / 2), what: dueSlow, check: c, attempt: a})
 	r.running++
 	c.open++
 	r.work.Add(1)
 	// Ends with the prober, at the latest when ctx does; Stop waits for it.
 	go func() {
 		defer r.work.Done()
-		ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
+		ctx, cancel := context.WithTimeout(ctx, c.times.Timeout)
 		defer cancel()
 		r.answered(a, r.probe(ctx, c.prober, c.spec))
 	}()

@@ -17,6 +17,7 @@ const recentResults = 16
 // check is what the runner knows of one spec.
 type check struct {
 	spec    Spec
+	times   Times   // in force
 	prober  Prober  // asked, or
 	watcher Watcher // held open
 	owner   *softswitch
@@ -42,10 +43,10 @@ type check struct {
 	streak     int  // successes in a row since the suspicion began
 }
 
-func (c *check) opinion(fall int) health.Opinion {
+func (c *check) opinion() health.Opinion {
 	o := health.Opinion{Check: c.spec.Check, Status: c.counter.Status()}
 	if o.Status == health.Down {
-		o.Cause, o.Detail = c.why(fall)
+		o.Cause, o.Detail = c.why(c.times.Thresholds.Fall)
 	}
 	return o
 }

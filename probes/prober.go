@@ -26,12 +26,35 @@ type Spec struct {
 	Roots *x509.CertPool
 	// Login is the subscriber as whom a Register check logs in.
 	Login Login
+	// Times are the check's own; what is zero is as in Config.
+	Times Times
+}
+
+// Times say how often one check is asked, and when results count.
+type Times struct {
+	Interval, Timeout time.Duration
+	Thresholds        health.Thresholds
+}
+
+// or fills what is zero.
+func (t Times) or(def Times) Times {
+	if t.Interval <= 0 {
+		t.Interval = def.Interval
+	}
+	if t.Timeout <= 0 {
+		t.Timeout = def.Timeout
+	}
+	if t.Thresholds == (health.Thresholds{}) {
+		t.Thresholds = def.Thresholds
+	}
+	return t
 }
 
 // Login is a test subscriber. It prints without its password, whatever the
 // verb, so that it cannot slip into a log.
 type Login struct {
 	User     string
+	Domain   string // empty means the server name
 	Password string
 }
 
@@ -45,7 +68,7 @@ func (l Login) GoString() string { return l.String() }
 func (l Login) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
 func (s Spec) equal(o Spec) bool {
-	return s.Check == o.Check && s.Address == o.Address && s.ServerName == o.ServerName && s.Login == o.Login &&
+	return s.Check == o.Check && s.Address == o.Address && s.ServerName == o.ServerName && s.Login == o.Login && s.Times == o.Times &&
 		slices.Equal(s.ExpectStatus, o.ExpectStatus) && equalRoots(s.Roots, o.Roots)
 }
 

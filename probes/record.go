@@ -11,14 +11,14 @@ func (r *Runner) record(c *check, start time.Time, round bool, res Result, now t
 	if c.removed || r.stopped {
 		return
 	}
-	late := now.Sub(start) > r.cfg.Timeout*3/2 || r.stalled.After(start)
+	late := now.Sub(start) > c.times.Timeout*3/2 || r.stalled.After(start)
 	if res.Outcome == health.Failure && timedOut(res.Cause) && late {
 		res = Failed(health.CauseLocal, "this machine was stalled while it waited")
 	}
 	r.observe(c, res, now)
 	switch {
 	case res.Outcome != health.NoData:
-		c.counter = c.counter.Next(res.Outcome, r.cfg.Thresholds)
+		c.counter = c.counter.Next(res.Outcome, c.times.Thresholds)
 	case round:
 		c.counter = c.counter.Miss(missLimit)
 	}
@@ -44,7 +44,7 @@ func (r *Runner) observe(c *check, res Result, now time.Time) {
 
 // tell passes on a change of opinion. A change of detail alone is none.
 func (r *Runner) tell(c *check) {
-	o := c.opinion(r.cfg.Thresholds.Fall)
+	o := c.opinion()
 	if o.Status == c.told.Status && o.Cause == c.told.Cause {
 		return
 	}

@@ -146,7 +146,7 @@ func (r *Runner) Opinions() []health.Opinion {
 	var all []health.Opinion
 	for _, c := range r.sorted() {
 		if c.prober != nil {
-			all = append(all, c.opinion(r.cfg.Thresholds.Fall))
+			all = append(all, c.opinion())
 		}
 	}
 	return all

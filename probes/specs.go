@@ -36,7 +36,7 @@ func (r *Runner) SetSpecs(specs []Spec) error {
 	// In order of check, so that the same fleet gets the same phases.
 	for _, c := range added {
 		if c.prober != nil {
-			c.phase = c.owner.place(r.cfg.Interval)
+			c.phase = c.owner.place(c.times.Interval)
 		}
 	}
 	r.addresses = r.addresses[:0:0] // readers may still hold the old ones
@@ -68,9 +68,17 @@ func (r *Runner) byCheck(specs []Spec) (map[health.Check]Spec, error) {
 		case !s.Check.Transport.Valid():
 			return nil, fmt.Errorf("%w: check %s has no transport", ErrConfig, s.Check)
 		}
+		if t := s.Times.or(r.times()); t.Timeout > t.Interval {
+			return nil, fmt.Errorf("%w: check %s has a timeout of %s and an interval of %s", ErrConfig, s.Check, t.Timeout, t.Interval)
+		}
 		want[s.Check] = s
 	}
 	return want, nil
+}
+
+// times are those of all checks.
+func (r *Runner) times() Times {
+	return Times{Interval: r.cfg.Interval, Timeout: r.cfg.Timeout, Thresholds: r.cfg.Thresholds}
 }
 
 func (r *Runner) add(s Spec) *check {
@@ -84,7 +92,7 @@ func (r *Runner) add(s Spec) *check {
 		r.switches[key] = owner
 	}
 	c := &check{
-		spec: s, owner: owner,
+		spec: s, owner: owner, times: s.Times.or(r.times()),
 		prober: r.cfg.Probers[s.Check.Kind], watcher: r.cfg.Watchers[s.Check.Kind],
 		told: health.Opinion{Check: s.Check},
 	}
@@ -125,9 +133,10 @@ func (r *Runner) schedule(added []*check) {
 		}
 		first := now.Add(time.Duration(i) * spacing)
 		// One interval before the second round, on the grid.
-		c.grid = now.Add(c.phase - r.cfg.Interval)
-		for c.grid.Add(r.cfg.Interval).Sub(first) < r.cfg.Interval/2 {
-			c.grid = c.grid.Add(r.cfg.Interval)
+		interval := c.times.Interval
+		c.grid = now.Add(c.phase - interval)
+		for c.grid.Add(interval).Sub(first) < interval/2 {
+			c.grid = c.grid.Add(interval)
 		}
 		r.agenda.add(event{at: first, what: dueRound, check: c})
 	}

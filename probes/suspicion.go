@@ -72,7 +72,7 @@ func (r *Runner) slow(a *attempt, now time.Time) {
 	if a.over {
 		return
 	}
-	r.agenda.add(event{at: a.start.Add(r.cfg.Timeout + r.grace()), what: dueCut, check: a.check, attempt: a})
+	r.agenda.add(event{at: a.start.Add(a.check.times.Timeout + a.check.grace()), what: dueCut, check: a.check, attempt: a})
 	if !a.check.removed && a.check.counter.Status() != health.Down {
 		r.suspect(a.check.owner, now, now, true)
 	}

@@ -69,6 +69,8 @@ type Config struct {
 	// by the agent.
 	History archive.Config
 	API     string // host:port
+	// Secrets are the passwords of the canaries.
+	Secrets Secrets
 	Version string
 	Logger  zerolog.Logger
 	// DialPeer connects to other agents; nil means plain TCP.
@@ -106,7 +108,8 @@ type Agent struct {
 
 	reportNow chan struct{}
 	runnerMu  sync.Mutex
-	runner    *probes.Runner // guarded by runnerMu
+	runner    *probes.Runner    // guarded by runnerMu
+	missing   map[string]string // secrets and what is wrong with them; of the loop that observes
 
 	cancel context.CancelFunc
 	loops  sync.WaitGroup

@@ -9,8 +9,8 @@ import (
 )
 
 // checksOf lists the checks of the fleet whose verdicts steer traffic: SIP
-// OPTIONS on every listener that the probes speak, and the TLS handshake with
-// its certificate.
+// OPTIONS on every listener that the probes speak, the TLS handshake with its
+// certificate, and where there is a canary its login.
 func checksOf(f *fleet.Fleet) []health.Check {
 	var out []health.Check
 	for _, s := range specsOf(f, nil) {
@@ -20,36 +20,62 @@ func checksOf(f *fleet.Fleet) []health.Check {
 }
 
 // specsOf says how each check is asked. Every agent asks all of them: its own
-// site's, and as an outside witness those of the others.
+// site's, and as an outside witness those of the others. The passwords of
+// logins are left out.
 func specsOf(f *fleet.Fleet, roots *x509.CertPool) []probes.Spec {
 	var out []probes.Spec
 	for i := range f.Sites {
 		site := &f.Sites[i]
 		for _, sw := range site.Softswitches {
 			for _, l := range sw.Listeners {
-				spec := probes.Spec{
-					Check:   health.Check{Target: health.Target{Site: site.Name, Switch: sw.Name, Transport: l.Transport}, Kind: health.Options},
-					Address: l.Address, ServerName: f.ServerName(site.Name, l),
-					ExpectStatus: f.Checks.ExpectStatus, Roots: roots,
-				}
-				switch l.Transport {
-				case fleet.UDP, fleet.TCP:
-					out = append(out, spec)
-				case fleet.TLS:
-					out = append(out, spec)
-					spec.Check.Kind = health.TLS
-					out = append(out, spec)
-				}
+				target := health.Target{Site: site.Name, Switch: sw.Name, Transport: l.Transport}
+				out = append(out, listenerSpecs(f, target, l, roots)...)
 			}
 		}
 	}
 	return out
 }
 
+// listenerSpecs are the checks of one listener.
+func listenerSpecs(f *fleet.Fleet, target health.Target, l fleet.Listener, roots *x509.CertPool) []probes.Spec {
+	if l.Transport != fleet.UDP && l.Transport != fleet.TCP && l.Transport != fleet.TLS {
+		return nil
+	}
+	var out []probes.Spec
+	add := func(kind health.Kind, login probes.Login) {
+		times := f.Checks.Of(string(kind))
+		if times.Off {
+			return
+		}
+		out = append(out, probes.Spec{
+			Check: health.Check{Target: target, Kind: kind}, Address: l.Address, ServerName: f.ServerName(target.Site, l),
+			ExpectStatus: f.Checks.ExpectStatus, Roots: roots, Login: login, Times: timesOf(times),
+		})
+	}
+	add(health.Options, probes.Login{})
+	if l.Transport == fleet.TLS {
+		add(health.TLS, probes.Login{})
+	}
+	if k := f.Checks.Canary(target.Site, l.Transport); k != nil {
+		add(health.Register, probes.Login{User: k.User, Domain: k.Domain})
+	}
+	return out
+}
+
+func timesOf(t fleet.CheckTimes) probes.Times {
+	return probes.Times{
+		Interval: t.Interval.D(), Timeout: t.Timeout.D(),
+		Thresholds: health.Thresholds{Fall: t.Fall, Reset: t.Reset, Rise: t.Rise},
+	}
+}
+
 // standingSpecs are the connections held open to see a dead process at once.
 // They trigger checks and have no verdict of their own.
 func standingSpecs(f *fleet.Fleet) []probes.Spec {
 	var out []probes.Spec
+	if f.Checks.Of(string(health.Standing)).Off {
+		return nil
+	}
 	for _, s := range specsOf(f, nil) {
 		if s.Check.Kind == health.Options && s.Check.Transport.Stream() {
 			s.Check.Kind = health.Standing

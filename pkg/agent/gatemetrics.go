@@ -23,7 +23,7 @@ func newGateCollector(g *gate.Gate) *gateCollector {
 	}
 	return &gateCollector{
 		gate:       g,
-		devices:    d("devices", "Devices by where they stand: untold, told, moved, lapsed, stranger.", "standing"),
+		devices:    d("devices", "Devices by where they stand: untold, told, moved, stuck, lapsed, stranger.", "standing"),
 		calls:      d("calls", "Calls that are up, as far as they were seen."),
 		stragglers: d("stragglers", "Devices and trunks that still come although every old answer has run out."),
 		refused:    d("devices_refused", "Devices that were refused, by family and answer.", "family", "answer"),
@@ -49,6 +49,7 @@ func (c *gateCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(c.devices, float64(l.Untold), "untold")
 	gauge(c.devices, float64(l.Told), "told")
 	gauge(c.devices, float64(l.Moved), "moved")
+	gauge(c.devices, float64(l.Stuck), "stuck")
 	gauge(c.devices, float64(l.Lapsed), "lapsed")
 	gauge(c.devices, float64(l.Strangers), "stranger")
 	gauge(c.calls, float64(l.Calls))

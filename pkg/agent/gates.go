@@ -134,7 +134,7 @@ func (a *Agent) lookElsewhere(ctx context.Context, site string, items []api.Stra
 func gateReport(l gate.Live) api.GateReport {
 	r := api.GateReport{
 		Since: timeOrNil(l.Since), Horizon: timeOrNil(l.Horizon), Finish: timeOrNil(l.Finish),
-		Left: l.Left, Untold: l.Untold, Told: l.Told, Moved: l.Moved, Lapsed: l.Lapsed, Strangers: l.Strangers,
+		Left: l.Left, Untold: l.Untold, Told: l.Told, Moved: l.Moved, Stuck: l.Stuck, Lapsed: l.Lapsed, Strangers: l.Strangers,
 		Unlisted: l.Unlisted, Calls: l.Calls, Stragglers: l.Report.Stragglers, Conns: l.Stats.Connections,
 		Totals: api.GateTotals{
 			Relayed: l.Stats.Relayed, Refused: l.Stats.Refused, Redirected: l.Stats.Redirected, Silenced: l.Stats.Silenced,

@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"crypto/x509"
-	"reflect"
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/api"
@@ -11,6 +10,7 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/health"
 	"github.com/sipsteer/sipsteer/probes"
 	"github.com/sipsteer/sipsteer/probes/options"
+	"github.com/sipsteer/sipsteer/probes/register"
 	"github.com/sipsteer/sipsteer/probes/standing"
 	"github.com/sipsteer/sipsteer/probes/tlscheck"
 )
@@ -22,6 +22,8 @@ const (
 	// reportFresh is how old a report may be and still count. An agent that is
 	// not heard for so long has no voice.
 	reportFresh = 5 * reportPeriod
+	// rereadPeriod is how often the passwords of canaries are read again.
+	rereadPeriod = 30 * time.Second
 	// reportTimeout bounds one report.
 	reportTimeout = time.Second
 )
@@ -29,6 +31,8 @@ const (
 // observe keeps the probes in step with the fleet file.
 func (a *Agent) observe(ctx context.Context) {
 	var fleetNow *fleet.Fleet
+	again := time.NewTicker(rereadPeriod)
+	defer again.Stop()
 	for ctx.Err() == nil {
 		now, changed := a.pub.served()
 		if now.state.Fleet != nil && now.state.Fleet != fleetNow {
@@ -38,6 +42,10 @@ func (a *Agent) observe(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-changed:
+		case <-again.C: // a password may have been put down, or changed
+			if fleetNow != nil {
+				a.adoptFleet(fleetNow, fleetNow)
+			}
 		}
 	}
 	a.stopProbes()
@@ -47,19 +55,20 @@ func (a *Agent) observe(ctx context.Context) {
 // their counters. Only other settings of the checks need a new runner.
 func (a *Agent) adoptFleet(old, f *fleet.Fleet) {
 	roots := a.trustRoots(f)
-	specs := append(specsOf(f, roots), standingSpecs(f)...)
-	if old != nil && reflect.DeepEqual(old.Checks, f.Checks) {
+	specs := append(a.withLogins(f, specsOf(f, roots)), standingSpecs(f)...)
+	if old != nil && sameRunner(old.Checks, f.Checks) {
 		if err := a.setSpecs(specs); err != nil {
 			a.log.Error().Err(err).Msg("cannot change the checks; the old ones go on")
 		}
 		return
 	}
 	a.stopProbes()
+	standingTimes := f.Checks.Of(string(health.Standing))
 	runner, err := probes.New(probes.Config{
 		Observer: a.cfg.Name, Interval: f.Checks.Interval.D(), Timeout: f.Checks.Timeout.D(), Burst: f.Checks.Burst.D(),
 		Thresholds: health.Thresholds{Fall: f.Checks.Fall, Reset: f.Checks.Reset, Rise: f.Checks.Rise},
-		Probers:    map[health.Kind]probes.Prober{health.Options: options.New(options.Config{}), health.TLS: tlscheck.New(tlscheck.Config{})},
-		Watchers:   map[health.Kind]probes.Watcher{health.Standing: standing.New(standing.Config{Interval: f.Checks.Interval.D(), Timeout: f.Checks.Timeout.D()})},
+		Probers:    probers(),
+		Watchers:   map[health.Kind]probes.Watcher{health.Standing: standing.New(standing.Config{Interval: standingTimes.Interval.D(), Timeout: standingTimes.Timeout.D()})},
 		Logger:     a.log.With().Str("part", "probes").Logger(),
 		OnOpinion:  func(health.Opinion) { a.opinionChanged() },
 	})
@@ -74,6 +83,23 @@ func (a *Agent) adoptFleet(old, f *fleet.Fleet) {
 		a.log.Error().Err(err).Msg("cannot set the checks")
 	}
 	runner.Start()
+}
+
+// probers are all kinds that are asked.
+func probers() map[health.Kind]probes.Prober {
+	return map[health.Kind]probes.Prober{
+		health.Options:  options.New(options.Config{}),
+		health.TLS:      tlscheck.New(tlscheck.Config{}),
+		health.Register: register.New(register.Config{}),
+	}
+}
+
+// sameRunner reports whether two settings of checks differ in nothing but the
+// checks themselves.
+func sameRunner(a, b fleet.Checks) bool {
+	const s = string(health.Standing)
+	return a.Interval == b.Interval && a.Timeout == b.Timeout && a.Burst == b.Burst &&
+		a.Fall == b.Fall && a.Reset == b.Reset && a.Rise == b.Rise && a.Of(s) == b.Of(s)
 }
 
 func (a *Agent) setSpecs(specs []probes.Spec) error {
@@ -179,7 +205,7 @@ func (a *Agent) deadTransports(ops []health.Opinion) map[fleet.Transport]bool {
 	}
 	status := map[health.Target]health.Status{}
 	for _, op := range ops {
-		if op.Cause.Spreads() {
+		if op.Check.Kind != health.Options || op.Cause.Spreads() {
 			continue // it answers; whether phones are better off elsewhere is not for one site to say
 		}
 		if op.Check.Site == a.cfg.Site && (op.Status == health.Down || status[op.Check.Target] == health.Unknown) {

@@ -38,7 +38,8 @@ type GateReport struct {
 	Left       int               `json:"registrations_left" doc:"Registered devices that are still to move; all of them while the gate is open."`
 	Untold     int               `json:"untold" doc:"Of these, not refused yet."`
 	Told       int               `json:"told" doc:"Of these, refused and not silent yet."`
-	Moved      int               `json:"moved" doc:"Refused, and silent since."`
+	Moved      int               `json:"moved" doc:"Refused, and silent since, or back in the rhythm of its refreshes."`
+	Stuck      int               `json:"stuck" doc:"Refused, back too soon, and without a registration here."`
 	Lapsed     int               `json:"lapsed" doc:"Gone without being refused."`
 	Strangers  int               `json:"strangers" doc:"Refused, and never registered here."`
 	Unlisted   uint64            `json:"unlisted,omitempty" doc:"Devices that there was no room for."`

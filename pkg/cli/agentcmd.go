@@ -113,6 +113,7 @@ func agentConfig(file *config.Agent, version string, log zerolog.Logger) (agent.
 		Raft: agent.RaftConfig{Listen: file.Raft.Listen, Advertise: file.Raft.Advertise, Profile: raftstore.WAN()},
 	}
 	cfg.History = archive.Config{MaxAge: time.Duration(file.History.Days) * 24 * time.Hour, MaxSize: int64(file.History.Megabytes) << 20}
+	cfg.Secrets = agent.Secrets{Dir: file.SecretsDir, Getenv: os.Getenv}
 	cfg.Behind = time.Duration(file.DelayedCopy.Hours) * time.Hour
 	if file.DelayedCopy.Off {
 		cfg.Behind = -1

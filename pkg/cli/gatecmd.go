@@ -160,7 +160,7 @@ func writeGate(w io.Writer, p palette, g api.GateReport) {
 		if g.Horizon != nil {
 			fmt.Fprintf(w, "; old answers run out at %s UTC", g.Horizon.UTC().Format(time.TimeOnly))
 		}
-		fmt.Fprintf(w, "\nregistrations: %d not refused yet, %d refused and not gone yet, %d moved, %d ran out; %d strangers refused\n", g.Untold, g.Told, g.Moved, g.Lapsed, g.Strangers)
+		fmt.Fprintf(w, "\nregistrations: %d not refused yet, %d refused and not gone yet, %d moved, %d stuck, %d ran out; %d strangers refused\n", g.Untold, g.Told, g.Moved, g.Stuck, g.Lapsed, g.Strangers)
 	}
 	if len(g.Tenants) > 0 {
 		rows := [][]string{{"TENANT", "LEFT"}}

@@ -39,6 +39,9 @@ func (c *agentCheck) all() {
 		c.dialled("$.peer_proxy", a.PeerProxy)
 	}
 	c.keeping()
+	if info, err := os.Stat(a.SecretsDir); a.SecretsDir != "" && (err != nil || !info.IsDir()) {
+		c.at("$.secrets_dir", "make it, with mode 0700; relative paths are relative to this file", "%s is no directory", a.SecretsDir)
+	}
 	c.word("$.log.level", a.Log.Level, "debug", "info", "warn", "error")
 	c.word("$.log.format", a.Log.Format, "json", "console")
 }

@@ -44,6 +44,8 @@ type Agent struct {
 	History History `yaml:"history,omitempty" json:"history,omitzero" jsonschema_description:"How long this agent keeps the past for show, diff and rollback."`
 	// DelayedCopy says how far behind a copy of the state is kept.
 	DelayedCopy DelayedCopy `yaml:"delayed_copy,omitempty" json:"delayed_copy,omitzero" jsonschema_description:"A copy of the state, so far behind, that nothing replicated can touch."`
+	// SecretsDir holds the passwords that the fleet file names.
+	SecretsDir string `yaml:"secrets_dir,omitempty" json:"secrets_dir,omitempty" jsonschema_description:"Directory with a file for each secret that the fleet file names, mode 0600 at most; relative to this file. SIPSTEER_SECRET_NAME in the environment goes before it. Default: none."`
 	// Log says how much is logged, how and where.
 	Log Log `yaml:"log,omitempty" json:"log,omitzero" jsonschema_description:"How much is logged, how and where."`
 }
@@ -193,7 +195,7 @@ func (a *Agent) defaults(dir string) {
 	}
 	set(&a.Log.Level, "info")
 	set(&a.Log.Format, "json")
-	files := []*string{&a.DataDir, &a.Fleet, &a.Log.File}
+	files := []*string{&a.DataDir, &a.Fleet, &a.Log.File, &a.SecretsDir}
 	files = append(files, &a.Identity)
 	if a.Gate != nil {
 		set(&a.Gate.Driver, "inline")

@@ -116,6 +116,10 @@ type Checks struct {
 	// TrustRoots is PEM text of certificate authorities for the TLS checks.
 	// Default: those of the machine.
 	TrustRoots string `json:"trust_roots,omitempty" yaml:"trust_roots,omitempty" jsonschema_description:"Certificate authorities for the TLS checks, in PEM. Default: those of the machine."`
+	// Kinds changes these settings for single kinds of check.
+	Kinds []CheckTimes `json:"kinds,omitempty" yaml:"kinds,omitempty" jsonschema_description:"Settings of single kinds of check where they differ."`
+	// Canaries are test subscribers; without one there is no register check.
+	Canaries []Canary `json:"canaries,omitempty" yaml:"canaries,omitempty" jsonschema_description:"Test subscribers, as which the agents log in to prove that phones can. Without one there is no register check."`
 }
 
 // WithDefaults returns c with every unset field at its default.

@@ -19,6 +19,8 @@ func Validate(f Fleet) []Problem {
 	v.tenants()
 	v.policy()
 	v.checks()
+	v.kinds()
+	v.canaries()
 	return v.problems
 }
 

@@ -117,7 +117,7 @@ func (v *validation) emergencyNumbers(numbers []string) {
 
 func (v *validation) checks() {
 	c := v.fleet.Checks
-	if c.Interval < Duration(50*time.Millisecond) || c.Interval > Duration(time.Hour) {
+	if c.Interval < leastInterval || c.Interval > mostInterval {
 		v.add("$.checks.interval", "50ms to 1h", "interval is %s", c.Interval)
 	}
 	if c.Timeout <= 0 || c.Timeout >= c.Interval {

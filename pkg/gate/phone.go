@@ -167,7 +167,7 @@ func (p *phone) request(w *worker, rs *ruleset, fault sipwire.Fault) (Action, bo
 		return Refuse, p.write(w.out)
 	case Refuse, Redirect:
 		ok := p.write(out)
-		if fault == sipwire.None && rs.transports[p.local.transport].Mode != Open {
+		if fault == sipwire.None && rs.transports[p.local.transport].lastPhase() {
 			p.clock.closeSoon(p.raw, w.spread())
 		}
 		return action, ok
@@ -234,11 +234,9 @@ func timeout(err error) bool {
 
 // policyChanged gives an idle connection its time to close, or takes it back.
 func (p *phone) policyChanged(rs *ruleset) {
-	switch r := rs.transports[p.local.transport]; {
-	case r.Mode == Open:
-		p.clock.stay(p.raw)
-	case r.Mode == Draining && r.PassInvite: // phones are still called through it
-	default:
+	if rs.transports[p.local.transport].lastPhase() {
 		p.clock.closeSoon(p.raw, uint64(p.src.Port())*2654435761>>8)
+	} else {
+		p.clock.stay(p.raw)
 	}
 }

@@ -64,7 +64,7 @@ func (w *worker) judge(rs *ruleset, l *local, fault sipwire.Fault, src netip.Add
 		}
 		return Refuse, w.reply(rs, l, verdict{status: fault.Status()}, fault.Error(), src, out)
 	}
-	v := rs.decide(l.transport, m)
+	v := w.firstPhase(rs, l, rs.decide(l.transport, m))
 	if v.action == Relay {
 		v = w.passable(l)
 	}

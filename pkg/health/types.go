@@ -100,6 +100,8 @@ const (
 	CauseNetwork     Cause = "network"      // only the outside cannot reach it: the path, not the softswitch
 	CauseAuth        Cause = "auth-rejected"
 	CauseBinding     Cause = "binding-missing" // registered, but the registrar does not hold the Contact
+	CauseNoLogin     Cause = "login-refused"   // refused before a password was asked for
+	CauseUnavailable Cause = "unavailable"     // 503: it says itself that it cannot
 )
 
 // Spreads reports whether a failure with this cause comes from data, keys or
@@ -107,7 +109,7 @@ const (
 // others. A dead process or a broken path does not spread.
 func (c Cause) Spreads() bool {
 	switch c {
-	case CauseStatus, CauseMalformed, CauseAuth, CauseBinding, CauseCertExpired, CauseCertName, CauseCertUntrust, CauseCertInvalid, CauseTLSRefused:
+	case CauseStatus, CauseMalformed, CauseAuth, CauseBinding, CauseNoLogin, CauseUnavailable, CauseCertExpired, CauseCertName, CauseCertUntrust, CauseCertInvalid, CauseTLSRefused:
 		return true
 	}
 	return false

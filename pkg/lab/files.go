@@ -10,6 +10,9 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 )
 
+// canaryPassword of the lab's test subscriber. The lab's softswitches take any.
+const canaryPassword = "only-in-the-lab"
+
 // checkTimes are the lab's probe settings, which keep the proportions of the
 // defaults at a shorter interval.
 type checkTimes struct {
@@ -23,7 +26,10 @@ func timesFor(interval time.Duration) checkTimes {
 // writeFiles writes fleet.yaml, an agent file for each site and client.yaml
 // into dir. They are the same at each start, so an existing dir goes on.
 func writeFiles(dir string, l Layout, interval time.Duration, caPEM string) error {
-	files := map[string]string{"fleet.yaml": fleetFile(l, timesFor(interval), caPEM), "client.yaml": clientFile(l)}
+	if err := os.MkdirAll(filepath.Join(dir, "secrets"), 0o700); err != nil {
+		return fmt.Errorf("write lab file: %w", err)
+	}
+	files := map[string]string{"fleet.yaml": fleetFile(l, timesFor(interval), caPEM), "client.yaml": clientFile(l), filepath.Join("secrets", "canary"): canaryPassword + "\n"}
 	for _, p := range l.Places() {
 		files[string(p.Site)+".yaml"] = agentFile(l, p)
 	}
@@ -55,6 +61,9 @@ checks:
   timeout: %s
   burst: %s
   rise: 3
+  # A subscriber that logs in everywhere; its password is in secrets/canary.
+  canaries:
+    - {user: canary, secret: canary}
   trust_roots: |
 %s
 name_servers:
@@ -88,6 +97,7 @@ func agentFile(l Layout, p Place) string {
 name: %[1]s
 site: %[1]s
 data_dir: data/%[1]s
+secrets_dir: secrets
 fleet: fleet.yaml
 dns: {listen: ["%[2]s"]}
 raft: {listen: "%[3]s", profile: lan}

@@ -138,7 +138,7 @@ func (v *view) guardCommonCause(slot Slot, now time.Time) *Refusal {
 		if until, spreads := v.lookUntil(verdict); spreads && until.After(now) {
 			return &Refusal{
 				Rule: RuleCommonCause, Hard: true, Text: fmt.Sprintf("%s at %s comes from what sites share: first all sites are asked again", verdict.Cause, slot.Site),
-				Value: "seen " + now.Sub(verdict.Since).Round(time.Second).String() + " ago", Limit: v.lookTime().String(),
+				Value: "seen " + now.Sub(verdict.Since).Round(time.Second).String() + " ago", Limit: v.lookTime(c.Kind).String(),
 				Next: "sipsteer status --watch   # automation goes on by itself",
 			}
 		}
@@ -147,8 +147,9 @@ func (v *view) guardCommonCause(slot Slot, now time.Time) *Refusal {
 }
 
 // lookTime is how long it takes until every site has been asked again.
-func (v *view) lookTime() time.Duration {
-	return v.Fleet.Checks.Interval.D() + v.Fleet.Checks.Timeout.D()
+func (v *view) lookTime(kind health.Kind) time.Duration {
+	t := v.Fleet.Checks.Of(string(kind))
+	return t.Interval.D() + t.Timeout.D()
 }
 
 // lookUntil is how long automation looks whether a failure is at other sites
@@ -157,7 +158,7 @@ func (v *view) lookUntil(verdict health.Verdict) (time.Time, bool) {
 	if verdict.Status != health.Down || !verdict.Cause.Spreads() {
 		return time.Time{}, false
 	}
-	return verdict.Since.Add(v.lookTime()), true
+	return verdict.Since.Add(v.lookTime(verdict.Check.Kind)), true
 }
 
 // withdraw takes slots out because they failed. The guards are asked here

@@ -5,6 +5,7 @@
 package register
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -45,14 +46,18 @@ func New(cfg Config) *Prober {
 // inside the deadline of ctx. The certificate of a TLS listener is not judged
 // here: a digest shows no more to a listener on the path than it does over UDP.
 //
-// The causes, beside those of the connection: CauseAuth, a right password is
-// not taken; CauseBinding, the registrar says yes but does not hold our
-// Contact; CauseStatus, anything else that is not 200, with words that say
-// whether it came before or after the login.
+// The causes, beside those of the connection: CauseNoLogin, refused before a
+// password was asked for; CauseAuth, a right password is not taken;
+// CauseUnavailable, 503; CauseStatus, another refusal of a right password;
+// CauseBinding, the registrar says yes but does not hold our Contact.
 func (p *Prober) Probe(ctx context.Context, spec probes.Spec) probes.Result {
 	start := time.Now()
-	if spec.Login.User == "" || spec.ServerName == "" {
+	domain := cmp.Or(spec.Login.Domain, spec.ServerName)
+	switch {
+	case spec.Login.User == "" || domain == "":
 		return probes.Failed(health.CauseLocal, "no subscriber or no domain to register at")
+	case spec.Login.Password == "":
+		return probes.Failed(health.CauseLocal, "this agent does not have the password of "+wire.Clean(spec.Login.User))
 	}
 	conn, fault := wire.Dial(ctx, spec.Check.Transport, spec.Address, spec.ServerName)
 	if fault != nil {
@@ -60,14 +65,14 @@ func (p *Prober) Probe(ctx context.Context, spec probes.Spec) probes.Result {
 	}
 	defer conn.Close()
 
-	aor := sip.Uri{Scheme: "sip", User: spec.Login.User, Host: spec.ServerName}
+	aor := sip.Uri{Scheme: "sip", User: spec.Login.User, Host: domain}
 	s := &session{
 		ctx: ctx, conn: conn, login: spec.Login,
 		contact: "sipsteer-" + rand.Text(),
 	}
 	s.req = uac.New(uac.Dialogless{
 		Method: sip.REGISTER, Transport: spec.Check.Transport, Local: conn.LocalAddr(),
-		Recipient: sip.Uri{Scheme: "sip", Host: spec.ServerName},
+		Recipient: sip.Uri{Scheme: "sip", Host: domain},
 		From:      aor, To: aor, ContactUser: s.contact, UserAgent: p.cfg.UserAgent,
 	})
 	s.expires(p.cfg.Expires)

@@ -133,9 +133,9 @@ func TestLogins(t *testing.T) {
 		{"not asked for a password", &registrar{}, password, "", "without being asked", 2},
 		{"a wrong password", &registrar{algorithms: []string{"MD5"}}, "wrong", health.CauseAuth, "another challenge: 401", 2},
 		{"403 after a right password", &registrar{algorithms: []string{"MD5"}, after: "403 Forbidden"}, password, health.CauseAuth, "a right password is refused: 403", 2},
-		{"403 at once", &registrar{before: "403 Forbidden"}, password, health.CauseStatus, "refused before the login: 403", 1},
-		{"503 at once", &registrar{before: "503 Service Unavailable"}, password, health.CauseStatus, "refused before the login: 503", 1},
-		{"503 after the login", &registrar{algorithms: []string{"MD5"}, after: "503 Service Unavailable"}, password, health.CauseStatus, "refused after the login: 503", 2},
+		{"403 at once", &registrar{before: "403 Forbidden"}, password, health.CauseNoLogin, "refused before the login: 403", 1},
+		{"503 at once", &registrar{before: "503 Service Unavailable"}, password, health.CauseUnavailable, "refused before the login: 503", 1},
+		{"503 after the login", &registrar{algorithms: []string{"MD5"}, after: "503 Service Unavailable"}, password, health.CauseUnavailable, "refused after the login: 503", 2},
 		{"says yes and stores nothing", &registrar{algorithms: []string{"MD5"}, forgets: true}, password, health.CauseBinding, "not among the stored", 2},
 		{"a challenge that nobody can answer", &registrar{algorithms: []string{"TELEPATHY"}}, password, health.CauseAuth, "without a challenge that can be answered", 1},
 	} {

@@ -39,14 +39,23 @@ func (s *session) register() *wire.Fault {
 		return &wire.Fault{Cause: health.CauseAuth, Detail: "a right password is answered with another challenge: " + line(res)}
 	case res.StatusCode == sip.StatusForbidden && s.challenged:
 		return &wire.Fault{Cause: health.CauseAuth, Detail: "a right password is refused: " + line(res)}
+	case res.StatusCode == sip.StatusServiceUnavailable:
+		return &wire.Fault{Cause: health.CauseUnavailable, Detail: "refused " + s.when() + " the login: " + line(res)}
 	case res.StatusCode != sip.StatusOK && s.challenged:
 		return &wire.Fault{Cause: health.CauseStatus, Detail: "refused after the login: " + line(res)}
 	case res.StatusCode != sip.StatusOK:
-		return &wire.Fault{Cause: health.CauseStatus, Detail: "refused before the login: " + line(res)}
+		return &wire.Fault{Cause: health.CauseNoLogin, Detail: "refused before the login: " + line(res)}
 	case !s.holds(res):
 		return &wire.Fault{Cause: health.CauseBinding, Detail: "accepted, but our Contact is not among the stored ones"}
 	}
 	return nil
+}
+
+func (s *session) when() string {
+	if s.challenged {
+		return "after"
+	}
+	return "before"
 }
 
 // remove takes the binding back (RFC 3261 §10.2.2).

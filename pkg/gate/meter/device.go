@@ -21,6 +21,7 @@ type device struct {
 
 	registered bool      // the softswitch said 200 once, and no de-registration came since
 	expires    time.Time // when its registration here runs out
+	granted    time.Duration
 	seen       time.Time // last request
 
 	// What follows counts for one drain.
@@ -75,25 +76,36 @@ type standing uint8
 const (
 	staying standing = iota // registered here, not refused yet
 	telling                 // refused, and not yet silent for long enough
-	moved                   // refused, and silent since
+	stuck                   // as telling, and its registration here has run out
+	moved                   // refused, and silent since, or back in its rhythm
 	lapsed                  // its registration ran out, or it took it away, unasked
 )
 
-// left reports whether the device is still to move.
+// left reports whether the device's registration is still to go.
 func (s standing) left() bool { return s == staying || s == telling }
 
 func (x *device) standing(now time.Time, d drain, settle time.Duration) standing {
-	if d.since.IsZero() || x.drain != d.number || x.refusals == 0 {
-		if x.registered && now.Before(x.expires) {
+	here := x.registered && now.Before(x.expires)
+	switch {
+	case d.since.IsZero() || x.drain != d.number || x.refusals == 0:
+		if here {
 			return staying
 		}
 		return lapsed
-	}
-	if now.Sub(x.last) < x.settle(settle) {
+	case now.Sub(x.last) >= x.settle(settle):
+		return moved
+	case here || !x.registered:
 		return telling
+	case x.rhythm() && (d.horizon.IsZero() || !x.last.After(d.horizon)):
+		return moved
 	}
-	return moved
+	return stuck
 }
+
+// rhythm reports whether the device comes back as for its usual refresh: it is
+// content with where it is, and asks here first because the name servers still
+// name this site first. One without a registration would be back sooner.
+func (x *device) rhythm() bool { return x.every > 0 && x.every >= x.granted*4/5 }
 
 // settle is how long the device must be silent to be taken for moved: one that
 // came back after a pause may do so again after the same pause.
@@ -103,7 +115,7 @@ func (x *device) settle(least time.Duration) time.Duration { return max(least, x
 // it was told before.
 func (x *device) straggles(now time.Time, d drain, settle time.Duration) bool {
 	return !d.since.IsZero() && x.drain == d.number && x.refusals > 1 && !d.horizon.IsZero() && x.last.After(d.horizon) &&
-		x.standing(now, d, settle) == telling
+		now.Sub(x.last) < x.settle(settle)
 }
 
 // strangerFor is how long a device is remembered that never registered.

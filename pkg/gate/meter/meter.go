@@ -82,8 +82,9 @@ func (d *drain) covers(x *device) bool { return d.since.IsZero() || d.on[x.trans
 
 // shard is a part of the devices and calls.
 type shard struct {
-	mu      sync.Mutex // held for both maps and what is in them
-	devices map[uint64]*device
+	mu      sync.Mutex           // held for both maps and what is in them
+	devices map[uint64][]*device // those of one address of record; a trunk stands alone
+	size    int                  // devices in all
 	calls   map[uint64]time.Time // last heard, by a hash of the Call-ID
 }
 
@@ -95,7 +96,7 @@ func New(cfg Config) *Meter {
 	cfg.CallIdle = cmp.Or(cfg.CallIdle, 4*time.Hour)
 	m := &Meter{cfg: cfg, seed: maphash.MakeSeed(), gone: map[kind]Share{}}
 	for i := range m.all {
-		m.all[i].devices, m.all[i].calls = map[uint64]*device{}, map[uint64]time.Time{}
+		m.all[i].devices, m.all[i].calls = map[uint64][]*device{}, map[uint64]time.Time{}
 	}
 	m.current.Store(&drain{})
 	m.staying.Store(&tenants{})
@@ -140,12 +141,12 @@ func (m *Meter) Sweep(now time.Time) {
 	for i := range m.all {
 		s := &m.all[i]
 		s.mu.Lock()
-		for key, x := range s.devices {
-			if x.forgotten(now, d) {
-				delete(s.devices, key)
-				continue
-			}
-			if x.registered && d.covers(x) {
+		s.forget(now, d)
+		for _, same := range s.devices {
+			for _, x := range same {
+				if !x.registered || !d.covers(x) {
+					continue
+				}
 				here := x.standing(now, d, m.cfg.Settle).left()
 				seen[x.domain] = seen[x.domain] || here
 				if here {

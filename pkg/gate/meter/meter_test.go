@@ -108,6 +108,32 @@ func TestPhoneMoves(t *testing.T) {
 	w.want("1 0 0 0 0")
 }
 
+// TestRhythm: who comes back as for its refreshes has moved and asks here first;
+// who comes back sooner, without a registration here, is stuck. When nobody
+// should come at all any more, the rhythm tells nothing.
+func TestRhythm(t *testing.T) {
+	w := newWorld(t, Config{})
+	bob := anna
+	bob.user = "bob"
+	w.register(anna, contact(60))
+	w.register(bob, contact(60))
+	w.drain(5 * time.Minute)
+	for i := range 14 {
+		w.wait(27 * time.Second)
+		w.ask("REGISTER", bob, Unavailable)
+		if i%2 == 1 {
+			w.ask("REGISTER", anna, Unavailable)
+		}
+		r := w.m.Report(w.now)
+		if i == 9 && (r.Moved != 1 || r.Stuck != 1 || r.Left != 0) {
+			t.Errorf("%d moved, %d stuck, %d left", r.Moved, r.Stuck, r.Left)
+		}
+	}
+	if r := w.m.Report(w.now); r.Stuck != 2 || r.Stragglers != 2 {
+		t.Errorf("after the horizon: %d stuck, %d stragglers", r.Stuck, r.Stragglers)
+	}
+}
+
 // TestRegistrationEnds: by itself, or taken away; and who never got a 200 is no
 // registration.
 func TestRegistrationEnds(t *testing.T) {
@@ -123,7 +149,9 @@ func TestRegistrationEnds(t *testing.T) {
 	w.register(anna, "") // no binding left
 	w.want("0 0 0 0 0")
 	w.wait(time.Hour)
-	if n := len(w.m.shard(w.m.key([]byte("sip:anna@a.example.net"), netip.MustParseAddr(anna.ip))).devices); n != 0 {
+	n := 0
+	w.m.each(func(*device) { n++ })
+	if n != 0 {
 		t.Errorf("%d devices are remembered for ever", n)
 	}
 }

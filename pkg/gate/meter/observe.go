@@ -25,28 +25,20 @@ func (m *Meter) Request(now time.Time, r *sipwire.Message, src netip.AddrPort, t
 	if r.Is("REGISTER") {
 		who = r.To().URI
 	}
-	s, key := m.locked(who, src.Addr())
-	x := s.devices[key]
+	s, key := m.locked(who)
+	x := s.find(key, src.Addr())
 	if x == nil && !r.Is("REGISTER") { // a trunk has another From in each call
 		s.mu.Unlock()
-		s, key = m.locked(nil, src.Addr())
-		x = s.devices[key]
+		s, key = m.lockedPeer(src.Addr())
+		x = s.find(key, src.Addr())
 	}
 	if x == nil {
-		x = m.learn(s, key, who, r, t)
+		x = m.learn(s, key, who, r, src, t)
 	}
 	if x != nil {
 		x.note(now, r, src, o, d)
 	}
 	s.mu.Unlock()
-}
-
-// locked returns the shard of a device, with its lock held, and its key there.
-func (m *Meter) locked(who []byte, addr netip.Addr) (*shard, uint64) {
-	key := m.key(who, addr)
-	s := m.shard(key)
-	s.mu.Lock()
-	return s, key
 }
 
 func (x *device) note(now time.Time, r *sipwire.Message, src netip.AddrPort, o Outcome, d drain) {
@@ -95,11 +87,11 @@ func (m *Meter) Response(now time.Time, r *sipwire.Message, to netip.AddrPort) {
 
 // registered notes how long the softswitch keeps the registration.
 func (m *Meter) registered(now time.Time, r *sipwire.Message, addr netip.Addr) {
-	s, key := m.locked(r.To().URI, addr)
+	s, key := m.locked(r.To().URI)
 	defer s.mu.Unlock()
-	if x := s.devices[key]; x != nil {
+	if x := s.find(key, addr); x != nil {
 		granted := grantedFor(r)
-		x.registered, x.expires = granted > 0, now.Add(granted)
+		x.registered, x.expires, x.granted = granted > 0, now.Add(granted), granted
 	}
 }
 
@@ -135,66 +127,6 @@ func seconds(b []byte) time.Duration {
 		}
 	}
 	return time.Duration(n) * time.Second
-}
-
-// key is a hash of the address of record and the address that it comes from.
-func (m *Meter) key(uri []byte, addr netip.Addr) uint64 {
-	var h maphash.Hash
-	h.SetSeed(m.seed)
-	if uri != nil {
-		host, _ := sipwire.HostOf(uri)
-		var buf [maxName]byte
-		h.Write(sipwire.UserOf(uri))
-		h.WriteByte('@')
-		h.Write(lowered(buf[:0], host))
-	}
-	ip := addr.Unmap().As16()
-	h.Write(ip[:])
-	return h.Sum64()
-}
-
-// learn makes room for a device. It is called with the shard held.
-func (m *Meter) learn(s *shard, key uint64, who []byte, r *sipwire.Message, t fleet.Transport) *device {
-	if len(s.devices) >= m.cfg.MaxDevices/shards+1 && !s.forgetStranger() {
-		m.lost.Add(1)
-		return nil
-	}
-	host, _ := sipwire.HostOf(who)
-	var buf, name [maxName]byte
-	aor := cleaned(buf[:0], sipwire.UserOf(who))
-	if len(aor) > maxName/2 {
-		aor = aor[:maxName/2]
-	}
-	at := len(aor)
-	domain := lowered(name[:0], host)
-	if at > 0 {
-		aor = append(aor, '@')
-		at++
-	}
-	aor = append(aor, domain...)
-	agent, _ := r.Value(sipwire.HeaderUserAgent)
-	x := &device{aor: string(aor), peer: !r.Is("REGISTER"), transport: t}
-	x.domain = x.aor[at:]
-	x.agent = m.names.shared(cleaned(name[:0], agent))
-	x.family = m.names.shared(Family(name[:0], agent))
-	s.devices[key] = x
-	return x
-}
-
-// forgetStranger makes room by dropping a device that never registered. It looks
-// at a few only, so that a flood of inventions stays cheap to refuse.
-func (s *shard) forgetStranger() bool {
-	looked := 0
-	for key, x := range s.devices {
-		if !x.registered {
-			delete(s.devices, key)
-			return true
-		}
-		if looked++; looked == 8 {
-			return false
-		}
-	}
-	return false
 }
 
 // howFound tells how the device found the site: where a Route stands, as with

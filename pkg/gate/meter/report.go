@@ -17,9 +17,10 @@ type Report struct {
 	// Left is how many registered devices are still to move: those that were
 	// not refused yet, and those that were and are not silent yet.
 	Left, Untold, Told int
-	// Moved were refused and are silent since. Lapsed went without being
-	// refused.
-	Moved, Lapsed int
+	// Moved were refused and are silent since, or back in the rhythm of their
+	// refreshes. Stuck were refused, come back sooner, and have no registration
+	// here any more: likely none anywhere. Lapsed went without being refused.
+	Moved, Stuck, Lapsed int
 	// Strangers are refused devices and peers that never registered here.
 	Strangers int
 	// Unlisted is how many devices there was no room for.
@@ -61,6 +62,17 @@ func (s Share) plus(o Share) Share {
 	return Share{o.Family, o.Answer, s.Refused + o.Refused, s.Moved + o.Moved}
 }
 
+// gone is the counter of those whose registration here is over.
+func (r *Report) gone(s standing) *int {
+	switch s {
+	case moved:
+		return &r.Moved
+	case stuck:
+		return &r.Stuck
+	}
+	return &r.Lapsed
+}
+
 const maxTenants = 20
 
 // Report counts. It takes time in proportion to the devices.
@@ -88,10 +100,8 @@ func (m *Meter) Report(now time.Time) Report {
 			} else {
 				r.Told++
 			}
-		} else if s == moved {
-			r.Moved++
 		} else {
-			r.Lapsed++
+			*r.gone(s)++
 		}
 		if x.straggles(now, d, m.cfg.Settle) {
 			r.Stragglers++
@@ -135,8 +145,10 @@ func (m *Meter) each(f func(*device)) {
 	for i := range m.all {
 		s := &m.all[i]
 		s.mu.Lock()
-		for _, x := range s.devices {
-			f(x)
+		for _, same := range s.devices {
+			for _, x := range same {
+				f(x)
+			}
 		}
 		s.mu.Unlock()
 	}
@@ -151,7 +163,7 @@ func (m *Meter) shares(now time.Time, d drain) map[kind]Share {
 			return
 		}
 		s := x.standing(now, d, m.cfg.Settle)
-		if s == telling && x.refusals == 1 {
+		if (s == telling || s == stuck) && x.refusals == 1 {
 			return
 		}
 		k := kind{x.family, x.outcome}

@@ -1,0 +1,46 @@
+package agent
+
+import (
+	"errors"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/health"
+	"github.com/sipsteer/sipsteer/probes"
+)
+
+// withLogins puts the passwords into the register checks. A check whose
+// password this agent does not have brings no data, here and nowhere else; why
+// is logged once for each secret.
+func (a *Agent) withLogins(f *fleet.Fleet, specs []probes.Spec) []probes.Spec {
+	known := map[string]string{}
+	for i := range specs {
+		s := &specs[i]
+		if s.Check.Kind != health.Register {
+			continue
+		}
+		k := f.Checks.Canary(s.Check.Site, s.Check.Transport)
+		secret, asked := known[k.Secret]
+		if !asked {
+			var err error
+			if secret, err = a.cfg.Secrets.lookup(k.Secret); err != nil {
+				a.sayMissing(k.Secret, err)
+			}
+			known[k.Secret] = secret
+		}
+		s.Login.Password = secret
+	}
+	return specs
+}
+
+// sayMissing logs what is wrong with a secret when it changes. It is called by
+// the loop that observes.
+func (a *Agent) sayMissing(name string, err error) {
+	if a.missing == nil {
+		a.missing = map[string]string{}
+	}
+	if a.missing[name] == err.Error() {
+		return
+	}
+	a.missing[name] = err.Error()
+	a.log.Warn().Err(err).Bool("absent", errors.Is(err, errNoSecret)).Msg("no login can be tried: this agent has no password for its canary")
+}

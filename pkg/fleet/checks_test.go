@@ -1,0 +1,92 @@
+package fleet_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/fleet/fleettest"
+)
+
+func seconds(n float64) fleet.Duration { return fleet.Duration(n * float64(time.Second)) }
+
+func TestSettingsOfOneKind(t *testing.T) {
+	c := fleet.Checks{Kinds: []fleet.CheckTimes{{Kind: "tls", Interval: seconds(60), Fall: 5}}}.WithDefaults()
+	for _, tt := range []struct {
+		kind              string
+		interval, timeout fleet.Duration
+		fall, reset, rise int
+	}{
+		{"options", seconds(5), seconds(2), 3, 6, 12},
+		{"tls", seconds(60), seconds(2), 5, 6, 12},
+		{"register", seconds(15), seconds(2), 3, 6, 12},
+	} {
+		got := c.Of(tt.kind)
+		if got.Interval != tt.interval || got.Timeout != tt.timeout || got.Fall != tt.fall || got.Reset != tt.reset || got.Rise != tt.rise {
+			t.Errorf("%s: %+v, want %+v", tt.kind, got, tt)
+		}
+	}
+	// A quick kind does not inherit a timeout that is longer than its interval.
+	quick := fleet.Checks{Kinds: []fleet.CheckTimes{{Kind: "options", Interval: seconds(1)}}}.WithDefaults()
+	if got := quick.Of("options"); got.Timeout != seconds(1) {
+		t.Errorf("timeout %s", got.Timeout)
+	}
+}
+
+func TestWhichCanaryLogsIn(t *testing.T) {
+	c := fleet.Checks{Canaries: []fleet.Canary{
+		{User: "everywhere", Transports: []fleet.Transport{fleet.UDP, fleet.TCP}},
+		{User: "calgary", Site: "calgary"},
+	}}
+	for _, tt := range []struct {
+		site      fleet.SiteID
+		transport fleet.Transport
+		want      string
+	}{
+		{"calgary", fleet.UDP, "calgary"},
+		{"calgary", fleet.TLS, "calgary"},
+		{"ottawa", fleet.UDP, "everywhere"},
+		{"ottawa", fleet.TLS, ""},
+		{"calgary", fleet.WS, ""},
+	} {
+		got := ""
+		if k := c.Canary(tt.site, tt.transport); k != nil {
+			got = k.User
+		}
+		if got != tt.want {
+			t.Errorf("%s over %s: %q, want %q", tt.site, tt.transport, got, tt.want)
+		}
+	}
+}
+
+func TestChecksThatAreRefused(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(c *fleet.Checks)
+		path   string
+	}{
+		{"no such kind", func(c *fleet.Checks) { c.Kinds = []fleet.CheckTimes{{Kind: "pray"}} }, "$.checks.kinds[0].kind"},
+		{"twice", func(c *fleet.Checks) { c.Kinds = []fleet.CheckTimes{{Kind: "tls"}, {Kind: "tls"}} }, "$.checks.kinds[1].kind"},
+		{"options off", func(c *fleet.Checks) { c.Kinds = []fleet.CheckTimes{{Kind: "options", Off: true}} }, "$.checks.kinds[0].off"},
+		{"timeout above the interval", func(c *fleet.Checks) {
+			c.Kinds = []fleet.CheckTimes{{Kind: "tls", Interval: seconds(1), Timeout: seconds(2)}}
+		}, "$.checks.kinds[0].timeout"},
+		{"too often", func(c *fleet.Checks) { c.Kinds = []fleet.CheckTimes{{Kind: "tls", Interval: 1}} }, "$.checks.kinds[0].interval"},
+		{"below zero", func(c *fleet.Checks) { c.Kinds = []fleet.CheckTimes{{Kind: "tls", Fall: -1}} }, "$.checks.kinds[0].fall"},
+		{"no such site", func(c *fleet.Checks) { c.Canaries = []fleet.Canary{{Site: "paris", User: "a", Secret: "a"}} }, "$.checks.canaries[0].site"},
+		{"no user", func(c *fleet.Checks) { c.Canaries = []fleet.Canary{{Secret: "a"}} }, "$.checks.canaries[0].user"},
+		{"user that breaks a header", func(c *fleet.Checks) { c.Canaries = []fleet.Canary{{User: "a\r\nb: c", Secret: "a"}} }, "$.checks.canaries[0].user"},
+		{"secret that leads elsewhere", func(c *fleet.Checks) { c.Canaries = []fleet.Canary{{User: "a", Secret: "../../etc/shadow"}} }, "$.checks.canaries[0].secret"},
+		{"WebSocket", func(c *fleet.Checks) {
+			c.Canaries = []fleet.Canary{{User: "a", Secret: "a", Transports: []fleet.Transport{fleet.WS}}}
+		}, "$.checks.canaries[0].transports[0]"},
+	} {
+		f := fleettest.ThreeSites()
+		tt.change(&f.Checks)
+		problems := fleet.Validate(f)
+		if len(problems) != 1 || problems[0].Path != tt.path || strings.TrimSpace(problems[0].Hint) == "" {
+			t.Errorf("%s: %+v, want one at %s", tt.name, problems, tt.path)
+		}
+	}
+}
