@@ -83,6 +83,13 @@ the checks before each step; it steps back by itself if the site fails again.`,
 			example: `  sipsteer failback calgary --reason "stable for an hour"`,
 		},
 		{
+			kind: "approve", use: "approve SITE", short: "Do what automation proposes for a site", site: true, scope: true, optional: true,
+			long: `Carries out what automation proposes for a site where the service is set to
+advise: takes out what has failed there. The guards are asked again. Without a
+proposal nothing is done; sipsteer status shows what is proposed.`,
+			example: `  sipsteer approve calgary`,
+		},
+		{
 			kind: "hold", use: "hold", short: "Stop automation", lasts: true,
 			long:    `Stops automation for the fleet, or with --service for one service. Checks go on, and operators can still act.`,
 			example: `  sipsteer hold --reason "carrier maintenance" --for 2h`,
@@ -191,6 +198,7 @@ func (a *app) drainCmd() *cobra.Command    { return a.actCmd("drain") }
 func (a *app) undrainCmd() *cobra.Command  { return a.actCmd("undrain") }
 func (a *app) failoverCmd() *cobra.Command { return a.actCmd("failover") }
 func (a *app) failbackCmd() *cobra.Command { return a.actCmd("failback") }
+func (a *app) approveCmd() *cobra.Command  { return a.actCmd("approve") }
 func (a *app) holdCmd() *cobra.Command     { return a.actCmd("hold") }
 func (a *app) releaseCmd() *cobra.Command  { return a.actCmd("release") }
 func (a *app) ackCmd() *cobra.Command      { return a.actCmd("ack") }

@@ -116,8 +116,37 @@ type Service struct {
 	TTL TTL `json:"ttl,omitzero" yaml:"ttl,omitempty" jsonschema_description:"Overrides the policy's DNS lifetimes."`
 	// Automation: off, advise or act. Default advise.
 	Automation Automation `json:"automation,omitempty" yaml:"automation,omitempty" jsonschema:"enum=off,enum=advise,enum=act" jsonschema_description:"off: watch only; advise: propose, a person approves; act: move traffic by itself, inside the guards. Default: advise."`
+	// Shares lets the first sites of the preference take new phones together,
+	// in proportion to their weights (RFC 2782). Default: the first takes all.
+	Shares []Share `json:"shares,omitempty" yaml:"shares,omitempty" jsonschema_description:"Lets the first sites of the preference take new phones together, in proportion to weights. Default: the first takes all."`
+	// Load is what the service's phones amount to in the busiest hour. With the
+	// sites' capacities it says whether the others can carry what a site leaves.
+	Load Load `json:"load,omitzero" yaml:"load,omitempty" jsonschema_description:"What the service's phones amount to in the busiest hour. What is left out is not checked against the sites' capacities."`
 	// MinSites overrides the policy's.
 	MinSites int `json:"min_sites,omitempty" yaml:"min_sites,omitempty" jsonschema:"minimum=1" jsonschema_description:"How many sites must stay in the answer. Default: the policy's."`
+}
+
+// Share is a site's part of a preference that several sites share.
+type Share struct {
+	Site   SiteID `json:"site" yaml:"site" jsonschema_description:"One of the first sites of the preference."`
+	Weight int    `json:"weight" yaml:"weight" jsonschema:"minimum=1,maximum=100" jsonschema_description:"Its part, in proportion to the other weights."`
+}
+
+// Load is what phones amount to. Zero means not stated.
+type Load struct {
+	Registrations int `json:"registrations,omitempty" yaml:"registrations,omitempty" jsonschema:"minimum=1" jsonschema_description:"Bindings."`
+	Calls         int `json:"calls,omitempty" yaml:"calls,omitempty" jsonschema:"minimum=1" jsonschema_description:"Calls that are up at once."`
+}
+
+// Weight returns the site's share, and whether the service shares it among
+// others.
+func (s *Service) Weight(site SiteID) (weight int, shared bool) {
+	for _, x := range s.Shares {
+		if x.Site == site {
+			return x.Weight, true
+		}
+	}
+	return 0, false
 }
 
 // TTL holds the DNS lifetimes of steered record sets.

@@ -18,6 +18,9 @@ type Policy struct {
 	// Block is how long automation leaves a service alone after it moved it,
 	// unless a person acknowledges. Default 1h.
 	Block Duration `json:"block,omitzero" yaml:"block,omitempty" jsonschema_description:"How long automation leaves a service alone after it moved it; ends early by an operator's ack. Default: 1h."`
+	// MaxMovesPerHour is how often automation may take a site out in an hour.
+	// Default 6.
+	MaxMovesPerHour int `json:"max_moves_per_hour,omitempty" yaml:"max_moves_per_hour,omitempty" jsonschema:"minimum=1" jsonschema_description:"How often automation may take a site out in an hour. Default: 6."`
 	// MaxFor bounds every drain, hold and force. Default 72h, also the most.
 	MaxFor Duration `json:"max_for,omitzero" yaml:"max_for,omitempty" jsonschema_description:"Longest drain, hold or force. Default and most: 72h."`
 	// CommonCauseWindow: the same check kind failing at two sites inside it
@@ -68,6 +71,7 @@ func (p Policy) WithDefaults() Policy {
 	def(&p.TTLFloor, 5*time.Second)
 	num(&p.MaxSitesOut, 1)
 	num(&p.MinSites, 1)
+	num(&p.MaxMovesPerHour, 6)
 	def(&p.Block, time.Hour)
 	def(&p.MaxFor, MaxForLimit)
 	def(&p.CommonCauseWindow, time.Minute)

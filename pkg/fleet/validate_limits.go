@@ -42,6 +42,9 @@ func (v *validation) policy() {
 	if p.MaxFor <= 0 || p.MaxFor > Duration(MaxForLimit) {
 		v.add("$.policy.max_for", "at most 72h", "max_for is %s", p.MaxFor)
 	}
+	if p.MaxMovesPerHour < 1 || p.MaxMovesPerHour > 1000 {
+		v.add("$.policy.max_moves_per_hour", "1 to 1000; to stop automation: automation: advise", "max_moves_per_hour is %d", p.MaxMovesPerHour)
+	}
 	if p.MinSites < 1 {
 		v.add("$.policy.min_sites", "at least 1", "min_sites is %d", p.MinSites)
 	}

@@ -20,6 +20,10 @@ func (v *validation) service(path string, s *Service) {
 	v.preference(path, s)
 	v.transports(path, s)
 	v.serviceTTL(path, s)
+	v.shares(path, s)
+	if s.Load.Registrations < 0 || s.Load.Calls < 0 {
+		v.add(path+".load", "above zero, or left out", "a load is below zero")
+	}
 	switch n := v.fleet.ServiceMinSites(s); {
 	case s.MinSites < 0:
 		v.add(path+".min_sites", "1 or more", "min_sites is %d", s.MinSites)
@@ -69,6 +73,28 @@ func (v *validation) preference(path string, s *Service) {
 		case !slices.Contains(known, string(site)) && len(known) > 0:
 			v.add(p, meant(string(site), known), "no site is called %q", site)
 		}
+	}
+}
+
+// shares checks the weights: they are for the first sites of the preference,
+// since those that follow have a priority of their own.
+func (v *validation) shares(path string, s *Service) {
+	for i, x := range s.Shares {
+		p := fmt.Sprintf("%s.shares[%d]", path, i)
+		at := slices.Index(s.Sites, x.Site)
+		switch {
+		case slices.ContainsFunc(s.Shares[:i], func(o Share) bool { return o.Site == x.Site }):
+			v.add(p+".site", "delete one of them", "site %s has two shares", x.Site)
+		case at < 0:
+			v.add(p+".site", "one of the service's sites", "site %q is not in the preference", x.Site)
+		case at >= len(s.Shares):
+			v.add(p+".site", fmt.Sprintf("the shares are those of the first %d sites", len(s.Shares)), "site %s comes after one without a share", x.Site)
+		case x.Weight < 1 || x.Weight > 100:
+			v.add(p+".weight", "1 to 100", "the weight is %d", x.Weight)
+		}
+	}
+	if len(s.Shares) == 1 {
+		v.add(path+".shares", "two sites or more, or leave it out", "one site shares with nobody")
 	}
 }
 

@@ -103,9 +103,9 @@ type Fault struct {
 // Order is one command of a person.
 type Order struct {
 	At fleet.Duration `json:"at" yaml:"at" jsonschema_description:"When it is typed."`
-	// Do is the command: drain, undrain, failover, failback, hold, release,
-	// ack, approve.
-	Do        string          `json:"do" yaml:"do" jsonschema_description:"Command, as on the command line: drain, undrain, failover, failback, hold, release, ack."`
+	// Do is the command: drain, undrain, failover, failback, approve, hold,
+	// release, ack.
+	Do        string          `json:"do" yaml:"do" jsonschema_description:"Command, as on the command line: drain, undrain, failover, failback, approve, hold, release, ack."`
 	Site      fleet.SiteID    `json:"site,omitempty" yaml:"site,omitempty" jsonschema_description:"Site that it is about."`
 	Service   fleet.ServiceID `json:"service,omitempty" yaml:"service,omitempty" jsonschema_description:"Only this service; the zone may be left out."`
 	Transport fleet.Transport `json:"transport,omitzero" yaml:"transport,omitempty" jsonschema_description:"Only this transport."`

@@ -110,6 +110,8 @@ func (t *transition) run() error {
 		return t.rollback()
 	case KindIncidentDeclare, KindIncidentNote, KindIncidentIdentify, KindIncidentResolve:
 		return t.changeIncident()
+	case KindApprove:
+		return t.approve()
 	case KindVerdicts:
 		return t.setVerdicts()
 	case KindWithdraw:

@@ -71,6 +71,9 @@ func (v *view) automationGuards(c change, slot Slot, now time.Time) *Refusal {
 	if r := v.guardBlock(slot, now); r != nil {
 		return r
 	}
+	if r := v.guardMoveLimit(slot, now); r != nil {
+		return r
+	}
 	return v.guardAdvise(c, slot)
 }
 
@@ -97,7 +100,7 @@ func (v *view) guardAdvise(c change, slot Slot) *Refusal {
 	}
 	return &Refusal{
 		Rule: RuleAdvise, Hard: true, Text: fmt.Sprintf("%s should leave %s, and %s is not set to act by itself", c.site, slot.Service, slot.Service),
-		Value: "automation " + string(cmp.Or(svc.Automation, fleet.AutomationAdvise)), Limit: "automation act", Next: c.retry,
+		Value: "automation " + string(cmp.Or(svc.Automation, fleet.AutomationAdvise)), Limit: "automation act", Next: "sipsteer approve " + string(c.site) + "   # does what automation proposes",
 	}
 }
 
@@ -164,7 +167,7 @@ func (v *view) lookUntil(verdict health.Verdict) (time.Time, bool) {
 // withdraw takes slots out because they failed. The guards are asked here
 // again: the leader may have decided on an older State.
 func (t *transition) withdraw() error {
-	c := change{site: t.cmd.Site, slots: t.cmd.Slots, actor: t.cmd.By, retry: "sipsteer failover " + string(t.cmd.Site)}
+	c := change{site: t.cmd.Site, slots: t.cmd.Slots, failed: true, actor: t.cmd.By, retry: "sipsteer failover " + string(t.cmd.Site)}
 	v := newView(&t.State)
 	for _, s := range c.slots {
 		if t.Fleet.Service(s.Service) == nil || s.Site != c.site {
@@ -175,6 +178,7 @@ func (t *transition) withdraw() error {
 		}
 	}
 	cause := health.CauseNone
+	known := slices.ContainsFunc(t.Outs, func(o Out) bool { return o.Site == c.site && o.By == AutomationOwner })
 	var added []Slot
 	for _, s := range c.slots {
 		if _, out := v.out(s); out {
@@ -188,6 +192,7 @@ func (t *transition) withdraw() error {
 		return nil
 	}
 	t.decided = true
+	t.noteMove(c.site, known)
 	for _, s := range added {
 		b := Block{Service: s.Service, Site: s.Site, Since: t.Now, Until: t.Now.Add(t.Fleet.Policy.Block.D())}
 		t.Blocks = inserted(t.Blocks, b, func(a, b Block) int { return strings.Compare(string(a.Service), string(b.Service)) })

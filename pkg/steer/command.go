@@ -30,6 +30,7 @@ const (
 	KindHold     Kind = "hold"
 	KindRelease  Kind = "release"
 	KindAck      Kind = "ack"
+	KindApprove  Kind = "approve"
 	KindRollback Kind = "rollback"
 
 	KindIncidentDeclare  Kind = "incident-declare"

@@ -172,13 +172,13 @@ func (d *decision) withdrawals() {
 // the guards let go and those that they hold.
 func (d *decision) failing(site fleet.SiteID) (allowed []Slot, held []Advice) {
 	v := newView(&d.state)
-	c := change{site: site, actor: AutomationOwner, retry: "sipsteer failover " + string(site) + " --reason …"}
+	c := change{site: site, failed: true, actor: AutomationOwner, retry: "sipsteer failover " + string(site) + " --reason …"}
 	for _, slot := range SlotsOf(d.state.Fleet, site, "", 0) {
 		st := v.standing(slot)
 		if st.Status != health.Down || st.Place == Gone || d.state.Fleet.Service(slot.Service).Automation == fleet.AutomationOff {
 			continue
 		}
-		c.slots = []Slot{slot}
+		c.slots, c.with = []Slot{slot}, allowed
 		if r := v.automationGuards(c, slot, d.in.Now); r != nil {
 			held = append(held, Advice{Slot: slot, Rule: r.Rule, Text: fmt.Sprintf("%s (now %s, limit %s)", r.Text, r.Value, r.Limit), Next: r.Next, Since: d.since(slot, r.Rule)})
 			continue

@@ -28,6 +28,9 @@ func NextDue(s State, now time.Time) (time.Time, bool) {
 		add(b.Until)
 	}
 	v := view{State: &s}
+	for _, m := range s.Moves {
+		add(m.At.Add(moveWindow))
+	}
 	for _, verdict := range s.Verdicts {
 		if until, spreads := v.lookUntil(verdict); spreads {
 			add(until)

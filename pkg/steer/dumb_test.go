@@ -127,6 +127,18 @@ func (d *dumb) mayGo(s steer.Slot) bool {
 			return false
 		}
 	}
+	recent, worse := 0, false
+	for _, m := range d.s.Moves {
+		if d.now.Sub(m.At) < time.Hour {
+			recent++
+		}
+	}
+	for _, o := range d.s.Outs {
+		worse = worse || o.Site == s.Site && o.By == steer.AutomationOwner
+	}
+	if recent >= d.s.Fleet.Policy.MaxMovesPerHour && !worse {
+		return false
+	}
 	for _, b := range d.s.Blocks {
 		if b.Service == s.Service && b.Site != s.Site && d.now.Before(b.Until) {
 			return false

@@ -22,6 +22,7 @@ func (t *transition) failover() error {
 	}
 	v := newView(&t.State)
 	c := t.cmd.change(slots)
+	c.failed = true
 	if r := v.guardFailureSeen(c); r != nil {
 		return r
 	}

@@ -28,6 +28,9 @@ const (
 	RuleHold         Rule = "hold"
 	RuleAdvise       Rule = "advise"
 	RuleStillDown    Rule = "still-down"
+	RuleCapacity     Rule = "capacity"
+	RuleFateGroup    Rule = "fate-group"
+	RuleMoveLimit    Rule = "move-limit"
 )
 
 // RuleDoc is a guard as the documentation and the CLI show it.
@@ -45,13 +48,16 @@ func RuleDocs() []RuleDoc {
 		{RuleNeverEmpty, "No steered name is ever left without a site.", true},
 		{RuleMinSites, "At least min_sites sites stay in the answers of a service.", false},
 		{RuleTargetProven, "Traffic moves only to where at least one site is known to be up on that transport.", false},
+		{RuleFateGroup, "Traffic flees from a failure only to where at least one site that is up shares no fate group with the failing one.", false},
 		{RuleOneAtATime, "No more than max_sites_out sites are drained or out at once.", false},
+		{RuleCapacity, "What leaves a site must fit into the capacity of those to which it goes, by the loads that the fleet file states.", false},
 		{RuleFailureSeen, "A failover needs a failure; a healthy site is drained.", false},
 		{RuleManualBack, "Traffic comes back by a person, to a site that is up, and not twice inside one registration period.", false},
 		{RuleHold, "Automation does nothing while it is held.", true},
 		{RuleAdvise, "Automation only proposes where a service is not set to act.", true},
 		{RuleBlock, "After automation moved a service it leaves it alone until the block ends or is acknowledged.", true},
-		{RuleCommonCause, "The same failure at two sites inside the window is not cured by moving traffic.", true},
+		{RuleMoveLimit, "Automation takes sites out at most max_moves_per_hour times an hour.", true},
+		{RuleCommonCause, "The same failure at two sites inside the window is not cured by moving traffic. One that comes from what sites share, a login, a certificate, data, is first looked for at all of them.", true},
 		{RuleStillDown, "An incident is resolved when nothing at its sites is down any more.", true},
 	}
 }
@@ -60,6 +66,8 @@ func RuleDocs() []RuleDoc {
 type change struct {
 	site     fleet.SiteID
 	slots    []Slot // that would leave the answers, now or later
+	with     []Slot // that leave beside them, of other services
+	failed   bool   // the site fails: it is not a healthy one that is drained
 	override []Rule
 	actor    string
 	retry    string // the command line, to which an override is added
@@ -70,7 +78,7 @@ func (c change) overridden(r Rule) bool { return slices.Contains(c.override, r) 
 // removalGuards are asked, in this order, before slots leave the answers.
 func (v *view) removalGuards(c change, now time.Time) *Refusal {
 	for _, g := range []func(change, time.Time) *Refusal{
-		v.guardNeverEmpty, v.guardMinSites, v.guardTargetProven, v.guardOneAtATime,
+		v.guardNeverEmpty, v.guardMinSites, v.guardTargetProven, v.guardFateGroup, v.guardOneAtATime, v.guardCapacity,
 	} {
 		if r := g(c, now); r != nil && (r.Hard || !c.overridden(r.Rule)) {
 			return r

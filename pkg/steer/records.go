@@ -145,36 +145,69 @@ type Target struct {
 
 // Answer gives slots, in order of preference, their priorities and weights
 // (RFC 2782). Each site keeps the priority of its place in the preference: 10,
-// 20, …; a leaving one gets the drain offset on top; a returning one shares
-// the priority of the best site that is in, with its share as weight; one that
-// is gone is left out. If all are gone none is left out: an answer that may be
-// stale beats an empty one (never-empty). The result is ordered best first,
-// since many phones look no further.
+// 20, …, and sites that share a place have one priority and their own weights;
+// a leaving one gets the drain offset on top; a returning one shares the
+// priority of the best that are in, with its share as weight; one that is gone
+// is left out. If all are gone none is left out, since an answer that may be
+// stale beats an empty one (never-empty): then those that are up come first,
+// and those that are down last. The result is ordered best first, since many
+// phones look no further.
 func Answer(slots []Standing, policy fleet.Policy) []Target {
-	best := slices.IndexFunc(slots, func(s Standing) bool { return s.Place == In })
-	none := !slices.ContainsFunc(slots, func(s Standing) bool { return s.Place != Gone })
+	if !slices.ContainsFunc(slots, func(s Standing) bool { return s.Place != Gone }) {
+		return lastResort(slots)
+	}
+	best, group := bestGroup(slots)
 	out := make([]Target, 0, len(slots))
-	shared := 0 // weight that returning sites take from the best one
-	for i, s := range slots {
-		t := Target{Site: s.Site, Priority: uint16(priorityStep * (i + 1)), Weight: defaultWeight}
+	shared := 0 // per cent that returning sites take from the best ones
+	for _, s := range slots {
+		t := Target{Site: s.Site, Priority: uint16(priorityStep * (s.rank + 1)), Weight: uint16(s.weight)}
 		switch {
-		case s.Place == Gone && !none:
+		case s.Place == Gone:
 			continue
 		case s.Place == Leaving:
 			t.Priority += uint16(policy.DrainPriority)
-		case s.Place == Returning && i < best:
-			t.Priority, t.Weight = uint16(priorityStep*(best+1)), uint16(s.Share)
+		case s.Place == Returning && s.rank == best:
+			t.Weight = uint16(max(1, s.weight*s.Share/100))
+		case s.Place == Returning && s.rank < best:
+			t.Priority, t.Weight = uint16(priorityStep*(best+1)), uint16(max(1, group*s.Share/100))
 			shared += s.Share
 		}
 		out = append(out, t)
 	}
-	if shared > 0 {
-		i := slices.IndexFunc(out, func(t Target) bool { return t.Site == slots[best].Site })
-		out[i].Weight = uint16(max(1, 100-shared))
+	for i := range out {
+		if shared > 0 && slices.ContainsFunc(slots, func(s Standing) bool { return s.Site == out[i].Site && s.Place == In && s.rank == best }) {
+			out[i].Weight = uint16(max(1, int(out[i].Weight)*(100-shared)/100))
+		}
 	}
 	slices.SortStableFunc(out, func(a, b Target) int {
 		return cmp.Or(cmp.Compare(a.Priority, b.Priority), cmp.Compare(b.Weight, a.Weight))
 	})
+	return out
+}
+
+// bestGroup is the best place of the preference that has a site in, and the sum
+// of the weights of its sites that are. Without any, no place is worse than
+// another.
+func bestGroup(slots []Standing) (rank, weight int) {
+	rank = -1
+	for _, s := range slots {
+		if s.Place == In && (rank < 0 || s.rank == rank) {
+			rank = s.rank
+			weight += s.weight
+		}
+	}
+	return rank, weight
+}
+
+// lastResort answers with every site although all are gone.
+func lastResort(slots []Standing) []Target {
+	order := slices.Clone(slots)
+	standing := map[health.Status]int{health.Up: 0, health.Unknown: 1, health.Down: 2}
+	slices.SortStableFunc(order, func(a, b Standing) int { return cmp.Compare(standing[a.Status], standing[b.Status]) })
+	out := make([]Target, len(order))
+	for i, s := range order {
+		out[i] = Target{Site: s.Site, Priority: uint16(priorityStep * (i + 1)), Weight: defaultWeight}
+	}
 	return out
 }
 

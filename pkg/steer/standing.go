@@ -35,6 +35,10 @@ type Standing struct {
 	Share  int           `json:"share,omitempty"` // per cent, while Returning
 	Status health.Status `json:"status"`
 	Why    string        `json:"why,omitempty"`
+
+	// rank is the place in the preference, from 0; sites that share one have the
+	// same. weight is its part of it.
+	rank, weight int
 }
 
 // Compare orders slots by service, site and transport.
@@ -79,6 +83,8 @@ type siteTransport struct {
 type view struct {
 	*State
 	status map[siteTransport]health.Status
+	// carried is what each site carries now; made when it is first needed.
+	carried map[fleet.SiteID]SiteLoad
 }
 
 func newView(s *State) *view {
@@ -203,7 +209,12 @@ func (v *view) slots(svc *fleet.Service, t fleet.Transport) []Standing {
 		if fs := v.Fleet.Site(site); fs == nil || !fs.Serves(t) {
 			continue
 		}
-		out = append(out, v.standing(Slot{svc.Name, site, t}))
+		st := v.standing(Slot{svc.Name, site, t})
+		st.rank, st.weight = len(out), defaultWeight
+		if w, shared := svc.Weight(site); shared {
+			st.rank, st.weight = 0, w
+		}
+		out = append(out, st)
 	}
 	return out
 }

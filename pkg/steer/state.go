@@ -31,6 +31,7 @@ type State struct {
 	Failbacks []Failback `json:"failbacks,omitempty"` // ordered by Site
 	Holds     []Hold     `json:"holds,omitempty"`     // ordered by Service; "" is the whole fleet
 	Blocks    []Block    `json:"blocks,omitempty"`    // ordered by Service
+	Moves     []Move     `json:"moves,omitempty"`     // automatic ones of the last hour, oldest first
 	Brakes    []Brake    `json:"brakes,omitempty"`    // ordered by Kind, Transport
 	Advice    []Advice   `json:"advice,omitempty"`    // ordered by Slot, Rule
 	Incidents []Incident `json:"incidents,omitempty"` // oldest first
