@@ -52,7 +52,7 @@ func (w *World) expectServed(e Expect, from time.Duration) (bool, string) {
 	if took == None {
 		return false, fmt.Sprintf("%.1f %% at the end", w.share(w.selected(e.Phones), int(end/time.Second)))
 	}
-	return e.Within == 0 || took <= e.Within, "after " + took.String()
+	return e.Within == 0 || took <= e.Within, "after " + short(took)
 }
 
 func (w *World) expectKeeps(e Expect, from, end time.Duration) (bool, string) {
@@ -77,7 +77,7 @@ func (w *World) expectPlace(e Expect, from, end time.Duration) (bool, string) {
 			continue
 		}
 		if w.stands(s, e) == (e.What == MeasureIn) {
-			return true, "after " + fleet.Duration(max(0, at-from)).String()
+			return true, "after " + short(fleet.Duration(max(0, at-from)))
 		}
 	}
 	return false, "never"
@@ -123,7 +123,7 @@ func (w *World) stands(s steer.State, e Expect) bool {
 func (w *World) expectEvent(k steer.EventKind, rule string, from, end time.Duration) (bool, string) {
 	for _, ev := range w.meter.events {
 		if at := ev.At.Sub(start); ev.Kind == k && string(ev.Rule) == rule && at >= from && at <= end {
-			return true, "after " + fleet.Duration(at-from).String() + ": " + ev.Text
+			return true, "after " + short(fleet.Duration(at-from))
 		}
 	}
 	return false, "not once"

@@ -25,6 +25,7 @@ type observer struct {
 type checkInfo struct {
 	check health.Check
 	site  int
+	times fleet.CheckTimes // of its kind
 }
 
 // asking is what an observer remembers of one check.
@@ -66,7 +67,7 @@ func (w *World) buildObservers() {
 			for _, l := range sw.Listeners {
 				for _, k := range w.kindsOf(l.Transport) {
 					c := health.Check{Target: health.Target{Site: fs.Name, Switch: sw.Name, Transport: l.Transport}, Kind: k}
-					w.checks = append(w.checks, checkInfo{c, i})
+					w.checks = append(w.checks, checkInfo{c, i, w.fleet.Checks.Of(string(k))})
 				}
 			}
 		}
@@ -81,7 +82,7 @@ func (w *World) buildObservers() {
 			o.asks[c].opinion = health.Opinion{Check: w.checks[c].check, Status: health.Up}
 			o.asks[c].counter = health.Counter{}.Next(health.Success, health.Thresholds{})
 			o.asks[c].asked = -time.Hour
-			w.q.add(w.jitter(w.fleet.Checks.Interval.D()), evRound, i*len(w.checks)+c)
+			w.q.add(w.jitter(w.checks[c].times.Interval.D()), evRound, i*len(w.checks)+c)
 		}
 		w.observers = append(w.observers, o)
 	}
@@ -105,8 +106,8 @@ func (w *World) asking(key int) (o *observer, a *asking, c *checkInfo) {
 
 // round asks a check and plans the next time.
 func (w *World) round(key int) {
-	o, a, _ := w.asking(key)
-	interval := w.fleet.Checks.Interval.D()
+	o, a, c := w.asking(key)
+	interval := c.times.Interval.D()
 	w.q.add(w.now+interval+w.jitter(interval/20), evRound, key)
 	if !o.dead && w.now-a.asked >= w.fleet.Checks.Burst.D() {
 		w.ask(key)
@@ -131,7 +132,7 @@ func (w *World) burst(key int) {
 func (w *World) ask(key int) {
 	o, a, c := w.asking(key)
 	a.asked, a.good = w.now, false
-	timeout := w.fleet.Checks.Timeout.D()
+	timeout := c.times.Timeout.D()
 	outcome, cause, took := w.probe(o, c)
 	if outcome == health.Success && took < timeout/2 && !a.suspect {
 		w.count(key, w.now, outcome, cause)
@@ -146,7 +147,7 @@ func (w *World) ask(key int) {
 
 // probe is what a question meets on its way and at the softswitch.
 func (w *World) probe(o *observer, c *checkInfo) (health.Outcome, health.Cause, time.Duration) {
-	timeout := w.fleet.Checks.Timeout.D()
+	timeout := c.times.Timeout.D()
 	from, t := w.siteIndex(fleet.SiteID(o.agent)), c.check.Transport
 	if !w.reachable(from, c.site) {
 		return health.Failure, health.CauseTimeout, timeout
@@ -231,7 +232,7 @@ func (w *World) newAttempt(a attempt) int {
 // count feeds the real counter, and raises, keeps or clears suspicion.
 func (w *World) count(key int, asked time.Duration, out health.Outcome, cause health.Cause) {
 	o, a, c := w.asking(key)
-	th := health.Thresholds{Fall: w.fleet.Checks.Fall, Reset: w.fleet.Checks.Reset, Rise: w.fleet.Checks.Rise}
+	th := health.Thresholds{Fall: c.times.Fall, Reset: c.times.Reset, Rise: c.times.Rise}
 	a.counter = a.counter.Next(out, th)
 	a.good = out == health.Success
 	s := &o.suspected[c.site]
@@ -324,8 +325,8 @@ func (w *World) settle(o *observer, i int) {
 	}
 }
 
-// reflexes notes the transports on which every softswitch of the site is dead by
-// the agent's own checks; the gate may follow.
+// reflexes notes the transports on which every softswitch of the site answers no
+// OPTIONS, by the agent's own checks; the gate may follow.
 func (w *World) reflexes(o *observer) {
 	i := w.siteIndex(fleet.SiteID(o.agent))
 	var dead [transports]bool
@@ -336,7 +337,7 @@ func (w *World) reflexes(o *observer) {
 				continue
 			}
 			listeners++
-			if w.anyDown(o, c) {
+			if op := o.asks[c].opinion; op.Status == health.Down && !op.Cause.Spreads() {
 				sick++
 			}
 		}
@@ -346,14 +347,4 @@ func (w *World) reflexes(o *observer) {
 		o.reflex = dead
 		w.setGates(i)
 	}
-}
-
-// anyDown reports whether any check of the same listener is down.
-func (w *World) anyDown(o *observer, options int) bool {
-	for c, info := range w.checks {
-		if info.check.Target == w.checks[options].check.Target && o.asks[c].opinion.Status == health.Down && !o.asks[c].opinion.Cause.Spreads() {
-			return true
-		}
-	}
-	return false
 }
