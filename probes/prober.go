@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"net/netip"
+	"reflect"
 	"slices"
 	"time"
 
@@ -26,9 +27,27 @@ type Spec struct {
 	Roots *x509.CertPool
 	// Login is the subscriber as whom a Register check logs in.
 	Login Login
+	// Question is what a further check asks.
+	Question Question
 	// Times are the check's own; what is zero is as in Config.
 	Times Times
 }
+
+// Question is what a further check asks, each kind its own part of it.
+type Question struct {
+	Path     string        // of http
+	Secure   bool          // http over TLS
+	Status   []int         // of http that are good; empty means 200
+	Contains string        // must be in the answer of tcp, http, dns
+	Name     string        // of dns, absolute
+	Type     string        // of dns: "SRV"
+	Command  []string      // of exec, the program first
+	Dir      string        // of storage
+	Slow     time.Duration // latency from which storage fails; 0 means never
+}
+
+// local reports that nothing is sent anywhere.
+func (q Question) local() bool { return len(q.Command) > 0 || q.Dir != "" }
 
 // Times say how often one check is asked, and when results count.
 type Times struct {
@@ -69,7 +88,7 @@ func (l Login) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
 func (s Spec) equal(o Spec) bool {
 	return s.Check == o.Check && s.Address == o.Address && s.ServerName == o.ServerName && s.Login == o.Login && s.Times == o.Times &&
-		slices.Equal(s.ExpectStatus, o.ExpectStatus) && equalRoots(s.Roots, o.Roots)
+		slices.Equal(s.ExpectStatus, o.ExpectStatus) && reflect.DeepEqual(s.Question, o.Question) && equalRoots(s.Roots, o.Roots)
 }
 
 func equalRoots(a, b *x509.CertPool) bool {

@@ -41,7 +41,9 @@ func (r *Runner) SetSpecs(specs []Spec) error {
 	}
 	r.addresses = r.addresses[:0:0] // readers may still hold the old ones
 	for _, s := range specs {
-		r.addresses = append(r.addresses, s.Address.Addr())
+		if s.Address.IsValid() {
+			r.addresses = append(r.addresses, s.Address.Addr())
+		}
 	}
 	slices.SortFunc(r.addresses, netip.Addr.Compare)
 	r.addresses = slices.Compact(r.addresses)
@@ -56,14 +58,14 @@ func (r *Runner) byCheck(specs []Spec) (map[health.Check]Spec, error) {
 	want := make(map[health.Check]Spec, len(specs))
 	for _, s := range specs {
 		_, twice := want[s.Check]
-		_, asked := r.cfg.Probers[s.Check.Kind]
-		_, held := r.cfg.Watchers[s.Check.Kind]
+		_, asked := r.cfg.Probers[s.Check.Kind.Base()]
+		_, held := r.cfg.Watchers[s.Check.Kind.Base()]
 		switch {
 		case twice:
 			return nil, fmt.Errorf("%w: check %s is named twice", ErrConfig, s.Check)
 		case !asked && !held:
 			return nil, fmt.Errorf("%w: check %s: nobody knows how to ask %q", ErrConfig, s.Check, s.Check.Kind)
-		case !s.Address.IsValid() || s.Address.Port() == 0:
+		case !s.Question.local() && (!s.Address.IsValid() || s.Address.Port() == 0):
 			return nil, fmt.Errorf("%w: check %s has no address", ErrConfig, s.Check)
 		case !s.Check.Transport.Valid():
 			return nil, fmt.Errorf("%w: check %s has no transport", ErrConfig, s.Check)
@@ -93,7 +95,7 @@ func (r *Runner) add(s Spec) *check {
 	}
 	c := &check{
 		spec: s, owner: owner, times: s.Times.or(r.times()),
-		prober: r.cfg.Probers[s.Check.Kind], watcher: r.cfg.Watchers[s.Check.Kind],
+		prober: r.cfg.Probers[s.Check.Kind.Base()], watcher: r.cfg.Watchers[s.Check.Kind.Base()],
 		told: health.Opinion{Check: s.Check},
 	}
 	owner.checks = append(owner.checks, c)

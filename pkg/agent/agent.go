@@ -71,8 +71,12 @@ type Config struct {
 	API     string // host:port
 	// Secrets are the passwords of the canaries.
 	Secrets Secrets
-	Version string
-	Logger  zerolog.Logger
+	// Commands and Directories are what exec and storage checks of the fleet
+	// file may name; nothing else is run or written to.
+	Commands    map[string][]string
+	Directories map[string]string
+	Version     string
+	Logger      zerolog.Logger
 	// DialPeer connects to other agents; nil means plain TCP.
 	DialPeer func(ctx context.Context, network, address string) (net.Conn, error)
 }

@@ -16,7 +16,7 @@ func checksOf(f *fleet.Fleet) []health.Check {
 	for _, s := range specsOf(f, nil) {
 		out = append(out, s.Check)
 	}
-	return out
+	return append(out, steeringExtras(f)...)
 }
 
 // specsOf says how each check is asked. Every agent asks all of them: its own

@@ -9,9 +9,14 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/health"
 	"github.com/sipsteer/sipsteer/probes"
+	"github.com/sipsteer/sipsteer/probes/dns"
+	"github.com/sipsteer/sipsteer/probes/exec"
+	"github.com/sipsteer/sipsteer/probes/http"
 	"github.com/sipsteer/sipsteer/probes/options"
 	"github.com/sipsteer/sipsteer/probes/register"
 	"github.com/sipsteer/sipsteer/probes/standing"
+	"github.com/sipsteer/sipsteer/probes/storage"
+	"github.com/sipsteer/sipsteer/probes/tcp"
 	"github.com/sipsteer/sipsteer/probes/tlscheck"
 )
 
@@ -56,6 +61,7 @@ func (a *Agent) observe(ctx context.Context) {
 func (a *Agent) adoptFleet(old, f *fleet.Fleet) {
 	roots := a.trustRoots(f)
 	specs := append(a.withLogins(f, specsOf(f, roots)), standingSpecs(f)...)
+	specs = append(specs, a.extraSpecs(f, roots)...)
 	if old != nil && sameRunner(old.Checks, f.Checks) {
 		if err := a.setSpecs(specs); err != nil {
 			a.log.Error().Err(err).Msg("cannot change the checks; the old ones go on")
@@ -91,6 +97,11 @@ func probers() map[health.Kind]probes.Prober {
 		health.Options:  options.New(options.Config{}),
 		health.TLS:      tlscheck.New(tlscheck.Config{}),
 		health.Register: register.New(register.Config{}),
+		health.TCP:      tcp.New(),
+		health.HTTP:     http.New(),
+		health.DNS:      dns.New(),
+		health.Exec:     exec.New(),
+		health.Storage:  storage.New(),
 	}
 }
 

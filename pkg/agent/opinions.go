@@ -80,8 +80,14 @@ func (o *opinions) verdicts(s steer.State, now time.Time) []health.Verdict {
 	}
 	var out []health.Verdict
 	for _, c := range checksOf(s.Fleet) {
-		voices := make([]health.Voice, 0, len(o.peers))
+		voices, remote := make([]health.Voice, 0, len(o.peers)), minRemote
+		if c.Kind.Local() {
+			remote = 0 // nobody elsewhere can see it
+		}
 		for _, p := range o.peers {
+			if c.Kind.Local() && p.Site != c.Site {
+				continue
+			}
 			v := health.Voice{Agent: p.Name, Site: p.Site}
 			if r, ok := o.reports[p.Name]; ok && heardAt.Sub(r.at) < o.fresh {
 				v.Heard, v.Opinion = true, r.by[c]
@@ -95,7 +101,7 @@ func (o *opinions) verdicts(s steer.State, now time.Time) []health.Verdict {
 		if !ok {
 			before = health.Verdict{Check: c}
 		}
-		verdict, _ := health.Combine(before, voices, minRemote, now)
+		verdict, _ := health.Combine(before, voices, remote, now)
 		out = append(out, verdict)
 	}
 	slices.SortFunc(out, func(a, b health.Verdict) int { return a.Check.Compare(b.Check) })

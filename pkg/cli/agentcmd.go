@@ -114,6 +114,13 @@ func agentConfig(file *config.Agent, version string, log zerolog.Logger) (agent.
 	}
 	cfg.History = archive.Config{MaxAge: time.Duration(file.History.Days) * 24 * time.Hour, MaxSize: int64(file.History.Megabytes) << 20}
 	cfg.Secrets = agent.Secrets{Dir: file.SecretsDir, Getenv: os.Getenv}
+	cfg.Commands, cfg.Directories = map[string][]string{}, map[string]string{}
+	for _, c := range file.Commands {
+		cfg.Commands[c.Name] = c.Argv
+	}
+	for _, d := range file.Directories {
+		cfg.Directories[d.Name] = d.Path
+	}
 	cfg.Behind = time.Duration(file.DelayedCopy.Hours) * time.Hour
 	if file.DelayedCopy.Off {
 		cfg.Behind = -1

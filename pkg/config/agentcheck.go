@@ -39,6 +39,7 @@ func (c *agentCheck) all() {
 		c.dialled("$.peer_proxy", a.PeerProxy)
 	}
 	c.keeping()
+	c.local()
 	if info, err := os.Stat(a.SecretsDir); a.SecretsDir != "" && (err != nil || !info.IsDir()) {
 		c.at("$.secrets_dir", "make it, with mode 0700; relative paths are relative to this file", "%s is no directory", a.SecretsDir)
 	}

@@ -46,6 +46,9 @@ type Agent struct {
 	DelayedCopy DelayedCopy `yaml:"delayed_copy,omitempty" json:"delayed_copy,omitzero" jsonschema_description:"A copy of the state, so far behind, that nothing replicated can touch."`
 	// SecretsDir holds the passwords that the fleet file names.
 	SecretsDir string `yaml:"secrets_dir,omitempty" json:"secrets_dir,omitempty" jsonschema_description:"Directory with a file for each secret that the fleet file names, mode 0600 at most; relative to this file. SIPSTEER_SECRET_NAME in the environment goes before it. Default: none."`
+	// Commands and Directories are what exec and storage checks name.
+	Commands    []Command   `yaml:"commands,omitempty" json:"commands,omitempty" jsonschema_description:"Commands that exec checks of the fleet file may name; no other is run."`
+	Directories []Directory `yaml:"directories,omitempty" json:"directories,omitempty" jsonschema_description:"Directories that storage checks of the fleet file may name; nothing is written elsewhere."`
 	// Log says how much is logged, how and where.
 	Log Log `yaml:"log,omitempty" json:"log,omitzero" jsonschema_description:"How much is logged, how and where."`
 }
@@ -131,6 +134,22 @@ type Peer struct {
 	API  string `yaml:"api" json:"api" jsonschema_description:"HOST:PORT of its API, as the others dial it."`
 }
 
+// Command is a program that an exec check may run.
+type Command struct {
+	// Name is what the fleet file says under run.
+	Name string `yaml:"name" json:"name" jsonschema_description:"What the fleet file says under run."`
+	// Argv is the program and its arguments. No shell looks at them.
+	Argv []string `yaml:"argv" json:"argv" jsonschema:"minItems=1" jsonschema_description:"The program, by its whole path, and its arguments. No shell looks at them."`
+}
+
+// Directory is where a storage check may write.
+type Directory struct {
+	// Name is what the fleet file says under directory.
+	Name string `yaml:"name" json:"name" jsonschema_description:"What the fleet file says under directory."`
+	// Path lies on the disk that the softswitch writes to.
+	Path string `yaml:"path" json:"path" jsonschema_description:"A directory on the disk that the softswitch writes to; relative to this file."`
+}
+
 // Log says how much is logged, how and where.
 type Log struct {
 	// Level is the least that is logged. Default info.
@@ -203,6 +222,9 @@ func (a *Agent) defaults(dir string) {
 	}
 	for i := range a.DNS.Zones {
 		files = append(files, &a.DNS.Zones[i].File)
+	}
+	for i := range a.Directories {
+		files = append(files, &a.Directories[i].Path)
 	}
 	for _, f := range files {
 		if *f != "" && !filepath.IsAbs(*f) {

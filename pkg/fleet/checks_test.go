@@ -9,6 +9,10 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/fleet/fleettest"
 )
 
+func extra(e fleet.Extra) func(c *fleet.Checks) {
+	return func(c *fleet.Checks) { c.Extra = []fleet.Extra{e} }
+}
+
 func seconds(n float64) fleet.Duration { return fleet.Duration(n * float64(time.Second)) }
 
 func TestSettingsOfOneKind(t *testing.T) {
@@ -78,6 +82,19 @@ func TestChecksThatAreRefused(t *testing.T) {
 		{"no user", func(c *fleet.Checks) { c.Canaries = []fleet.Canary{{Secret: "a"}} }, "$.checks.canaries[0].user"},
 		{"user that breaks a header", func(c *fleet.Checks) { c.Canaries = []fleet.Canary{{User: "a\r\nb: c", Secret: "a"}} }, "$.checks.canaries[0].user"},
 		{"secret that leads elsewhere", func(c *fleet.Checks) { c.Canaries = []fleet.Canary{{User: "a", Secret: "../../etc/shadow"}} }, "$.checks.canaries[0].secret"},
+		{"extra without what it needs", extra(fleet.Extra{Name: "a", Kind: "storage"}), "$.checks.extra[0].directory"},
+		{"extra with what it does not know", extra(fleet.Extra{Name: "a", Kind: "tcp", Port: 1, Path: "/"}), "$.checks.extra[0].path"},
+		{"extra of no kind", extra(fleet.Extra{Name: "a", Kind: "ping"}), "$.checks.extra[0].kind"},
+		{"extra of no softswitch", extra(fleet.Extra{Name: "a", Kind: "tcp", Port: 1, Softswitches: []fleet.SwitchID{"x"}}), "$.checks.extra[0].softswitches[0]"},
+		{"extra that runs a path", extra(fleet.Extra{Name: "a", Kind: "exec", Run: "/bin/rm"}), "$.checks.extra[0].run"},
+		{"extra with a path that breaks a line", extra(fleet.Extra{Name: "a", Kind: "http", Path: "/ HTTP/1.1\r\nX: y"}), "$.checks.extra[0].path"},
+		{"name servers that steer", extra(fleet.Extra{Name: "a", Kind: "dns", Question: "_sip._udp.west", Steers: true}), "$.checks.extra[0].steers"},
+		{"transports that say nothing", extra(fleet.Extra{Name: "a", Kind: "tcp", Port: 1, Transports: []fleet.Transport{fleet.UDP}}), "$.checks.extra[0].transports"},
+		{"slower than the timeout", extra(fleet.Extra{Name: "a", Kind: "storage", Directory: "d", Slow: seconds(9)}), "$.checks.extra[0].slow"},
+		{"extra twice", func(c *fleet.Checks) {
+			e := fleet.Extra{Name: "a", Kind: "tcp", Port: 1}
+			c.Extra = []fleet.Extra{e, e}
+		}, "$.checks.extra[1].name"},
 		{"WebSocket", func(c *fleet.Checks) {
 			c.Canaries = []fleet.Canary{{User: "a", Secret: "a", Transports: []fleet.Transport{fleet.WS}}}
 		}, "$.checks.canaries[0].transports[0]"},

@@ -21,6 +21,7 @@ func Validate(f Fleet) []Problem {
 	v.checks()
 	v.kinds()
 	v.canaries()
+	v.extras()
 	return v.problems
 }
 

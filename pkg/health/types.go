@@ -3,6 +3,7 @@ package health
 import (
 	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
@@ -18,6 +19,27 @@ const (
 	Standing Kind = "standing" // a TCP connection held open
 	Register Kind = "register" // REGISTER with digest, as a subscriber
 )
+
+// Kinds of further checks. Theirs are followed by a name: "storage:spool".
+const (
+	TCP     Kind = "tcp"     // a connection
+	HTTP    Kind = "http"    // one question over HTTP
+	DNS     Kind = "dns"     // one question to a name server
+	Exec    Kind = "exec"    // a command, by the exit codes of Nagios
+	Storage Kind = "storage" // write, fsync, read back
+)
+
+// Named returns the kind of one further check.
+func (k Kind) Named(name string) Kind { return k + ":" + Kind(name) }
+
+// Base returns the kind without the name.
+func (k Kind) Base() Kind {
+	base, _, _ := strings.Cut(string(k), ":")
+	return Kind(base)
+}
+
+// Local reports whether only agents at the softswitch's own site can ask.
+func (k Kind) Local() bool { return k.Base() == Exec || k.Base() == Storage }
 
 // Target is what a check asks: one transport of one softswitch.
 type Target struct {
@@ -102,6 +124,10 @@ const (
 	CauseBinding     Cause = "binding-missing" // registered, but the registrar does not hold the Contact
 	CauseNoLogin     Cause = "login-refused"   // refused before a password was asked for
 	CauseUnavailable Cause = "unavailable"     // 503: it says itself that it cannot
+	CauseCritical    Cause = "critical"        // a command says so
+	CauseStorage     Cause = "storage"         // cannot be written, or not read back as it was written
+	CauseSlow        Cause = "slow"            // done, but later than it may be
+	CauseContent     Cause = "content"         // an answer without what should be in it
 )
 
 // Spreads reports whether a failure with this cause comes from data, keys or

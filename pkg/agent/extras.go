@@ -1,0 +1,100 @@
+package agent
+
+import (
+	"cmp"
+	"crypto/x509"
+	"net/netip"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/health"
+	"github.com/sipsteer/sipsteer/probes"
+)
+
+// extraSpecs are the further checks as this agent asks them: local ones only of
+// its own site.
+func (a *Agent) extraSpecs(f *fleet.Fleet, roots *x509.CertPool) []probes.Spec {
+	var out []probes.Spec
+	for i := range f.Checks.Extra {
+		e := &f.Checks.Extra[i]
+		if e.Kind == string(health.DNS) {
+			out = append(out, nameServerSpecs(f, e)...)
+			continue
+		}
+		eachExtra(f, e, func(site *fleet.Site, sw *fleet.Softswitch, c health.Check) {
+			if e.Local() && site.Name != a.cfg.Site {
+				return
+			}
+			out = append(out, a.extraSpec(f, e, sw, c, roots))
+		})
+	}
+	return out
+}
+
+// steeringExtras are the further checks whose verdicts count.
+func steeringExtras(f *fleet.Fleet) []health.Check {
+	var out []health.Check
+	for i := range f.Checks.Extra {
+		if e := &f.Checks.Extra[i]; e.Steers {
+			eachExtra(f, e, func(_ *fleet.Site, _ *fleet.Softswitch, c health.Check) { out = append(out, c) })
+		}
+	}
+	return out
+}
+
+// eachExtra visits every softswitch and transport for which a further check is
+// asked.
+func eachExtra(f *fleet.Fleet, e *fleet.Extra, visit func(*fleet.Site, *fleet.Softswitch, health.Check)) {
+	for i := range f.Sites {
+		site := &f.Sites[i]
+		for j := range site.Softswitches {
+			sw := &site.Softswitches[j]
+			if !e.Asks(sw.Name) {
+				continue
+			}
+			for _, t := range e.Counts(sw) {
+				target := health.Target{Site: site.Name, Switch: sw.Name, Transport: t}
+				visit(site, sw, health.Check{Target: target, Kind: health.Kind(e.Kind).Named(e.Name)})
+			}
+		}
+	}
+}
+
+func (a *Agent) extraSpec(f *fleet.Fleet, e *fleet.Extra, sw *fleet.Softswitch, c health.Check, roots *x509.CertPool) probes.Spec {
+	s := probes.Spec{
+		Check: c, Times: timesOf(e.Times(f.Checks)), Roots: roots,
+		Question: probes.Question{Path: e.Path, Secure: e.Secure, Status: e.ExpectStatus, Contains: e.Contains, Slow: e.Slow.D()},
+	}
+	switch c.Kind.Base() {
+	case health.Exec:
+		// A name that this agent does not have brings no data. The address keeps
+		// the check askable.
+		s.Question.Command, s.Address = a.cfg.Commands[e.Run], sw.Listeners[0].Address
+	case health.Storage:
+		s.Question.Dir, s.Address = a.cfg.Directories[e.Directory], sw.Listeners[0].Address
+	default:
+		s.Address, s.ServerName = e.AddressAt(sw), f.ServerName(c.Site, sw.Listeners[0])
+	}
+	return s
+}
+
+// dnsPort is where name servers listen when nothing else is said.
+const dnsPort = 53
+
+// nameServerSpecs ask each of the fleet's name servers that has an address.
+func nameServerSpecs(f *fleet.Fleet, e *fleet.Extra) []probes.Spec {
+	var out []probes.Spec
+	for _, ns := range f.NameServers {
+		for _, addr := range ns.Addresses {
+			out = append(out, probes.Spec{
+				Check: health.Check{
+					Target: health.Target{Switch: fleet.SwitchID(ns.Name), Transport: fleet.UDP},
+					Kind:   health.DNS.Named(e.Name),
+				},
+				Address: netip.AddrPortFrom(addr, cmp.Or(e.Port, dnsPort)), Times: timesOf(e.Times(f.Checks)),
+				Question: probes.Question{Name: f.FQDN(e.Question), Type: cmp.Or(e.Type, "SRV"), Contains: e.Contains},
+			})
+			break // the further addresses are the same server
+		}
+	}
+	return out
+}

@@ -1,0 +1,96 @@
+package fleet
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// ExtraKinds names the kinds of further checks, as written under checks.extra.
+var ExtraKinds = []string{"tcp", "http", "dns", "exec", "storage"}
+
+// Extra is a further check, asked of each softswitch that it names; dns is
+// asked of the fleet's name servers instead.
+type Extra struct {
+	// Name is a DNS label. Together with the kind it names the check.
+	Name string `json:"name" yaml:"name" jsonschema_description:"Name of the check: a DNS label."`
+	// Kind is one of ExtraKinds.
+	Kind string `json:"kind" yaml:"kind" jsonschema:"enum=tcp,enum=http,enum=dns,enum=exec,enum=storage" jsonschema_description:"What is done: connect, ask over HTTP, ask the fleet's name servers, run a command, write to a disk."`
+	// Softswitches that are asked. Default: all.
+	Softswitches []SwitchID `json:"softswitches,omitempty" yaml:"softswitches,omitempty" jsonschema_description:"Softswitches that are asked. Default: all."`
+	// Steers says that a softswitch for which this check is down counts as down,
+	// on the Transports. Default: it is only shown.
+	Steers bool `json:"steers,omitempty" yaml:"steers,omitempty" jsonschema_description:"Whether a softswitch for which this check is down counts as down. Default: it is only shown."`
+	// Transports that are down with it. Default: all of the softswitch's.
+	Transports []Transport `json:"transports,omitempty" yaml:"transports,omitempty" jsonschema_description:"With steers: transports that count as down. Default: all of the softswitch's."`
+
+	// Port of tcp and http, at the address of the softswitch's first listener;
+	// of dns, at the name servers.
+	Port uint16 `json:"port,omitempty" yaml:"port,omitempty" jsonschema:"minimum=1" jsonschema_description:"Port of tcp and http, at the address of the softswitch's first listener; of dns, at the name servers. Default: http 80 or 443, dns 53; tcp has none."`
+	// Secure speaks HTTP over TLS.
+	Secure bool `json:"secure,omitempty" yaml:"secure,omitempty" jsonschema_description:"http: over TLS, with the certificate checked."`
+	// Path is asked for over HTTP.
+	Path string `json:"path,omitempty" yaml:"path,omitempty" jsonschema_description:"http: what is asked for. Default: /"`
+	// ExpectStatus lists HTTP status codes that are good. Default 200.
+	ExpectStatus []int `json:"expect_status,omitempty" yaml:"expect_status,omitempty" jsonschema_description:"http: status codes that are good. Default: 200."`
+	// Contains must be in the answer: in what a tcp listener says first, in the
+	// body over http, in a record's text of dns.
+	Contains string `json:"contains,omitempty" yaml:"contains,omitempty" jsonschema_description:"Text that must be in the answer: what a tcp listener says first, the http body, a dns record."`
+	// Question and Type are what dns asks for.
+	Question string `json:"question,omitempty" yaml:"question,omitempty" jsonschema_description:"dns: name that is asked for, absolute or relative to the zone."`
+	Type     string `json:"type,omitempty" yaml:"type,omitempty" jsonschema:"enum=A,enum=AAAA,enum=SRV,enum=NAPTR,enum=SOA,enum=NS" jsonschema_description:"dns: type that is asked for. Default: SRV."`
+	// Run names a command, Directory a directory, of each agent's own file.
+	Run       string `json:"run,omitempty" yaml:"run,omitempty" jsonschema_description:"exec: name of a command in the agent file. A command line never stands in the fleet file: who may change the fleet could run anything anywhere."`
+	Directory string `json:"directory,omitempty" yaml:"directory,omitempty" jsonschema_description:"storage: name of a directory in the agent file."`
+	// Slow is the latency from which storage fails. Default: never.
+	Slow Duration `json:"slow,omitzero" yaml:"slow,omitempty" jsonschema_description:"storage: latency of one write with fsync from which the check fails. Default: only the timeout counts."`
+
+	// Interval, Timeout, Fall, Reset and Rise as in Checks.
+	Interval Duration `json:"interval,omitzero" yaml:"interval,omitempty" jsonschema_description:"Between two probes. Default: as for all checks."`
+	Timeout  Duration `json:"timeout,omitzero" yaml:"timeout,omitempty" jsonschema_description:"After which a probe has failed. Default: as for all checks."`
+	Fall     int      `json:"fall,omitempty" yaml:"fall,omitempty" jsonschema:"minimum=1" jsonschema_description:"Failures in total that make it down. Default: as for all checks."`
+	Reset    int      `json:"reset,omitempty" yaml:"reset,omitempty" jsonschema:"minimum=1" jsonschema_description:"Successes in a row that forget failures. Default: as for all checks."`
+	Rise     int      `json:"rise,omitempty" yaml:"rise,omitempty" jsonschema:"minimum=1" jsonschema_description:"Successes in a row that make it up again. Default: as for all checks."`
+}
+
+// Local reports whether only the agents at a softswitch's own site can ask.
+func (e *Extra) Local() bool { return e.Kind == "exec" || e.Kind == "storage" }
+
+// Asks reports whether the check is asked of the softswitch.
+func (e *Extra) Asks(sw SwitchID) bool {
+	return e.Kind != "dns" && (len(e.Softswitches) == 0 || slices.Contains(e.Softswitches, sw))
+}
+
+// Times returns the check's settings in force. c has its defaults.
+func (e *Extra) Times(c Checks) CheckTimes {
+	own := CheckTimes{Kind: e.Kind, Interval: e.Interval, Timeout: e.Timeout, Fall: e.Fall, Reset: e.Reset, Rise: e.Rise}
+	c.Kinds = []CheckTimes{own}
+	return c.Of(e.Kind)
+}
+
+// Counts lists the transports of the softswitch that are down when the check
+// is; without Steers only the first, under which the check is shown.
+func (e *Extra) Counts(sw *Softswitch) []Transport {
+	var out []Transport
+	for _, l := range sw.Listeners {
+		switch {
+		case slices.Contains(out, l.Transport):
+		case !e.Steers:
+			return []Transport{l.Transport}
+		case len(e.Transports) == 0 || slices.Contains(e.Transports, l.Transport):
+			out = append(out, l.Transport)
+		}
+	}
+	return out
+}
+
+// AddressAt is where tcp and http connect to.
+func (e *Extra) AddressAt(sw *Softswitch) netip.AddrPort {
+	port := e.Port
+	if port == 0 && e.Kind == "http" {
+		port = 80
+		if e.Secure {
+			port = 443
+		}
+	}
+	return netip.AddrPortFrom(sw.Listeners[0].Address.Addr(), port)
+}
