@@ -3,7 +3,7 @@ GO ?= go
 PKGS ?= ./...
 TOOL = $(GO) tool -modfile=.ci/tools/go.mod
 
-.PHONY: all test unit race fuzz bench bench-dns sim sim-long drain-calls verify format tidy vet staticcheck vuln peers clean
+.PHONY: all test unit race fuzz bench bench-dns bench-sip sim sim-long drain-calls verify format tidy vet staticcheck vuln peers clean
 
 all: ## build the program into ./sipsteer
 	$(GO) build -o sipsteer ./cmd/sipsteer
@@ -31,6 +31,9 @@ bench: ## every benchmark once
 
 bench-dns: ## the name server beside those that are installed (knot, nsd)
 	$(GO) test -run '^$$' -bench BenchmarkPeers -benchtime 1x ./dnsserver
+
+bench-sip: ## the gate beside Kamailio: 503 for each second of processor time
+	$(GO) test -run '^$$' -bench 'BenchmarkPeers|BenchmarkStorm' -benchtime 1x ./pkg/gate
 
 drain-calls: ## drain a site with 1000 calls of SIPp up, over UDP and TCP
 	SIPSTEER_DRAIN_CALLS=1000 $(GO) test -count 1 -v -run TestDrainWithCalls ./pkg/gate

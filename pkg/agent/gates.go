@@ -141,6 +141,10 @@ func gateReport(l gate.Live) api.GateReport {
 			HungUp: l.Stats.HungUp, Dropped: l.Stats.Dropped, Malformed: l.Stats.Malformed,
 		},
 		Tenants: []api.TenantLeft{}, Methods: rates(l.Methods), Agents: rates(l.Agents), Shares: []api.Share{},
+		Offenders: []api.Offender{},
+	}
+	for _, o := range l.Offenders {
+		r.Offenders = append(r.Offenders, api.Offender{Source: o.Source.String(), Dropped: o.Dropped, First: o.First.UTC(), Last: o.Last.UTC()})
 	}
 	for _, t := range l.Tenants {
 		r.Tenants = append(r.Tenants, api.TenantLeft{Domain: t.Domain, Left: t.Left})

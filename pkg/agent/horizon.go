@@ -34,3 +34,12 @@ func horizon(s steer.State, site fleet.SiteID) time.Time {
 	}
 	return last
 }
+
+// registerRate is how many new registrations per second the site takes; 0 where
+// the fleet does not say.
+func registerRate(f *fleet.Fleet, site fleet.SiteID) int {
+	if s := f.Site(site); s != nil {
+		return s.Capacity.RegisterRate
+	}
+	return 0
+}

@@ -50,6 +50,7 @@ type GateReport struct {
 	Tenants    []TenantLeft      `json:"tenants" doc:"Domains with most registrations left."`
 	Methods    []Rate            `json:"methods"`
 	Agents     []Rate            `json:"agents"`
+	Offenders  []Offender        `json:"offenders" doc:"Sources that send more than they may, the worst first."`
 	Shares     []Share           `json:"shares" doc:"How many devices each answer has moved."`
 }
 
@@ -75,6 +76,14 @@ type Rate struct {
 	Name      string  `json:"name"`
 	PerSecond float64 `json:"per_second"`
 	Refused   float64 `json:"refused_per_second"`
+}
+
+// Offender is a source whose requests or connections were dropped.
+type Offender struct {
+	Source  string    `json:"source"`
+	Dropped uint64    `json:"dropped"`
+	First   time.Time `json:"first"`
+	Last    time.Time `json:"last"`
 }
 
 // Share says how well an answer moves a family of devices.

@@ -168,6 +168,8 @@ func gateConfig(file *config.Agent, log zerolog.Logger) (*gate.Config, error) {
 	if out.Refusals, err = refusals(g.Refusals); err != nil {
 		return nil, err
 	}
+	out.PerSource, out.MaxPerSource, out.Exempt = g.Limits.PerSource, g.Limits.ConnectionsPerSource, g.Limits.Exempt
+	out.MaxConnections, out.Handshakes = g.Limits.Connections, g.Limits.Handshakes
 	for _, l := range g.Listen {
 		out.Listen = append(out.Listen, gate.Listener{Transport: l.Transport, Address: l.Address})
 		if l.Transport != fleet.TLS || out.TLS != nil {

@@ -178,6 +178,14 @@ func writeGate(w io.Writer, p palette, g api.GateReport) {
 		fmt.Fprintln(w)
 		table(w, p, rows)
 	}
+	if len(g.Offenders) > 0 {
+		rows := [][]string{{"SOURCE THAT SENDS TOO MUCH", "DROPPED", "LAST (UTC)"}}
+		for _, o := range g.Offenders {
+			rows = append(rows, []string{p.bad(clean(o.Source)), fmt.Sprint(o.Dropped), o.Last.UTC().Format(time.TimeOnly)})
+		}
+		fmt.Fprintln(w)
+		table(w, p, rows)
+	}
 	if g.Stragglers > 0 {
 		fmt.Fprintf(w, "\n%s %s\n", p.warn(fmt.Sprintf("%d stragglers:", g.Stragglers)), "sipsteer stragglers "+g.Site)
 	}

@@ -224,6 +224,7 @@ func (c *agentCheck) gate() {
 		c.at("$.gate", "certificate: FILE and key: FILE", "tls needs a certificate and a key")
 	}
 	c.refusals()
+	c.limits()
 	c.exists("$.gate.certificate", g.Certificate)
 	c.exists("$.gate.upstream_roots", g.UpstreamRoots)
 	if c.exists("$.gate.key", g.Key) {

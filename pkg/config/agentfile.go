@@ -104,6 +104,8 @@ type Gate struct {
 	// Refusals is the rule table: who is refused in another way than by 503.
 	// The first row that fits counts; the program's own rows follow.
 	Refusals []Refusal `yaml:"refusals,omitempty" json:"refusals,omitempty" jsonschema_description:"Who is refused in another way than by 503: the first row that fits counts, and the program's own rows for known devices follow. Default: those rows only."`
+	// Limits keep single sources and storms from taking the gate down.
+	Limits GateLimits `yaml:"limits,omitempty" json:"limits,omitzero" jsonschema_description:"What keeps single sources and storms from taking the gate down. What is left out is at its default."`
 	// Certificate and Key are PEM files, needed for tls. The certificate is for
 	// the services' names (RFC 5922 §7). Key has mode 0600 at most.
 	Certificate string `yaml:"certificate,omitempty" json:"certificate,omitempty" jsonschema_description:"PEM file with the certificate for the services' names and its chain; needed for tls. Relative to this file."`

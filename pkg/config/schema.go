@@ -54,6 +54,8 @@ func schemaOf(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string", Examples: []any{"192.0.2.1", "2001:db8::1"}}
 	case reflect.TypeFor[netip.Prefix]():
 		return &jsonschema.Schema{Type: "string", Pattern: "/[0-9]+$", Examples: []any{"192.0.2.0/24", "2001:db8::/32"}}
+	case reflect.TypeFor[netip.Prefix]():
+		return &jsonschema.Schema{Type: "string", Pattern: "/[0-9]+$", Examples: []any{"203.0.113.0/24", "2001:db8::/32"}}
 	case reflect.TypeFor[netip.AddrPort]():
 		return &jsonschema.Schema{Type: "string", Pattern: ":[0-9]+$", Examples: []any{"192.0.2.1:5060", "[2001:db8::1]:5060"}}
 	}

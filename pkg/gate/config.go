@@ -57,6 +57,17 @@ type Config struct {
 	// MaxConnections bounds the phones' connections; further ones are closed
 	// at once. Default 20000.
 	MaxConnections int
+	// MaxPerSource bounds the connections of one address. Default 1000: an
+	// office behind one address has fewer phones, a trunk fewer connections.
+	MaxPerSource int
+	// PerSource bounds requests per second that begin something new, from one
+	// address (one /64 with IPv6), at all transports; the rest is dropped and
+	// the source is named. Requests inside a dialog do not count. Default
+	// 1000; below zero: no limit.
+	PerSource int
+	// Exempt are addresses without these two limits: trunks, session border
+	// controllers, carrier-grade NAT. Loopback always is.
+	Exempt []netip.Prefix
 	// Handshakes bounds TLS handshakes at one time; others wait. Default 256.
 	Handshakes int
 	// HandshakeTimeout is for TLS, waiting for a turn included. Default 10 s.
@@ -86,6 +97,8 @@ func (c Config) withDefaults() Config {
 	c.UDPSockets = cmp.Or(c.UDPSockets, min(runtime.GOMAXPROCS(0), 8))
 	c.MaxMessage = cmp.Or(c.MaxMessage, 65535)
 	c.MaxConnections = cmp.Or(c.MaxConnections, 20000)
+	c.MaxPerSource = cmp.Or(c.MaxPerSource, 1000)
+	c.PerSource = cmp.Or(c.PerSource, 1000)
 	c.Handshakes = cmp.Or(c.Handshakes, 256)
 	c.HandshakeTimeout = cmp.Or(c.HandshakeTimeout, 10*time.Second)
 	c.MessageTimeout = cmp.Or(c.MessageTimeout, 10*time.Second)
@@ -126,7 +139,7 @@ func (c Config) validate() error {
 	if len(c.Refusals) > maxRefusals {
 		return fmt.Errorf("%d refusals: at most %d", len(c.Refusals), maxRefusals)
 	}
-	for name, n := range map[string]int{"UDPSockets": c.UDPSockets, "MaxMessage": c.MaxMessage, "MaxConnections": c.MaxConnections, "Handshakes": c.Handshakes} {
+	for name, n := range map[string]int{"UDPSockets": c.UDPSockets, "MaxMessage": c.MaxMessage, "MaxConnections": c.MaxConnections, "Handshakes": c.Handshakes, "MaxPerSource": c.MaxPerSource} {
 		if n < 0 {
 			return fmt.Errorf("%s %d: below zero", name, n)
 		}

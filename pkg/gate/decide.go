@@ -28,6 +28,8 @@ type verdict struct {
 	action Action
 	status int
 	to     []contact // of a redirect
+	// crowded: come back later, rather than elsewhere.
+	crowded bool
 }
 
 var (

@@ -18,12 +18,14 @@ import (
 
 // Gate is one running gate. Make it with New, then Start; Stop ends it.
 type Gate struct {
-	cfg   Config
-	log   zerolog.Logger
-	key   []byte
-	rules atomic.Pointer[ruleset]
-	meter *meter.Meter
-	rates rates
+	cfg       Config
+	log       zerolog.Logger
+	key       []byte
+	rules     atomic.Pointer[ruleset]
+	meter     *meter.Meter
+	rates     rates
+	sources   *sourceLimit
+	admission admission
 
 	mu       sync.Mutex // held for everything below
 	started  bool
@@ -49,6 +51,7 @@ func New(cfg Config) (*Gate, error) {
 		g.key = sum[:]
 	}
 	g.meter = meter.New(cfg.Meter)
+	g.sources = newSourceLimit(cfg.PerSource, cfg.Exempt, cfg.Logger)
 	g.conns = newConnections(g)
 	g.rules.Store(compile(Policy{Refusals: cfg.Refusals}, cfg.Site))
 	return g, nil

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rs/zerolog"
+
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/gate/meter"
 	"github.com/sipsteer/sipsteer/pkg/sipwire"
@@ -25,9 +27,10 @@ func newHot(mode Mode) *hot {
 		Upstreams: map[fleet.Transport][]netip.AddrPort{fleet.UDP: {netip.MustParseAddrPort("10.1.0.3:5060"), netip.MustParseAddrPort("10.1.0.4:5060")}},
 		Emergency: []string{"911"},
 	}
+	g := &Gate{key: []byte("key"), meter: meter.New(meter.Config{}), sources: newSourceLimit(0, nil, zerolog.Nop())}
 	return &hot{
 		rs: compile(p, "calgary"), l: newLocal(fleet.UDP, netip.MustParseAddrPort("192.0.2.1:5060")),
-		w: newWorker([]byte("key"), &counters{}, meter.New(meter.Config{})), src: netip.MustParseAddrPort("198.51.100.7:40000"),
+		w: g.newWorker(&counters{}), src: netip.MustParseAddrPort("198.51.100.7:40000"),
 	}
 }
 

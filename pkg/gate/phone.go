@@ -44,7 +44,9 @@ func (p *phone) run() {
 	if !p.handshake() {
 		return
 	}
-	framer := sipwire.NewFramer(firstBuffer, p.g.cfg.MaxMessage)
+	framer := p.c.framers.Get().(*sipwire.Framer)
+	framer.Reset()
+	defer p.c.framers.Put(framer)
 	for {
 		if !p.clock.arm(p.raw, framer.Partial()) {
 			return
@@ -67,14 +69,10 @@ func (p *phone) handshake() bool {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), p.g.cfg.HandshakeTimeout)
 	defer cancel()
-	select {
-	case p.c.handshake <- struct{}{}:
-		defer func() { <-p.c.handshake }()
-	case <-ctx.Done():
-		return false
-	case <-p.c.stop:
+	if !p.c.handshake.enter(ctx, p.c.stop, p.src.Addr()) {
 		return false
 	}
+	defer p.c.handshake.leave()
 	conn := tls.Server(p.conn, p.tls)
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return false

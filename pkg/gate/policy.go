@@ -67,6 +67,10 @@ type Policy struct {
 	// that names this site; zero when that is not known. Who comes later is a
 	// straggler.
 	Horizon time.Time
+	// RegisterRate is how many devices per second may register newly while the
+	// site is open; the others get 503, with a Retry-After that spreads them.
+	// Zero: no limit.
+	RegisterRate int
 	// Refusals is the rule table; nil means that of the Config.
 	Refusals []Refusal
 }
@@ -101,14 +105,15 @@ const (
 
 // ruleset is a Policy made ready for the packet path; it is never changed.
 type ruleset struct {
-	policy     Policy
-	transports [fleet.WSS + 1]transportRules
-	emergency  map[string]bool
-	sosNumber  string    // what an emergency call without a number is dialled as elsewhere
-	redirect   []contact // for emergency calls
-	refusals   [fleet.WSS + 1][]refusalRow
-	retryMin   uint64
-	retrySpan  uint64 // number of values between min and max
+	policy       Policy
+	transports   [fleet.WSS + 1]transportRules
+	emergency    map[string]bool
+	sosNumber    string    // what an emergency call without a number is dialled as elsewhere
+	redirect     []contact // for emergency calls
+	refusals     [fleet.WSS + 1][]refusalRow
+	registerRate int
+	retryMin     uint64
+	retrySpan    uint64 // number of values between min and max
 }
 
 type transportRules struct {
@@ -122,6 +127,7 @@ type transportRules struct {
 func compile(p Policy, site fleet.SiteID) *ruleset {
 	p = p.clone()
 	rs := &ruleset{policy: p, emergency: map[string]bool{}}
+	rs.registerRate = p.RegisterRate
 	lo, hi := p.RetryAfterMin, p.RetryAfterMax
 	if lo <= 0 {
 		lo = defaultRetryMin

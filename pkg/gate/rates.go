@@ -52,13 +52,15 @@ type Live struct {
 	Stats   Stats
 	Methods []Rate // busiest first
 	Agents  []Rate
+	// Offenders are sources that send more than they may, the worst first.
+	Offenders []Offender
 }
 
 // Live counts what goes on now. It takes time in proportion to the devices that
 // are known.
 func (g *Gate) Live() Live {
 	now := time.Now()
-	l := Live{Report: g.meter.Report(now), Stats: g.Stats()}
+	l := Live{Report: g.meter.Report(now), Stats: g.Stats(), Offenders: g.sources.list()}
 	before := g.rates.oldest()
 	span := now.Sub(before.at).Seconds()
 	if before.at.IsZero() || span <= 0 {

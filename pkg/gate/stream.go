@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/sipwire"
 )
 
 // streamListener accepts phones on TCP or TLS.
@@ -20,7 +22,10 @@ type streamListener struct {
 }
 
 func (g *Gate) listenStream(l Listener) (*streamListener, error) {
-	nl, err := net.Listen("tcp", l.Address.String())
+	// Keep-alive costs four system calls, which a phone that is refused need not
+	// cost: it is set when a connection is to stay.
+	lc := net.ListenConfig{KeepAlive: -1}
+	nl, err := lc.Listen(context.Background(), "tcp", l.Address.String())
 	if err != nil {
 		return nil, err
 	}
@@ -52,22 +57,25 @@ func (s *streamListener) run() {
 // connections are the phones' connections of a gate.
 type connections struct {
 	g         *Gate
-	handshake chan struct{} // a place for each TLS handshake under way
+	handshake *handshakes
 	workers   sync.Pool
+	framers   sync.Pool
 	counters  *counters
 	reach     *reach
 
 	stop chan struct{}
 	wg   sync.WaitGroup
 
-	mu     sync.Mutex // held for the two below
-	all    map[*phone]struct{}
-	closed bool
+	mu       sync.Mutex // held for the three below
+	all      map[*phone]struct{}
+	bySource map[netip.Addr]int
+	closed   bool
 }
 
 func newConnections(g *Gate) *connections {
-	c := &connections{g: g, handshake: make(chan struct{}, g.cfg.Handshakes), reach: newReach(g.log), stop: make(chan struct{}), all: map[*phone]struct{}{}, counters: g.newCounters()}
-	c.workers.New = func() any { return newWorker(g.key, c.counters, g.meter) }
+	c := &connections{g: g, handshake: newHandshakes(g.cfg.Handshakes), bySource: map[netip.Addr]int{}, reach: newReach(g.log), stop: make(chan struct{}), all: map[*phone]struct{}{}, counters: g.newCounters()}
+	c.workers.New = func() any { return g.newWorker(c.counters) }
+	c.framers.New = func() any { return sipwire.NewFramer(firstBuffer, g.cfg.MaxMessage) }
 	return c
 }
 
@@ -76,13 +84,19 @@ func newConnections(g *Gate) *connections {
 func (c *connections) serve(s *streamListener, conn net.Conn) {
 	p := newPhone(c, s, conn)
 	c.mu.Lock()
-	full := c.closed || len(c.all) >= c.g.cfg.MaxConnections
+	source := p.src.Addr()
+	crowd := c.bySource[source] >= c.g.cfg.MaxPerSource && !c.g.sources.free(source)
+	full := c.closed || len(c.all) >= c.g.cfg.MaxConnections || crowd
 	if !full {
 		c.all[p] = struct{}{}
+		c.bySource[source]++
 		c.wg.Add(1)
 	}
 	c.mu.Unlock()
 	if full {
+		if crowd {
+			c.g.sources.blame(source, time.Now())
+		}
 		conn.Close()
 		return
 	}
@@ -91,6 +105,9 @@ func (c *connections) serve(s *streamListener, conn net.Conn) {
 		p.run()
 		c.mu.Lock()
 		delete(c.all, p)
+		if c.bySource[source]--; c.bySource[source] == 0 {
+			delete(c.bySource, source)
+		}
 		c.mu.Unlock()
 	}()
 }

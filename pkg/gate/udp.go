@@ -58,7 +58,7 @@ func (g *Gate) listenUDP(addr netip.AddrPort) error {
 		}
 		conn := pc.(*net.UDPConn)
 		addr = conn.LocalAddr().(*net.UDPAddr).AddrPort() // port 0: the first socket decides for all
-		s := &udpSocket{g: g, conn: conn, local: newLocal(fleet.UDP, addr), w: newWorker(g.key, g.newCounters(), g.meter)}
+		s := &udpSocket{g: g, conn: conn, local: newLocal(fleet.UDP, addr), w: g.newWorker(g.newCounters())}
 		g.udp = append(g.udp, s)
 		if s.io, err = newBatch(conn); err != nil {
 			return fmt.Errorf("prepare socket: %w", err)

@@ -41,6 +41,9 @@ func (p *phone) connect(w *worker, upstreams []netip.AddrPort) *upstream {
 	if conn == nil {
 		return nil
 	}
+	if tcp, ok := p.raw.(*net.TCPConn); ok {
+		_ = tcp.SetKeepAlive(true) // the phone is registered through it: know when it has gone
+	}
 	up := &upstream{p: p, addr: addr, conn: conn, done: make(chan struct{})}
 	p.mu.Lock()
 	p.up = up

@@ -14,21 +14,23 @@ import (
 // worker is what one goroutine needs to handle messages one after the other
 // without allocating.
 type worker struct {
-	m       sipwire.Message
-	ed      sipwire.Editor
-	d       *digest
-	out     []byte
-	branch  []byte
-	scratch []byte
-	tag     []byte
-	extra   []byte
-	count   *counters
-	meter   *meter.Meter
-	now     time.Time // of the message at hand; many may share it
+	m         sipwire.Message
+	ed        sipwire.Editor
+	d         *digest
+	out       []byte
+	branch    []byte
+	scratch   []byte
+	tag       []byte
+	extra     []byte
+	count     *counters
+	meter     *meter.Meter
+	sources   *sourceLimit
+	admission *admission
+	now       time.Time // of the message at hand; many may share it
 }
 
-func newWorker(key []byte, c *counters, m *meter.Meter) *worker {
-	return &worker{d: newDigest(key), count: c, meter: m}
+func (g *Gate) newWorker(c *counters) *worker {
+	return &worker{d: newDigest(g.key), count: c, meter: g.meter, sources: g.sources, admission: &g.admission}
 }
 
 // local is a public address as messages carry it.
@@ -59,12 +61,15 @@ func (l *local) mine(a netip.AddrPort) bool {
 func (w *worker) judge(rs *ruleset, l *local, fault sipwire.Fault, src netip.AddrPort, out []byte) (Action, []byte) {
 	m := &w.m
 	if fault != sipwire.None {
-		if !m.Answerable() {
+		if !m.Answerable() || !w.sources.allow(src.Addr(), w.now) {
 			return Drop, out
 		}
 		return Refuse, w.reply(rs, l, verdict{status: fault.Status()}, fault.Error(), src, out)
 	}
-	v := w.firstPhase(rs, l, rs.decide(l.transport, m))
+	if m.To().Tag == nil && !w.sources.allow(src.Addr(), w.now) {
+		return Drop, out
+	}
+	v := w.arrival(rs, w.firstPhase(rs, l, rs.decide(l.transport, m)))
 	if v.action == Relay {
 		v = w.passable(l)
 	}
@@ -173,7 +178,7 @@ func (w *worker) reply(rs *ruleset, l *local, v verdict, reason string, src neti
 	switch v.status {
 	case 503:
 		w.extra = append(w.extra, "Retry-After: "...)
-		w.extra = strconv.AppendUint(w.extra, rs.retryMin+w.spread()%rs.retrySpan, 10)
+		w.extra = strconv.AppendUint(w.extra, w.retryAfter(rs, v), 10)
 		w.extra = append(w.extra, "\r\n"...)
 		w.extra = append(w.extra, rs.transports[l.transport].tail...)
 	case 302:

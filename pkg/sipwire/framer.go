@@ -42,6 +42,14 @@ func NewFramer(first, most int) *Framer {
 	return &Framer{buf: make([]byte, min(first, most)), first: min(first, most), most: most}
 }
 
+// Reset makes the framer ready for another stream, with the memory that it has.
+func (f *Framer) Reset() {
+	f.r, f.w, f.scanned, f.need = 0, 0, 0, 0
+	if len(f.buf) > f.first {
+		f.buf = make([]byte, f.first)
+	}
+}
+
 // Space returns where to read to. It is never empty, unless Next returned
 // ErrTooLong.
 func (f *Framer) Space() []byte {

@@ -56,3 +56,15 @@ func (x *device) handedOver(now time.Time, d drain, settle time.Duration) bool {
 	}
 	return false
 }
+
+// Known reports whether the address of record has a registration here.
+func (m *Meter) Known(uri []byte, now time.Time) bool {
+	s, key := m.locked(uri)
+	defer s.mu.Unlock()
+	for _, x := range s.devices[key] {
+		if x.registered && now.Before(x.expires) {
+			return true
+		}
+	}
+	return false
+}
