@@ -53,7 +53,7 @@ func newFleet(t *testing.T) *fleet {
 	f.makePKI(openssl)
 	f.found()
 	for _, s := range sites {
-		f.kamailios[s] = start(t, f.dir, "kamailio-"+s, exec.Command(kamailio, "-DD", "-E", "-w", f.dir, "-Y", f.dir, "-f", filepath.Join(f.dir, "kamailio", s+".cfg")))
+		f.kamailios[s] = start(t, f.dir, "kamailio-"+s, exec.Command(kamailio, "-A", "PATIENT", "-DD", "-E", "-w", f.dir, "-Y", f.dir, "-f", filepath.Join(f.dir, "kamailio", s+".cfg")))
 	}
 	for _, s := range sites {
 		f.startAgent(s)
