@@ -81,5 +81,5 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Errorf("history:\n%s", r.out)
 	}
 	l.must(0, "undrain", "calgary", "--now", "--yes")
-	eventually(t, "verified", 5*time.Second, func() bool { return l.run("history", "--verify").code == 0 })
+	eventually(t, "verified", patience, func() bool { return l.run("history", "--verify").code == 0 })
 }

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/incident"
 	"github.com/sipsteer/sipsteer/pkg/steer"
@@ -26,7 +25,7 @@ func TestIncident(t *testing.T) {
 		t.Errorf("a well fleet: %s", r.out)
 	}
 	l.must(0, "lab", "break", "calgary", "tls-hang")
-	eventually(t, "an incident, and the traffic moved", 20*time.Second, func() bool {
+	eventually(t, "an incident, and the traffic moved", patience, func() bool {
 		in := list()
 		return len(in) == 1 && !in[0].MovedAt.IsZero()
 	})
@@ -64,7 +63,7 @@ func TestIncident(t *testing.T) {
 		t.Errorf("report in French: %v\n%s", err, page)
 	}
 	l.must(0, "lab", "heal", "calgary")
-	eventually(t, "all up: the incident can be resolved", 60*time.Second, func() bool { return l.run("incident", "resolve", id).code == 0 })
+	eventually(t, "all up: the incident can be resolved", patience, func() bool { return l.run("incident", "resolve", id).code == 0 })
 	var r incident.Report
 	if err := json.Unmarshal([]byte(l.must(0, "report", id, "--format", "json").out), &r); err != nil {
 		t.Fatal(err)

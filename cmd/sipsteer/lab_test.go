@@ -24,8 +24,8 @@ const (
 func TestOperator(t *testing.T) {
 	l := newLab(t, 1)
 	w := l.watch(10*time.Millisecond, westUDP, westTCP, westTLS, eastUDP)
-	eventually(t, "all three answer alike", 5*time.Second, l.answered(w, westUDP, "calgary", "vancouver", "ottawa"))
-	eventually(t, "all three answer alike", 5*time.Second, l.answered(w, eastUDP, "ottawa", "calgary", "vancouver"))
+	eventually(t, "all three answer alike", patience, l.answered(w, westUDP, "calgary", "vancouver", "ottawa"))
+	eventually(t, "all three answer alike", patience, l.answered(w, eastUDP, "ottawa", "calgary", "vancouver"))
 
 	st := l.status()
 	if !st.Quorum || st.Leader == "" || len(st.Sites) != 3 || len(st.Services) != 2 || len(st.Incidents) != 0 {
@@ -95,8 +95,8 @@ func TestOperator(t *testing.T) {
 	if s := st.Sites[0]; s.Intent != "draining" || s.Gate != "draining" {
 		t.Errorf("calgary after drain: %+v", s)
 	}
-	eventually(t, "calgary has left", time.Second, l.answered(w, westUDP, "vancouver", "ottawa"))
-	eventually(t, "calgary has left", time.Second, l.answered(w, westTLS, "vancouver", "ottawa"))
+	eventually(t, "calgary has left", patience, l.answered(w, westUDP, "vancouver", "ottawa"))
+	eventually(t, "calgary has left", patience, l.answered(w, westTLS, "vancouver", "ottawa"))
 
 	// A second drain, the last site, and a repeated drain.
 	if r := l.must(3, "drain", "ottawa", "--now", "--reason", "r", "--for", "1h", "--yes"); !strings.Contains(r.err, "one-at-a-time") || !strings.Contains(r.err, "sipsteer undrain calgary") {
@@ -120,7 +120,7 @@ func TestOperator(t *testing.T) {
 	if s := l.status().Sites[0]; s.Intent != "active" {
 		t.Errorf("calgary after undrain: %+v", s)
 	}
-	eventually(t, "calgary is first again", 30*time.Second, l.answered(w, westUDP, "calgary", "vancouver", "ottawa"))
+	eventually(t, "calgary is first again", patience, l.answered(w, westUDP, "calgary", "vancouver", "ottawa"))
 	if c := w.Counts(); c.Unanswered > 0 || c.Empty > 0 {
 		t.Errorf("DNS: %+v", c)
 	}
@@ -133,22 +133,22 @@ func TestFaults(t *testing.T) {
 
 	// TLS only: the other transports stay.
 	l.must(0, "lab", "break", "calgary", "tls-hang")
-	eventually(t, "tls left calgary", 20*time.Second, l.answered(w, westTLS, "vancouver", "ottawa"))
+	eventually(t, "tls left calgary", patience, l.answered(w, westTLS, "vancouver", "ottawa"))
 	if !l.answered(w, westUDP, "calgary", "vancouver", "ottawa")() || !l.answered(w, westTCP, "calgary", "vancouver", "ottawa")() {
 		t.Error("per-transport: udp or tcp left calgary too")
 	}
 
 	// The same site grows worse: the same action.
 	l.must(0, "lab", "break", "calgary", "down")
-	eventually(t, "udp left calgary", 20*time.Second, l.answered(w, westUDP, "vancouver", "ottawa"))
-	eventually(t, "the gate refuses", 5*time.Second, func() bool {
+	eventually(t, "udp left calgary", patience, l.answered(w, westUDP, "vancouver", "ottawa"))
+	eventually(t, "the gate refuses", patience, func() bool {
 		s := l.status().Sites[0]
 		return s.Gate == "closed" && s.Reflex
 	})
 
 	// A second site: automation holds back and says so.
 	l.must(0, "lab", "break", "ottawa", "hang")
-	eventually(t, "automation says that it holds back", 30*time.Second, func() bool {
+	eventually(t, "automation says that it holds back", patience, func() bool {
 		st := l.status()
 		return len(st.Advice) > 0 && st.Advice[0].Site == "ottawa" && st.Advice[0].Next != ""
 	})
@@ -159,17 +159,17 @@ func TestFaults(t *testing.T) {
 	// Healed: nothing comes back by itself, the operator brings it back.
 	l.must(0, "lab", "heal", "ottawa")
 	l.must(0, "lab", "heal", "calgary")
-	eventually(t, "calgary is up", 60*time.Second, func() bool {
+	eventually(t, "calgary is up", patience, func() bool {
 		s := l.status().Sites[0]
 		return s.Transports["udp"] == "up" && s.Transports["tcp"] == "up" && s.Transports["tls"] == "up"
 	})
 	if !l.answered(w, westUDP, "vancouver", "ottawa")() {
 		t.Error("manual-back: calgary came back by itself")
 	}
-	eventually(t, "failback is accepted", 30*time.Second, func() bool {
+	eventually(t, "failback is accepted", patience, func() bool {
 		return l.run("failback", "calgary", "--reason", "mended", "--yes").code == 0
 	})
-	eventually(t, "calgary is back", 30*time.Second, l.answered(w, westUDP, "calgary", "vancouver", "ottawa"))
+	eventually(t, "calgary is back", patience, l.answered(w, westUDP, "calgary", "vancouver", "ottawa"))
 	if c := w.Counts(); c.Unanswered > 0 || c.Empty > 0 {
 		t.Errorf("DNS: %+v", c)
 	}
@@ -198,7 +198,7 @@ func TestLeaderKilled(t *testing.T) {
 		t.Errorf("%d drains after a repeated one (the first ended with code %d)", n, first.code)
 	}
 	l.must(0, "lab", "heal", leader)
-	eventually(t, "the killed agent answers the drain too", 30*time.Second, l.answered(w, westUDP, "vancouver", "ottawa"))
+	eventually(t, "the killed agent answers the drain too", patience, l.answered(w, westUDP, "vancouver", "ottawa"))
 	for _, c := range w.Changes(time.Time{}) {
 		if len(c.To) == 0 {
 			t.Errorf("%s answered nothing", c.Server)
@@ -230,8 +230,8 @@ func TestEverythingKilled(t *testing.T) {
 		t.Errorf("drains after the restart: %+v", after.Drains)
 	}
 	w := l.watch(10*time.Millisecond, westTLS, westUDP)
-	eventually(t, "the same answers", 10*time.Second, l.answered(w, westTLS, "vancouver", "ottawa"))
-	eventually(t, "the same answers", 10*time.Second, l.answered(w, westUDP, "calgary", "vancouver", "ottawa"))
+	eventually(t, "the same answers", patience, l.answered(w, westTLS, "vancouver", "ottawa"))
+	eventually(t, "the same answers", patience, l.answered(w, westUDP, "calgary", "vancouver", "ottawa"))
 }
 
 // TestPartition cuts agents off: the rest goes on, the cut-off one answers what
@@ -239,7 +239,7 @@ func TestEverythingKilled(t *testing.T) {
 func TestPartition(t *testing.T) {
 	l := newLab(t, 5)
 	w := l.watch(10*time.Millisecond, westUDP)
-	eventually(t, "all answer", 5*time.Second, l.answered(w, westUDP, "calgary", "vancouver", "ottawa"))
+	eventually(t, "all answer", patience, l.answered(w, westUDP, "calgary", "vancouver", "ottawa"))
 	l.must(0, "lab", "break", "vancouver", "partition")
 	r := l.run("drain", "calgary", "--now", "--reason", "r", "--for", "1h", "--yes")
 	if r.code != 0 {
@@ -261,7 +261,7 @@ func TestPartition(t *testing.T) {
 		t.Errorf("the cut-off name server answers %v", a)
 	}
 	l.must(0, "lab", "heal", "vancouver")
-	eventually(t, "vancouver follows", 30*time.Second, l.answered(w, westUDP, "vancouver", "ottawa"))
+	eventually(t, "vancouver follows", patience, l.answered(w, westUDP, "vancouver", "ottawa"))
 	if c := w.Counts(); c.Unanswered > 0 || c.Empty > 0 {
 		t.Errorf("DNS: %+v", c)
 	}

@@ -215,6 +215,10 @@ func (l *testLab) watch(interval time.Duration, names ...string) *dnswatch.Watch
 	return w
 }
 
+// patience bounds every wait for what must come about: machines that run tests
+// are busy. Speed is measured by benchmarks.
+const patience = 3 * time.Minute
+
 // eventually waits until the condition is true.
 func eventually(t *testing.T, what string, within time.Duration, ok func() bool) {
 	t.Helper()

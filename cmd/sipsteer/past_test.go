@@ -20,7 +20,7 @@ func TestBackInTime(t *testing.T) {
 	w := l.watch(10*time.Millisecond, westUDP)
 	good := l.status().Epoch
 	l.must(0, "drain", "calgary", "--now", "--reason", "kernel", "--for", "1h", "--yes")
-	eventually(t, "calgary has left", 2*time.Second, l.answered(w, westUDP, "vancouver", "ottawa"))
+	eventually(t, "calgary has left", patience, l.answered(w, westUDP, "vancouver", "ottawa"))
 	drained := l.status().Epoch
 
 	if r := l.must(0, "history", "--epochs"); !strings.Contains(r.out, "calgary left the answers") {
@@ -45,8 +45,8 @@ func TestBackInTime(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.out), &res); err != nil || res.Epoch <= drained || len(res.Reached) != 3 {
 		t.Fatalf("rollback: %v %+v", err, res)
 	}
-	eventually(t, "calgary is back", time.Second, l.answered(w, westUDP, "calgary", "vancouver", "ottawa"))
-	eventually(t, "verified", 5*time.Second, func() bool { return l.run("history", "--verify").code == 0 })
+	eventually(t, "calgary is back", patience, l.answered(w, westUDP, "calgary", "vancouver", "ottawa"))
+	eventually(t, "verified", patience, func() bool { return l.run("history", "--verify").code == 0 })
 
 	// One octet of one file of one agent, changed behind its back.
 	file := filepath.Join(l.dir, "data", "ottawa", "history", "0000000000000001.past")

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // TestReadme runs the session that the README shows, in a lab, and compares
@@ -23,7 +22,7 @@ func TestReadme(t *testing.T) {
 		t.Fatalf("found %d commands in the README", len(session))
 	}
 	l := newLab(t, 9)
-	eventually(t, "all is up", 20*time.Second, func() bool {
+	eventually(t, "all is up", patience, func() bool {
 		for _, s := range l.status().Sites {
 			for _, state := range s.Transports {
 				if state != "up" {
@@ -41,7 +40,7 @@ func TestReadme(t *testing.T) {
 			return matches(step.want, got)
 		}
 		if step.args[0] == "status" {
-			poll(20*time.Second, same)
+			poll(patience, same)
 		} else {
 			same()
 		}
