@@ -17,7 +17,7 @@ const labPassword = "only-in-the-lab"
 // loginsUp waits until the canary can log in at every site.
 func (l *testLab) loginsUp() {
 	l.t.Helper()
-	eventually(l.t, "every login works", 60*time.Second, func() bool {
+	eventually(l.t, "every login works", patience, func() bool {
 		why := l.run("why", "_sip._udp.west").out
 		return strings.Count(why, " register up") >= 3
 	})
@@ -31,7 +31,7 @@ func TestLoginBrokenAtOneSite(t *testing.T) {
 	l.loginsUp()
 	for _, tt := range []struct{ fault, cause string }{{"auth-reset", "auth-rejected"}, {"register-timeout", "timeout"}} {
 		l.must(0, "lab", "break", "calgary", tt.fault)
-		eventually(t, tt.fault+": calgary is left", 40*time.Second, func() bool {
+		eventually(t, tt.fault+": calgary is left", patience, func() bool {
 			return l.answered(w, westUDP, "vancouver", "ottawa")() && l.answered(w, westTLS, "vancouver", "ottawa")()
 		})
 		why := l.must(0, "why", "_sip._udp.west").out
@@ -42,10 +42,10 @@ func TestLoginBrokenAtOneSite(t *testing.T) {
 			t.Errorf("%s: the gate closed by itself at a softswitch that answers: %+v", tt.fault, s)
 		}
 		l.must(0, "lab", "heal", "calgary")
-		eventually(t, tt.fault+": failback is accepted", 90*time.Second, func() bool {
+		eventually(t, tt.fault+": failback is accepted", patience, func() bool {
 			return l.run("failback", "calgary", "--reason", "mended", "--yes").code == 0
 		})
-		eventually(t, tt.fault+": calgary is back", 60*time.Second, func() bool {
+		eventually(t, tt.fault+": calgary is back", patience, func() bool {
 			return len(l.status().Sites[0].Out) == 0 && l.answered(w, westUDP, "calgary", "vancouver", "ottawa")()
 		})
 	}
@@ -67,7 +67,7 @@ func TestLoginBrokenAtTwoSites(t *testing.T) {
 		})
 	}
 	both.Wait()
-	eventually(t, "the common cause is named", 40*time.Second, func() bool {
+	eventually(t, "the common cause is named", patience, func() bool {
 		for _, a := range l.status().Advice {
 			if strings.Contains(a.Text, "register over udp failed at calgary and vancouver") && strings.Contains(a.Text, "auth-rejected") {
 				return true
