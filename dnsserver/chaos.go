@@ -60,27 +60,3 @@ func (r *responder) brief(buf, msg []byte, code rcode) []byte {
 	a.rcode = code
 	return r.end(&a)
 }
-
-// refuseSigned answers a question signed with TSIG: this server has no keys,
-// so every key is unknown to it (RFC 8945 §5.2.1: NOTAUTH with BADKEY, not
-// signed).
-func (r *responder) refuseSigned(buf, msg []byte) []byte {
-	var m dns.Msg
-	if err := m.Unpack(msg); err != nil || m.IsTsig() == nil {
-		return r.brief(buf, msg, rcodeNotAuth)
-	}
-	asked := m.IsTsig()
-	t := &dns.TSIG{
-		Hdr:       dns.RR_Header{Name: asked.Hdr.Name, Rrtype: dns.TypeTSIG, Class: dns.ClassANY},
-		Algorithm: asked.Algorithm, TimeSigned: asked.TimeSigned, Fudge: asked.Fudge, OrigId: asked.OrigId, Error: dns.RcodeBadKey,
-	}
-	packed := make([]byte, dns.Len(t))
-	n, err := dns.PackRR(t, packed, 0, nil, false)
-	out := r.brief(buf, msg, rcodeNotAuth)
-	if err != nil || len(out)+n > minUDPSize {
-		return out
-	}
-	out = append(out, packed[:n]...)
-	putU16(out[10:], u16(out[10:])+1)
-	return out
-}

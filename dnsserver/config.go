@@ -42,6 +42,10 @@ type Config struct {
 	// WhyAllow are the networks that may ask why; empty means nobody. They learn
 	// which sites are down and what was done about it.
 	WhyAllow []netip.Prefix
+	// Keys sign questions and answers (RFC 8945).
+	Keys []TSIGKey
+	// Secondaries may transfer the zones, and are told of new serials.
+	Secondaries []Secondary
 	// Logger gets the few things that are nobody's return value.
 	Logger zerolog.Logger
 
@@ -72,6 +76,8 @@ type Config struct {
 
 	// RateLimit bounds equal UDP answers to one network.
 	RateLimit RateLimit
+
+	keys tsigKeys // of Keys
 }
 
 // RateLimit is response rate limiting: what a forged source address can make
@@ -125,7 +131,11 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("configure name server: rate limit of %d answers a second is negative", c.RateLimit.PerSecond)
 	}
 	c.RateLimit.Slip = orDefault(c.RateLimit.Slip, 2)
-	return c, nil
+	var err error
+	if c.keys, err = newKeys(c.Keys); err != nil {
+		return c, err
+	}
+	return c, c.checkSecondaries()
 }
 
 func orDefault[T comparable](v, def T) T {

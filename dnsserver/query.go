@@ -16,6 +16,8 @@ type query struct {
 	alive   bool   // wants to know how long the connection may be idle (RFC 7828)
 	cookie  []byte // of the client, maybe with one of ours behind it (RFC 7873)
 	tsig    bool   // signed (RFC 8945)
+	tsigAt  int    // where its TSIG record begins
+	before  int    // where the records behind the question begin
 }
 
 // verdict is what a message deserves before any zone is looked at.
@@ -43,6 +45,7 @@ func (q *query) parse(msg []byte) verdict {
 		return drop
 	}
 	end := q.parseQuestion(msg)
+	q.before = end
 	whole := end > 0 && q.parseRecords(msg, end)
 	if !whole {
 		q.edns, q.cookie = false, nil
@@ -112,7 +115,7 @@ func (q *query) parseRecords(msg []byte, off int) bool {
 			if i != total-1 || i < before {
 				return false
 			}
-			q.tsig = true
+			q.tsig, q.tsigAt = true, owner
 		}
 	}
 	return off == len(msg)

@@ -84,11 +84,13 @@ func (p *packer) rdata(d srv.Data) {
 
 func (p *packer) soa(owner string, s srv.SOA, ttl uint32) {
 	p.owner(owner, uint16(srv.TypeSOA), ttl)
-	p.data(func() {
-		p.name(s.MName, true)
-		p.name(s.RName, true)
-		for _, v := range []uint32{s.Serial, s.Refresh, s.Retry, s.Expire, s.Minimum} {
-			p.u32(v)
-		}
-	})
+	p.data(func() { p.soaData(s) })
+}
+
+func (p *packer) soaData(s srv.SOA) {
+	p.name(s.MName, true)
+	p.name(s.RName, true)
+	for _, v := range []uint32{s.Serial, s.Refresh, s.Retry, s.Expire, s.Minimum} {
+		p.u32(v)
+	}
 }

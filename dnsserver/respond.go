@@ -64,7 +64,8 @@ func (r *responder) respond(buf, msg []byte, via transport) []byte {
 	default:
 		switch {
 		case q.tsig:
-			return r.counted(r.refuseSigned(buf, msg), rcodeNotAuth, via)
+			out := r.signed(buf, msg, limit, via)
+			return r.counted(out, rcode(out[3]&0xF), via)
 		case q.class == classCH:
 			return r.chaos(buf, msg, via)
 		}

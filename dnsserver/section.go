@@ -64,6 +64,7 @@ type packer struct {
 	s     *section
 	known map[string]int // where the wire form of a name stands, relative to the section
 	count cut            // so far
+	plain bool           // names are never compressed
 	extra bool           // what comes is additional, and yet belongs to the first cut
 	err   error
 }
@@ -109,7 +110,7 @@ func (p *packer) name(name string, compress bool) {
 	}
 	for off := 0; w[off] != 0; off += 1 + int(w[off]) {
 		at, ok := p.known[string(w[off:])]
-		if ok && compress {
+		if ok && compress && !p.plain {
 			p.s.fixes = append(p.s.fixes, uint16(len(p.s.data)))
 			p.u16(at)
 			return

@@ -27,8 +27,10 @@ func (s *Server) Serve(z *srv.Zone) error {
 		return err
 	}
 	if next != now.steered {
+		next.keep(now.steered)
 		s.zones.Store(&zones{steered: next, others: now.others})
 		s.swaps++
+		s.notifier.tell()
 	}
 	s.lastRefusal, s.lastRefusalAt = "", time.Time{}
 	return nil
@@ -53,6 +55,7 @@ func (s *Server) ServeOthers(list []*srv.Zone) error {
 		next.add(packed)
 	}
 	s.zones.Store(next)
+	s.notifier.tell()
 	return nil
 }
 
@@ -77,6 +80,7 @@ func (s *Server) admitOther(z *srv.Zone, now *zones) (*zone, error) {
 	if err != nil {
 		return nil, errors.Join(ErrUnservable, err)
 	}
+	packed.keep(old)
 	return packed, nil
 }
 

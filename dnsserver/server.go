@@ -25,6 +25,9 @@ type Server struct {
 	limiter *limiter
 	conns   *conns
 
+	transfers transfers
+	notifier  *notifier
+
 	mu            sync.Mutex // guards what follows, and orders swaps
 	counters      []*counters
 	swaps         uint64
@@ -53,6 +56,7 @@ func New(cfg Config) (*Server, error) {
 		ending: make(chan struct{}), answers: sync.Pool{New: func() any { return new([maxMessage]byte) }},
 	}
 	s.zones.Store(&zones{})
+	s.notifier = newNotifier(s)
 	if _, err := rand.Read(s.cookies[:]); err != nil {
 		return nil, fmt.Errorf("make cookie secret: %w", err)
 	}
@@ -82,6 +86,7 @@ func (s *Server) Start() error {
 		r := s.newResponder()
 		s.running.Go(func() { u.serve(s, r) })
 	}
+	s.notifier.start()
 	for _, l := range s.tcp {
 		c := s.newCounters()
 		s.running.Go(func() { s.acceptTCP(l, c) })

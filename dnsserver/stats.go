@@ -106,11 +106,23 @@ type Stats struct {
 	// Connections: open now, accepted, and cut because of a limit (too many,
 	// idle, too slow).
 	TCPOpen, TCPAccepted, TCPCut uint64
+	// Transfers over TCP: whole zones, differences, and those refused for want
+	// of a key, of permission, or of room.
+	TransfersWhole, TransfersIncremental, TransfersRefused uint64
+	// Secondaries that are notified, in the order of the configuration.
+	Secondaries []SecondaryStats
 	// Swaps counts zones taken, RefusedSwaps those that failed their checks;
 	// the last refusal stays until the next zone is taken.
 	Swaps, RefusedSwaps uint64
 	LastRefusal         string
 	LastRefusalAt       time.Time
+}
+
+// SecondaryStats is how far a secondary follows.
+type SecondaryStats struct {
+	Address string
+	// Serial of the steered zone that it has last acknowledged to know of.
+	Serial uint32
 }
 
 // addTo adds the counters to s.
@@ -148,6 +160,11 @@ func (s *Server) Stats() Stats {
 				}
 			}
 		}
+	}
+	out.TransfersWhole, out.TransfersIncremental = s.transfers.whole.Load(), s.transfers.incremental.Load()
+	out.TransfersRefused = s.transfers.refusals.Load()
+	for _, t := range s.notifier.tasks {
+		out.Secondaries = append(out.Secondaries, SecondaryStats{t.to.String(), t.last.Load()})
 	}
 	out.Epoch = s.Epoch()
 	out.TCPOpen, out.TCPAccepted, out.TCPCut = uint64(s.conns.open()), s.conns.accepted.Load(), s.conns.cut.Load()

@@ -43,7 +43,7 @@ const readBuffer = 1024
 // serveTCP answers messages in their order (RFC 7766 §6.2.1: a client may send
 // many without waiting) until the client ends, or is too slow.
 func (s *Server) serveTCP(c net.Conn, e *conn, r *responder) {
-	x := &exchange{s: s, r: r, in: bufio.NewReaderSize(c, readBuffer), out: bufio.NewWriterSize(c, 2048)}
+	x := &exchange{s: s, r: r, conn: e, in: bufio.NewReaderSize(c, readBuffer), out: bufio.NewWriterSize(c, 2048)}
 	wait := s.conf.TCPMessage // the first question counts from the start
 	for {
 		_ = c.SetDeadline(time.Now().Add(wait))
@@ -63,10 +63,11 @@ func (s *Server) serveTCP(c net.Conn, e *conn, r *responder) {
 
 // exchange is the talk on one connection.
 type exchange struct {
-	s   *Server
-	r   *responder
-	in  *bufio.Reader
-	out *bufio.Writer
+	s    *Server
+	r    *responder
+	conn *conn
+	in   *bufio.Reader
+	out  *bufio.Writer
 }
 
 // errNoAnswer ends a connection whose client sends what is no question: there
@@ -124,10 +125,18 @@ func (x *exchange) answer(msg []byte) error {
 	buf := x.s.answers.Get().(*[maxMessage]byte)
 	defer x.s.answers.Put(buf)
 	x.r.now = uint32(time.Now().Unix())
+	if done, err := x.transfer(msg); done || err != nil {
+		return err
+	}
 	answer := x.r.respond(buf[:], msg, TCP)
 	if answer == nil {
 		return errors.Join(errNoAnswer, x.out.Flush())
 	}
+	return x.send(answer)
+}
+
+// send writes a message behind its length.
+func (x *exchange) send(answer []byte) error {
 	if _, err := x.out.Write([]byte{byte(len(answer) >> 8), byte(len(answer))}); err != nil {
 		return err
 	}

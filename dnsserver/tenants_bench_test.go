@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
@@ -102,4 +103,34 @@ func answerCrowd(b *testing.B, s *Server, n int) {
 			b.Fatal("no answer")
 		}
 	}
+}
+
+// benchZone has three services, each with another order of the three sites, and
+// tenants that take them in turn.
+func benchZone(tb testing.TB, tenants int) *srv.Zone {
+	var text strings.Builder
+	text.WriteString("voice.example.net. 30 IN NS ns1.voice.example.net.\nns1.voice.example.net. 30 IN A 192.0.2.1\n")
+	for i := range 3 {
+		fmt.Fprintf(&text, "sbc.%c.voice.example.net. 30 IN A 198.51.100.%d\nsbc.%c.voice.example.net. 30 IN AAAA 2001:db8:%d::5060\n", 'a'+i, i+1, 'a'+i, i+1)
+		name := fmt.Sprintf("s%d.voice.example.net.", i)
+		for _, label := range []string{"_sip._udp", "_sip._tcp", "_sips._tcp"} {
+			for k := range 3 {
+				fmt.Fprintf(&text, "%s.%s 30 IN SRV %d 100 5060 sbc.%c.voice.example.net.\n", label, name, 10*(k+1), 'a'+(i+k)%3)
+			}
+		}
+		for k, x := range []string{"SIPS+D2T _sips._tcp", "SIP+D2T _sip._tcp", "SIP+D2U _sip._udp"} {
+			service, label, _ := strings.Cut(x, " ")
+			fmt.Fprintf(&text, "%s 30 IN NAPTR %d 50 \"s\" \"%s\" \"\" %s.%s\n", name, 10*(k+1), service, label, name)
+		}
+	}
+	z := zoneOf(tb, 1, text.String())
+	changes := make([]fleet.TenantChange, tenants)
+	for i := range changes {
+		changes[i] = fleet.TenantChange{Domain: fleet.TenantID(fmt.Sprintf("t%06d.voice.example.net", i)), Service: fleet.ServiceID(fmt.Sprintf("s%d.voice.example.net", i%3))}
+	}
+	var err error
+	if z.Tenants, _, err = (*fleet.Tenants)(nil).Edit(changes); err != nil {
+		tb.Fatal(err)
+	}
+	return z
 }

@@ -11,8 +11,9 @@ const (
 	flagTC = 1 << 9
 	flagRD = 1 << 8
 
-	opcodeMask  = 0xF << 11
-	opcodeQuery = 0
+	opcodeMask   = 0xF << 11
+	opcodeQuery  = 0
+	opcodeNotify = 4 << 11 // RFC 1996
 )
 
 // Types and classes that a server meets beside those of pkg/srv.

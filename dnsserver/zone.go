@@ -20,6 +20,8 @@ type zone struct {
 	// whether any part of the zone is delegated.
 	wildcards, referrals bool
 
+	before []*zone // versions before this one, oldest first, for IXFR
+
 	tenants *tenantIndex // nil without tenants
 	// members are the nodes that the tenants of a service share, by the number
 	// of the service less one. They are in aliases if tenants are answered with

@@ -216,12 +216,12 @@ func recordData(rr dns.RR) (srv.Data, error) {
 		if a, ok := netip.AddrFromSlice(rr.A.To4()); ok {
 			return srv.A{Addr: a}, nil
 		}
-		return nil, errors.New("A without an IPv4 address")
+		return nil, errors.New("no IPv4 address")
 	case *dns.AAAA:
 		if a, ok := netip.AddrFromSlice(rr.AAAA.To16()); ok {
 			return srv.AAAA{Addr: a}, nil
 		}
-		return nil, errors.New("AAAA without an IPv6 address")
+		return nil, errors.New("no IPv6 address")
 	case *dns.NS:
 		return srv.NS{Host: canonical(rr.Ns)}, nil
 	case *dns.CNAME:

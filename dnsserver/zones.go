@@ -27,6 +27,14 @@ func (zs *zones) other(origin []byte) *zone {
 	return nil
 }
 
+// exactly returns the zone of that origin, or nil.
+func (zs *zones) exactly(origin []byte) *zone {
+	if zs.steered != nil && bytes.Equal(zs.steered.origin, origin) {
+		return zs.steered
+	}
+	return zs.other(origin)
+}
+
 // pick returns the zone that a lower-cased wire name lies in: of several the
 // one with the longest origin (RFC 1034 §4.3.2, step 2). What is asked of a
 // parent about its child, DS, is the parent's (RFC 4035 §3.1.4.1). For names

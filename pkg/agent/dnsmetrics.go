@@ -25,6 +25,8 @@ func dnsDescs() map[string]*prometheus.Desc {
 		"connections":   d("tcp_connections", "TCP connections open now."),
 		"accepted":      d("tcp_accepted_total", "TCP connections accepted."),
 		"cut":           d("tcp_cut_total", "TCP connections cut: too many, idle, or too slow."),
+		"transfers":     d("transfers_total", "Zone transfers: whole, incremental or refused.", "kind"),
+		"secondary":     d("secondary_serial", "Serial that a secondary has acknowledged to know of.", "address"),
 		"swaps":         d("swaps_total", "Zones taken."),
 		"refused_swaps": d("refused_swaps_total", "Zones refused because they failed their checks; the one before stayed."),
 	}
@@ -57,6 +59,12 @@ func (c *dnsCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge("connections", s.TCPOpen)
 	count("accepted", s.TCPAccepted)
 	count("cut", s.TCPCut)
+	count("transfers", s.TransfersWhole, "whole")
+	count("transfers", s.TransfersIncremental, "incremental")
+	count("transfers", s.TransfersRefused, "refused")
+	for _, x := range s.Secondaries {
+		ch <- prometheus.MustNewConstMetric(c.desc["secondary"], prometheus.GaugeValue, float64(x.Serial), x.Address)
+	}
 	count("swaps", s.Swaps)
 	count("refused_swaps", s.RefusedSwaps)
 }

@@ -131,6 +131,9 @@ func agentConfig(file *config.Agent, version string, log zerolog.Logger) (agent.
 	if file.Raft.Profile == "lan" {
 		cfg.Raft.Profile = raftstore.LAN()
 	}
+	if err := secondaries(&cfg.DNS, file.DNS); err != nil {
+		return cfg, err
+	}
 	for _, z := range file.DNS.Zones {
 		cfg.Zones = append(cfg.Zones, agent.ZoneFile{Origin: z.Origin, File: z.File})
 	}

@@ -156,6 +156,7 @@ func (c *agentCheck) dns() {
 		c.socket(path, "udp", l.String())
 		c.socket(path, "tcp", l.String())
 	}
+	c.transfers()
 	origins := map[string]bool{}
 	for i, z := range dns.Zones {
 		path := fmt.Sprintf("$.dns.zones[%d]", i)

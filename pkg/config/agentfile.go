@@ -66,6 +66,10 @@ type DNS struct {
 	WhyAllow []netip.Prefix `yaml:"why_allow,omitempty" json:"why_allow,omitempty" jsonschema_description:"Networks that may ask for the reason of an answer: TXT at _why.NAME. They learn which sites are down. Default: nobody."`
 	// Zones are files in master file format (RFC 1035 §5).
 	Zones []ZoneFile `yaml:"zones,omitempty" json:"zones,omitempty" jsonschema_description:"Zone files (RFC 1035) for what else these name servers answer; the same at every agent."`
+	// Keys sign transfers.
+	Keys []TSIGKey `yaml:"keys,omitempty" json:"keys,omitempty" jsonschema_description:"Keys shared with secondaries (TSIG)."`
+	// Secondaries follow the zones by NOTIFY, AXFR and IXFR.
+	Secondaries []Secondary `yaml:"secondaries,omitempty" json:"secondaries,omitempty" jsonschema_description:"Name servers of others that follow by zone transfer."`
 }
 
 // ZoneFile is a zone beside the steered one, or records beside the steered ones.
@@ -227,6 +231,9 @@ func (a *Agent) defaults(dir string) {
 	}
 	for i := range a.Directories {
 		files = append(files, &a.Directories[i].Path)
+	}
+	for i := range a.DNS.Keys {
+		files = append(files, &a.DNS.Keys[i].SecretFile)
 	}
 	for _, f := range files {
 		if *f != "" && !filepath.IsAbs(*f) {

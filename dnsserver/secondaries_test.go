@@ -1,0 +1,200 @@
+package dnsserver
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"text/template"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+)
+
+// secondaryPeers are name servers of others, as secondaries of ours.
+var secondaryPeers = []struct{ name, program, args, config string }{
+	{"knot", "knotd", "-c {{.Dir}}/conf", `
+server:
+    rundir: "{{.Dir}}"
+    listen: 127.0.0.1@{{.Port}}
+database:
+    storage: "{{.Dir}}"
+log:
+  - target: stderr
+    any: info
+key:
+  - id: transfer.example.
+    algorithm: hmac-sha256
+    secret: {{.Secret}}
+remote:
+  - id: primary
+    address: 127.0.0.1@{{.Primary}}
+    key: transfer.example.
+acl:
+  - id: primary
+    address: 127.0.0.1
+    key: transfer.example.
+    action: notify
+zone:
+  - domain: voice.example.net
+    storage: "{{.Dir}}"
+    master: primary
+    acl: primary
+`},
+	{"nsd", "nsd", "-d -c {{.Dir}}/conf", `
+server:
+  server-count: 1
+  ip-address: 127.0.0.1@{{.Port}}
+  username: ""
+  chroot: ""
+  zonesdir: "{{.Dir}}"
+  database: ""
+  pidfile: "{{.Dir}}/pid"
+  xfrdfile: "{{.Dir}}/xfrd"
+  zonelistfile: "{{.Dir}}/list"
+  xfrdir: "{{.Dir}}"
+  xfrd-reload-timeout: 0
+remote-control:
+  control-enable: no
+key:
+  name: transfer.example.
+  algorithm: hmac-sha256
+  secret: {{.Secret}}
+zone:
+  name: voice.example.net
+  zonefile: voice.zone
+  request-xfr: 127.0.0.1@{{.Primary}} transfer.example.
+  allow-notify: 127.0.0.1 transfer.example.
+`},
+	{"bind", "named", "-g -c {{.Dir}}/conf", `
+options {
+  directory "{{.Dir}}"; pid-file none; session-keyfile "{{.Dir}}/session"; managed-keys-directory "{{.Dir}}";
+  listen-on port {{.Port}} { 127.0.0.1; }; listen-on-v6 { none; };
+  recursion no; notify no; dnssec-validation no;
+};
+controls { };
+key "transfer.example." { algorithm hmac-sha256; secret "{{.Secret}}"; };
+zone "voice.example.net" {
+  type secondary; file "{{.Dir}}/voice.zone"; masterfile-format text;
+  primaries { 127.0.0.1 port {{.Primary}} key "transfer.example."; };
+  allow-notify { key "transfer.example."; };
+};
+`},
+}
+
+// Real name servers follow as secondaries: they fetch the zone, and after a
+// failover they are told, fetch what is new and answer it.
+func TestRealSecondaries(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts programs of others")
+	}
+	for _, peer := range secondaryPeers {
+		t.Run(peer.name, func(t *testing.T) {
+			program, err := lookProgram(peer.program)
+			if err != nil {
+				t.Skipf("%s is not installed", peer.program)
+			}
+			t.Parallel()
+			port := freeUDPPort(t)
+			cfg := withSecondary()
+			cfg.Secondaries[0].Notify = netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port)
+			first := tenantZone(t, 7, fleet.TenantsExpand, fewTenants())
+			s := start(t, cfg, first)
+			runPeer(t, program, peer.args, peer.config, port, s.Addrs()[0].Port())
+			follow(t, port, 7, "10")
+			next := zoneOf(t, 8, strings.ReplaceAll(labRecords, "SRV 10 ", "SRV 910 ")+eastRecords)
+			next.Tenants = first.Tenants
+			began := time.Now()
+			if err := s.Serve(next); err != nil {
+				t.Fatal(err)
+			}
+			follow(t, port, 8, "910")
+			t.Logf("followed the failover after %s", time.Since(began).Round(time.Millisecond))
+			if st := s.Stats(); st.TransfersWhole+st.TransfersIncremental < 2 || st.TransfersRefused > 0 {
+				t.Errorf("%+v", st)
+			}
+		})
+	}
+}
+
+func lookProgram(name string) (string, error) {
+	if path, err := exec.LookPath(name); err == nil {
+		return path, nil
+	}
+	path := filepath.Join("/usr/sbin", name) // not in the path of everybody
+	_, err := os.Stat(path)
+	return path, err
+}
+
+func freeUDPPort(t *testing.T) uint16 {
+	t.Helper()
+	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	return c.LocalAddr().(*net.UDPAddr).AddrPort().Port()
+}
+
+// runPeer runs a program until the test ends, and shows what it said if that fails.
+func runPeer(t *testing.T, program, args, config string, port, primary uint16) {
+	t.Helper()
+	values := map[string]any{"Dir": t.TempDir(), "Port": port, "Primary": primary, "Secret": keySecret}
+	fill := func(text string) string {
+		var out bytes.Buffer
+		if err := template.Must(template.New("").Parse(text)).Execute(&out, values); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	if err := os.WriteFile(filepath.Join(values["Dir"].(string), "conf"), []byte(fill(config)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	said := &bytes.Buffer{}
+	cmd := exec.Command(program, strings.Fields(fill(args))...)
+	cmd.Stdout, cmd.Stderr = said, said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("%s said:\n%s", program, said)
+		}
+	})
+}
+
+// follow waits until a secondary answers with a serial, and a tenant's first
+// target with a priority.
+func follow(t *testing.T, port uint16, serial uint32, priority string) {
+	t.Helper()
+	c := &dns.Client{Timeout: 500 * time.Millisecond}
+	to := fmt.Sprintf("127.0.0.1:%d", port)
+	pause := time.NewTicker(10 * time.Millisecond)
+	defer pause.Stop()
+	var last *dns.Msg
+	for end := time.Now().Add(40 * time.Second); time.Now().Before(end); <-pause.C {
+		r, _, err := c.Exchange(question(origin, "SOA"), to)
+		if err != nil || len(r.Answer) == 0 || r.Answer[0].(*dns.SOA).Serial != serial {
+			continue
+		}
+		if last, _, err = c.Exchange(question("_sip._udp.acme."+origin, "SRV"), to); err == nil && len(last.Answer) == 3 {
+			var got []string
+			for _, rr := range last.Answer {
+				got = append(got, fmt.Sprint(rr.(*dns.SRV).Priority))
+			}
+			if strings.Contains(" "+strings.Join(got, " ")+" ", " "+priority+" ") {
+				return
+			}
+		}
+	}
+	t.Fatalf("serial %d with priority %s is not answered; last: %v", serial, priority, last)
+}

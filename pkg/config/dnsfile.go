@@ -1,0 +1,82 @@
+package config
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+)
+
+// TSIGKey is a secret shared with secondaries (RFC 8945).
+type TSIGKey struct {
+	// Name is what both sides call it.
+	Name string `yaml:"name" json:"name" jsonschema_description:"What both sides call the key: a domain name such as transfer.example.net. The algorithm is hmac-sha256."`
+	// SecretFile holds the secret in base64, as tsig-keygen and keymgr print it;
+	// nobody but its owner may read it.
+	SecretFile string `yaml:"secret_file" json:"secret_file" jsonschema_description:"File with the secret in base64, mode 0600; relative to this file. 32 octets: openssl rand -base64 32"`
+}
+
+// Secondary is a name server that follows by zone transfer.
+type Secondary struct {
+	// Notify is where it is told of changes. Default: it is not told.
+	Notify netip.AddrPort `yaml:"notify,omitempty" json:"notify,omitzero" jsonschema_description:"Address and port where it is told of changes (NOTIFY). Default: it is not told."`
+	// From are the networks that it asks from. Default: the address of Notify.
+	From []netip.Prefix `yaml:"from,omitempty" json:"from,omitempty" jsonschema_description:"Networks that it transfers from. Default: the address of notify."`
+	// Key is one of the keys; without one there is no transfer.
+	Key string `yaml:"key" json:"key" jsonschema_description:"Name of the key that it signs with. There is no transfer without one."`
+}
+
+// Secret reads the key's secret. The error names the file and what it should
+// hold, never what it holds.
+func (k TSIGKey) Secret() ([]byte, error) {
+	info, err := os.Stat(k.SecretFile)
+	if err != nil {
+		return nil, fmt.Errorf("read secret: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("read secret: others may read %s (mode %04o): chmod 600 %s", k.SecretFile, info.Mode().Perm(), k.SecretFile)
+	}
+	text, err := os.ReadFile(k.SecretFile)
+	if err != nil {
+		return nil, fmt.Errorf("read secret: %w", err)
+	}
+	secret, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(secret) < 16 {
+		return nil, fmt.Errorf("read secret: %s does not hold at least 16 octets in base64: openssl rand -base64 32 > %s", k.SecretFile, k.SecretFile)
+	}
+	return secret, nil
+}
+
+// transfers checks keys and secondaries.
+func (c *agentCheck) transfers() {
+	dns := c.agent.DNS
+	names := map[string]bool{}
+	for i, k := range dns.Keys {
+		path := fmt.Sprintf("$.dns.keys[%d]", i)
+		name := strings.ToLower(strings.TrimSuffix(k.Name, "."))
+		switch {
+		case name == "":
+			c.at(path+".name", "name: transfer.example.net", "name is missing")
+		case names[name]:
+			c.at(path+".name", "give each its own name", "key %s stands twice", name)
+		}
+		names[name] = true
+		if k.SecretFile == "" {
+			c.at(path+".secret_file", "secret_file: transfer.key", "secret_file is missing")
+		} else if c.exists(path+".secret_file", k.SecretFile) {
+			if _, err := k.Secret(); err != nil {
+				c.at(path+".secret_file", "", "%v", err)
+			}
+		}
+	}
+	for i, s := range dns.Secondaries {
+		path := fmt.Sprintf("$.dns.secondaries[%d]", i)
+		if !names[strings.ToLower(strings.TrimSuffix(s.Key, "."))] {
+			c.at(path+".key", "the name of one of dns.keys", "there is no key %q", s.Key)
+		}
+		if !s.Notify.IsValid() && len(s.From) == 0 {
+			c.at(path, "notify: IP:PORT, or from: [NETWORK]", "neither notify nor from is set")
+		}
+	}
+}
