@@ -57,17 +57,20 @@ func TestVanishedLeaderIsMissed(t *testing.T) {
 					rest := others(c, old)
 					c.Net.Isolate(old.Address, addresses(rest)...)
 					start := time.Now()
-					var err error
-					for ok := false; !ok; ok = err == nil {
-						_, err = c.Leader(rest...).Store.Propose(t.Context(), []byte("b"))
+					for {
+						if _, err := c.Leader(rest...).Store.Propose(t.Context(), []byte("b")); err == nil {
+							break
+						}
+						time.Sleep(time.Millisecond) // or time would stand still
 					}
 					took := time.Since(start)
 					worst, sum = max(worst, took), sum+took
 				})
 			}
 			t.Logf("%s: vanished leader to next commit, virtual: mean %s, worst %s of %d", p.Name, sum/runs, worst, runs)
-			if worst > 6*p.Heartbeat {
-				t.Errorf("worst %s", worst)
+			// Elections draw their time-outs, and votes may split: the mean tells.
+			if mean := sum / runs; mean > 5*p.Heartbeat || worst > 20*p.Heartbeat {
+				t.Errorf("mean %s, worst %s", mean, worst)
 			}
 		})
 	}

@@ -225,6 +225,10 @@ func (c *Cluster) Propose(entry string) raftstore.Result {
 		if !errors.Is(err, raftstore.ErrNotLeader) && !errors.Is(err, raftstore.ErrNoQuorum) {
 			c.T.Fatalf("propose %q: %v", entry, err)
 		}
+		select { // in a bubble time stands still while somebody is busy
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+		}
 	}
 }
 
