@@ -77,6 +77,8 @@ type Config struct {
 	Directories map[string]string
 	Version     string
 	Logger      zerolog.Logger
+	// Outward is what runbooks may do outside of the program at this agent.
+	Outward Outward
 	// DialPeer connects to other agents; nil means plain TCP.
 	DialPeer func(ctx context.Context, network, address string) (net.Conn, error)
 }

@@ -137,6 +137,9 @@ func (a *Agent) doHere(ctx context.Context, cmd steer.Command, start time.Time) 
 		return api.Result{}, err
 	}
 	cmd.At = a.now()
+	if err := a.runMayStart(ctx, cmd); err != nil {
+		return api.Result{}, err
+	}
 	out, err := a.propose(ctx, []steer.Command{cmd})
 	if err != nil {
 		return api.Result{}, err
@@ -234,6 +237,9 @@ func command(req api.CommandRequest, f *fleet.Fleet) (steer.Command, error) {
 		}
 	}
 	if err := incidentChange(&c, req); err != nil {
+		return c, err
+	}
+	if err := runChange(&c, req, f); err != nil {
 		return c, err
 	}
 	if c.Kind == steer.KindSetFleet {

@@ -32,6 +32,12 @@ func (a *Agent) lead(ctx context.Context, term uint64) {
 	a.log.Info().Uint64("term", term).Msg("leading")
 	defer a.log.Info().Uint64("term", term).Msg("no longer leading")
 	since := time.Now()
+	runs := make(chan struct{})
+	go func() { // ends with ctx
+		defer close(runs)
+		a.leadRuns(ctx, since)
+	}()
+	defer func() { <-runs }()
 	for ctx.Err() == nil {
 		if a.pub.frozen() != "" {
 			a.stepAside(ctx)

@@ -37,6 +37,8 @@ func Roles() map[string]Role {
 		"GET /v1/incidents":               RoleViewer,
 		"GET /v1/incidents/{id}/report":   RoleViewer,
 		"POST /v1/plan":                   RoleViewer,
+		"GET /v1/runs":                    RoleViewer,
+		"POST /v1/runs/plan":              RoleViewer,
 		"POST /v1/commands":               RoleOperator,
 		"GET /v1/backup":                  RoleOperator,
 		"GET /v1/operators":               RoleAdmin,

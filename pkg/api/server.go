@@ -46,6 +46,7 @@ type Backend interface {
 	// returns what it serves.
 	Effect(ctx context.Context, epoch uint64, wait time.Duration) (Effect, error)
 	IncidentBackend
+	RunBackend
 	// Checkpoints returns what this agent has at the agreed places of the log,
 	// oldest first.
 	Checkpoints(ctx context.Context) ([]Checkpoint, error)
@@ -82,6 +83,7 @@ func (s *server) register(a huma.API) {
 	s.operate(a)
 	s.past(a)
 	s.incidents(a)
+	s.runs(a)
 	s.access(a)
 	s.peers(a)
 	if g, ok := s.backend.(GateBackend); ok || s.backend == nil {

@@ -49,8 +49,19 @@ type Agent struct {
 	// Commands and Directories are what exec and storage checks name.
 	Commands    []Command   `yaml:"commands,omitempty" json:"commands,omitempty" jsonschema_description:"Commands that exec checks of the fleet file may name; no other is run."`
 	Directories []Directory `yaml:"directories,omitempty" json:"directories,omitempty" jsonschema_description:"Directories that storage checks of the fleet file may name; nothing is written elsewhere."`
+	// Outward says what runbooks may do outside of the program. Default: nothing.
+	Outward Outward `yaml:"outward,omitempty" json:"outward,omitzero" jsonschema_description:"What runbooks may do outside of the program. Default: nothing."`
 	// Log says how much is logged, how and where.
 	Log Log `yaml:"log,omitempty" json:"log,omitzero" jsonschema_description:"How much is logged, how and where."`
+}
+
+// Outward says what runbooks may do outside of the program at this agent: it
+// acts with the rights of the agent's user, so each place is named.
+type Outward struct {
+	// Exec lists the programs that a runbook may start, by their full path.
+	Exec []string `yaml:"exec,omitempty" json:"exec,omitempty" jsonschema_description:"Programs that a runbook may start, by their full path."`
+	// Webhooks lists the beginnings of URLs that a runbook may call.
+	Webhooks []string `yaml:"webhooks,omitempty" json:"webhooks,omitempty" jsonschema_description:"Beginnings of URLs that a runbook may call: https://hooks.example.net/"`
 }
 
 // DNS says where the name server listens, on UDP and TCP each.

@@ -84,6 +84,8 @@ var english = language{
 		"ev.hold": "automation held", "ev.release": "automation free again", "ev.ack": "automatic move acknowledged", "ev.unblock": "automation may move traffic again",
 		"ev.advice": "automation held back by the rule %[1]s at %[2]s", "ev.refused": "a command was refused by the rule %[1]s", "ev.override": "the rule %[1]s was overridden",
 		"ev.fleet": "the fleet was changed", "ev.rollback": "an earlier decision was brought back", "ev.restored": "the state was restored from a copy", "ev.brake.set": "the same fault at several sites over %[1]s: automation leaves them alone", "ev.brake.over": "the fault that several sites had in common over %[1]s is gone", "ev.other": "%[1]s", "reason": "reason: %[1]s",
+		"ev.run": "runbook %[1]s: %[2]s", "ev.notify": "people were told: %[1]s",
+		"run.started": "started", "run.begun": "a step has begun", "run.step-done": "a step is done", "run.step-skipped": "a step was left out", "run.step-undone": "a step was taken back", "run.approved": "a step was approved", "run.skipped": "a step was left out by a person", "run.stopped": "stopped, a person has to decide", "run.undoing": "is being taken back", "run.undone": "was taken back", "run.done": "is done", "run.aborted": "was ended", "run.paused": "paused", "run.running": "goes on",
 		"omitted": "%[1]s entries are left out here.",
 
 		"well.detect-fast": "It was detected within %[1]s.", "well.move-fast": "Traffic was led away within %[1]s.", "well.restore-fast": "Callers had a working site again within %[1]s.",

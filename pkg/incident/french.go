@@ -88,6 +88,8 @@ var french = language{
 		"ev.hold": "automatisme suspendu", "ev.release": "automatisme rétabli", "ev.ack": "déviation automatique acquittée", "ev.unblock": "l’automatisme peut de nouveau dévier le trafic",
 		"ev.advice": "automatisme retenu par la règle %[1]s à %[2]s", "ev.refused": "une commande a été refusée par la règle %[1]s", "ev.override": "la règle %[1]s a été outrepassée",
 		"ev.fleet": "la flotte a été modifiée", "ev.rollback": "une décision antérieure a été rétablie", "ev.restored": "l’état a été restauré à partir d’une copie", "ev.brake.set": "la même panne à plusieurs sites en %[1]s : l’automatisme n’y touche pas", "ev.brake.over": "la panne commune à plusieurs sites en %[1]s a disparu", "ev.other": "%[1]s", "reason": "motif : %[1]s",
+		"ev.run": "procédure %[1]s : %[2]s", "ev.notify": "message envoyé : %[1]s",
+		"run.started": "commencée", "run.begun": "une étape commence", "run.step-done": "une étape est faite", "run.step-skipped": "une étape est omise", "run.step-undone": "une étape est annulée", "run.approved": "une étape est approuvée", "run.skipped": "une étape est omise par une personne", "run.stopped": "arrêtée, une personne doit décider", "run.undoing": "en cours d’annulation", "run.undone": "annulée", "run.done": "terminée", "run.aborted": "abandonnée", "run.paused": "en pause", "run.running": "reprend",
 		"omitted": "%[1]s entrées sont omises ici.",
 
 		"well.detect-fast": "L’incident a été détecté en %[1]s.", "well.move-fast": "Le trafic a été dévié en %[1]s.", "well.restore-fast": "Les appelants avaient de nouveau un site en %[1]s.",

@@ -15,7 +15,7 @@ import (
 // people wrote is kept in their own words.
 func (l *language) phrase(e *steer.Event) string {
 	text := l.what(e)
-	if e.Reason != "" && e.Kind != steer.EventNote && e.Kind != steer.EventAdvice && !(e.Kind == steer.EventIncident && e.Word == "cause") && e.By != steer.AutomationOwner {
+	if e.Reason != "" && e.Kind != steer.EventNote && e.Kind != steer.EventNotify && e.Kind != steer.EventAdvice && !(e.Kind == steer.EventIncident && e.Word == "cause") && e.By != steer.AutomationOwner {
 		text += " (" + l.say("reason", plain(e.Reason)) + ")"
 	}
 	return text
@@ -47,6 +47,10 @@ func (l *language) what(e *steer.Event) string {
 		return l.say("ev.failback", site, cmp.Or(e.Word, "0"))
 	case steer.EventAdvice:
 		return l.say("ev.advice", e.Rule, site)
+	case steer.EventRun:
+		return l.say("ev.run", e.Run, l.say("run."+e.Word))
+	case steer.EventNotify:
+		return l.say("ev.notify", plain(e.Reason))
 	case steer.EventBrake:
 		return l.say("ev.brake."+e.Word, transport)
 	case steer.EventRefused, steer.EventOverride:

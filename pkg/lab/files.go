@@ -114,8 +114,10 @@ gate:
   upstream_server_name: west.%[8]s
 peer_proxy: "%[9]s"
 log: {level: info, format: json, file: %[1]s.log}
+# A receiver of webhooks, for trying runbooks, may be started at this address.
+outward: {webhooks: ["http://%[10]s/"]}
 peers:
-`, p.Site, p.DNS, p.Raft, p.API, p.Gate[fleet.UDP], p.Gate[fleet.TCP], p.Gate[fleet.TLS], Zone, p.Link)
+`, p.Site, p.DNS, p.Raft, p.API, p.Gate[fleet.UDP], p.Gate[fleet.TCP], p.Gate[fleet.TLS], Zone, p.Link, l.Webhooks())
 	for _, q := range l.Places() {
 		fmt.Fprintf(&b, "  - {name: %s, site: %s, raft: \"%s\", api: \"%s\"}\n", q.Site, q.Site, q.Raft, q.API)
 	}

@@ -72,6 +72,9 @@ func (l Layout) at(site, host int, port uint16) netip.AddrPort {
 	return netip.AddrPortFrom(l.addr(site, host), l.port(site, host, port))
 }
 
+// Webhooks is where the lab's agents may call: something that its user starts.
+func (l Layout) Webhooks() netip.AddrPort { return l.at(9, 1, 8080) }
+
 // Place returns the addresses of the site with that number, from 1.
 func (l Layout) Place(n int) Place {
 	sip := func(host int) map[fleet.Transport]netip.AddrPort {

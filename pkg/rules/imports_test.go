@@ -56,6 +56,7 @@ var owners = map[string]struct{ may, reason string }{
 	"github.com/danielgtaylor/huma":       {"pkg/api", "one API"},
 	"github.com/goccy/go-yaml":            {"pkg/config", "one reader of files, with positions"},
 	"charm.land/bubbletea":                {"pkg/console", "one live view"},
+	"github.com/expr-lang/expr":           {"pkg/runbook", "one language of conditions"},
 	"github.com/prometheus/client_golang": {"pkg/agent", "adapters give numbers, agent publishes them"},
 }
 

@@ -112,6 +112,8 @@ func (t *transition) run() error {
 		return t.changeIncident()
 	case KindApprove:
 		return t.approve()
+	case KindRunStart, KindRunMove, KindRunApprove, KindRunPause, KindRunResume, KindRunSkip, KindRunAbort, KindRunUndo:
+		return t.runCommand()
 	case KindVerdicts:
 		return t.setVerdicts()
 	case KindWithdraw:

@@ -38,6 +38,15 @@ const (
 	KindIncidentIdentify Kind = "incident-identify"
 	KindIncidentResolve  Kind = "incident-resolve"
 
+	KindRunStart   Kind = "run-start"
+	KindRunApprove Kind = "run-approve"
+	KindRunPause   Kind = "run-pause"
+	KindRunResume  Kind = "run-resume"
+	KindRunSkip    Kind = "run-skip"
+	KindRunAbort   Kind = "run-abort"
+	KindRunUndo    Kind = "run-undo"
+
+	KindRunMove       Kind = "run-move"
 	KindVerdicts      Kind = "verdicts"
 	KindWithdraw      Kind = "withdraw"
 	KindAdvise        Kind = "advise"
@@ -79,13 +88,14 @@ type Command struct {
 	Target   string           `json:"target,omitempty"`   // ID of a drain
 	Past     *Past            `json:"past,omitempty"`     // KindRollback
 	Incident *IncidentChange  `json:"incident,omitempty"` // KindIncident…
+	Run      *RunChange       `json:"run,omitempty"`      // KindRun…
 }
 
 // Automation reports whether the command is one that only the leader's own
 // Decide may propose.
 func (c Command) Automation() bool {
 	switch c.Kind {
-	case KindVerdicts, KindWithdraw, KindAdvise, KindDrainStage, KindDrainExpire, KindHoldExpire,
+	case KindRunMove, KindVerdicts, KindWithdraw, KindAdvise, KindDrainStage, KindDrainExpire, KindHoldExpire,
 		KindFailbackStep, KindFailbackAbort, KindUnblock:
 		return true
 	}

@@ -34,7 +34,9 @@ const (
 	EventIncident EventKind = "incident"
 	EventUnblock  EventKind = "unblock"
 	EventBrake    EventKind = "common-cause"
-	EventNote     EventKind = "note" // of a person, on an incident
+	EventRun      EventKind = "run"    // of a runbook
+	EventNotify   EventKind = "notify" // a message to people
+	EventNote     EventKind = "note"   // of a person, on an incident
 )
 
 // Event is one thing that happened, as a sentence and as fields. Events are the
@@ -54,6 +56,7 @@ type Event struct {
 	Value     string          `json:"value,omitempty"`
 	Limit     string          `json:"limit,omitempty"`
 	Incident  string          `json:"incident,omitempty"`
+	Run       string          `json:"run,omitempty"`
 	// Word is the event's own word for what is new: a status, a drain's stage,
 	// a share in per cent, the transports that were moved, an incident's state.
 	// Reports in other languages are written from it instead of from Text.

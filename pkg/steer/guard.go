@@ -31,6 +31,9 @@ const (
 	RuleCapacity     Rule = "capacity"
 	RuleFateGroup    Rule = "fate-group"
 	RuleMoveLimit    Rule = "move-limit"
+	RuleOneRun       Rule = "one-run"
+	RuleApproval     Rule = "approval"
+	RuleRequire      Rule = "require" // asked by the leader before a runbook starts: its conditions may be about gates
 )
 
 // RuleDoc is a guard as the documentation and the CLI show it.
@@ -59,6 +62,8 @@ func RuleDocs() []RuleDoc {
 		{RuleMoveLimit, "Automation takes sites out at most max_moves_per_hour times an hour.", true},
 		{RuleCommonCause, "The same failure at two sites inside the window is not cured by moving traffic. One that comes from what sites share, a login, a certificate, data, is first looked for at all of them.", true},
 		{RuleStillDown, "An incident is resolved when nothing at its sites is down any more.", true},
+		{RuleOneRun, "At most one runbook works at a site at a time.", true},
+		{RuleApproval, "A step that needs two people is approved by two different people.", true},
 	}
 }
 

@@ -209,7 +209,34 @@ func guardCases() []guardCase {
 			before: func(g *guarded) { g.down("calgary") },
 			cure:   func(g *guarded) { g.verdict("calgary", 0, health.Up, "") },
 		},
+		{
+			rule: steer.RuleOneRun, command: steer.Command{Kind: steer.KindRunStart, Run: &steer.RunChange{Procedure: asking()}},
+			before: func(g *guarded) { g.startRun() },
+			cure: func(g *guarded) {
+				g.must(steer.Command{Kind: steer.KindRunAbort, Run: &steer.RunChange{ID: g.s.Runs[0].ID}})
+			},
+		},
+		{
+			rule: steer.RuleApproval, command: steer.Command{Kind: steer.KindRunApprove, Run: &steer.RunChange{ID: "run-5", Step: "agree"}},
+			before: func(g *guarded) {
+				g.startRun()
+				id := g.s.Runs[0].ID
+				g.must(steer.Command{Kind: steer.KindRunMove, By: steer.AutomationOwner, Run: &steer.RunChange{ID: id, Step: "agree", To: steer.MoveBegin}})
+				g.must(steer.Command{Kind: steer.KindRunApprove, Run: &steer.RunChange{ID: id, Step: "agree"}})
+			},
+			other: &steer.Command{Kind: steer.KindRunApprove, By: "bob", Run: &steer.RunChange{ID: "run-5", Step: "agree"}},
+		},
 	}
+}
+
+// asking is a runbook at calgary that two people have to agree to.
+func asking() *steer.Procedure {
+	return &steer.Procedure{Book: "ask", Sites: []fleet.SiteID{"calgary"}, Steps: []steer.Step{{ID: "agree", Do: steer.ActApprove, Text: "go?", People: 2}}}
+}
+
+func (g *guarded) startRun() {
+	g.t.Helper()
+	g.must(steer.Command{Kind: steer.KindRunStart, Run: &steer.RunChange{Procedure: asking()}})
 }
 
 // bringBack ends what automation took out by the end of a drain, which does not

@@ -35,6 +35,7 @@ type State struct {
 	Brakes    []Brake    `json:"brakes,omitempty"`    // ordered by Kind, Transport
 	Advice    []Advice   `json:"advice,omitempty"`    // ordered by Slot, Rule
 	Incidents []Incident `json:"incidents,omitempty"` // oldest first
+	Runs      []Run      `json:"runs,omitempty"`      // of runbooks, oldest first
 	Events    []Event    `json:"events,omitempty"`    // oldest first, at most MaxEvents
 	Seen      []string   `json:"seen,omitempty"`      // IDs of the last commands: a repeated one has no second effect
 }

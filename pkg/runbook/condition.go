@@ -1,0 +1,224 @@
+package runbook
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/vm"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/health"
+	"github.com/sipsteer/sipsteer/pkg/steer"
+)
+
+// Facts are what conditions are asked of.
+type Facts struct {
+	State steer.State
+	// Left and Stragglers are what the gates say, by site. A site
+	// whose gate could not be asked is not in them.
+	Left, Stragglers map[fleet.SiteID]int
+	// Behind is how many agents do not answer the epoch in force yet, those
+	// that cannot be reached included.
+	Behind int
+}
+
+// Word is a function that conditions may use.
+type Word struct{ Form, Says string }
+
+// Words lists them.
+func Words() []Word {
+	return []Word{
+		{`up(SITE, TRANSPORT)`, "the checks say that the transport works there"},
+		{`well(SITE)`, "every transport of the site is up"},
+		{`answers(SITE)`, "the site is in the answer of at least one service"},
+		{`share(SITE)`, "per cent of its traffic that the site takes: 100, a failback's step, or 0"},
+		{`stage(SITE)`, `stage of the site's drain: "none", "announce", "register", "refuse", "done"`},
+		{`gate(SITE)`, `what its gate does: "open", "draining", "closed"`},
+		{`sites_up(SERVICE)`, "how many sites in the answers of the service are up, over its worst transport"},
+		{`left(SITE)`, "registrations that are still to move, as its gate counts them"},
+		{`stragglers(SITE)`, "devices that come to a drained site after every old answer has run out"},
+		{`behind()`, "agents that do not answer the decision in force yet"},
+		{`held()`, "automation is held for the whole fleet"},
+		{`incidents()`, "how many incidents are open"},
+	}
+}
+
+// compile checks a condition: its words, its types, its size. It must say yes
+// or no.
+func compile(text string) (*vm.Program, error) {
+	if len(text) > maxText {
+		return nil, fmt.Errorf("it has more than %d octets", maxText)
+	}
+	p, err := expr.Compile(text, expr.Env(environment(nil)), expr.AsBool(), expr.DisableAllBuiltins(), expr.MaxNodes(200))
+	if err != nil {
+		line, _, _ := strings.Cut(err.Error(), "\n") // what follows is a drawing
+		return nil, fmt.Errorf("%s", line)
+	}
+	return p, nil
+}
+
+// True reports whether a condition is true now. An empty one is.
+func True(text string, f *Facts) (bool, error) {
+	if text == "" {
+		return true, nil
+	}
+	p, err := compile(text)
+	if err != nil {
+		return false, fmt.Errorf("condition %q: %w", text, err)
+	}
+	out, err := expr.Run(p, environment(f))
+	if err != nil {
+		line, _, _ := strings.Cut(err.Error(), "\n")
+		return false, fmt.Errorf("condition %q: %s", text, line)
+	}
+	yes, ok := out.(bool)
+	if !ok {
+		return false, fmt.Errorf("condition %q: says neither yes nor no", text)
+	}
+	return yes, nil
+}
+
+// environment is what the words mean. f is nil while a condition is compiled.
+func environment(f *Facts) map[string]any {
+	return map[string]any{
+		"up": func(site, transport string) (bool, error) {
+			t, err := fleet.ParseTransport(transport)
+			if err != nil {
+				return false, err
+			}
+			if _, err := f.site(site); err != nil {
+				return false, err
+			}
+			return f.State.SiteStatus(fleet.SiteID(site), t) == health.Up, nil
+		},
+		"well":       f.well,
+		"answers":    func(site string) (bool, error) { n, err := f.share(site); return n > 0, err },
+		"share":      f.share,
+		"stage":      f.stage,
+		"gate":       f.gate,
+		"sites_up":   f.sitesUp,
+		"left":       func(site string) (int, error) { return f.counted("registrations left", f.Left, site) },
+		"stragglers": func(site string) (int, error) { return f.counted("stragglers", f.Stragglers, site) },
+		"behind":     func() int { return f.Behind },
+		"incidents": func() int {
+			n := 0
+			for i := range f.State.Incidents {
+				if f.State.Incidents[i].Open() {
+					n++
+				}
+			}
+			return n
+		},
+		"held": func() bool {
+			return slices.ContainsFunc(f.State.Holds, func(h steer.Hold) bool { return h.Service == "" })
+		},
+	}
+}
+
+func (f *Facts) site(id string) (*fleet.Site, error) {
+	if f.State.Fleet == nil {
+		return nil, fmt.Errorf("no fleet is set")
+	}
+	s := f.State.Fleet.Site(fleet.SiteID(id))
+	if s == nil {
+		return nil, fmt.Errorf("no site is called %q (one of %s)", id, words(f.State.Fleet.SiteIDs()))
+	}
+	return s, nil
+}
+
+func (f *Facts) well(site string) (bool, error) {
+	s, err := f.site(site)
+	if err != nil {
+		return false, err
+	}
+	for _, t := range s.Transports() {
+		if f.State.SiteStatus(s.Name, t) != health.Up {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// share is the best of the site's places in any answer.
+func (f *Facts) share(site string) (int, error) {
+	s, err := f.site(site)
+	if err != nil {
+		return 0, err
+	}
+	best := 0
+	for _, st := range steer.Standings(f.State) {
+		if st.Site != s.Name {
+			continue
+		}
+		switch st.Place {
+		case steer.In:
+			best = 100
+		case steer.Returning:
+			best = max(best, st.Share)
+		case steer.Leaving:
+			best = max(best, 1) // the last choice of a phone, and still one
+		}
+	}
+	return best, nil
+}
+
+func (f *Facts) stage(site string) (string, error) {
+	s, err := f.site(site)
+	if err != nil {
+		return "", err
+	}
+	worst := steer.DrainStage(0)
+	for _, d := range f.State.Drains {
+		if d.Site == s.Name && (worst == 0 || d.Stage < worst) {
+			worst = d.Stage
+		}
+	}
+	if worst == 0 {
+		return "none", nil
+	}
+	return worst.String(), nil
+}
+
+func (f *Facts) gate(site string) (string, error) {
+	s, err := f.site(site)
+	if err != nil {
+		return "", err
+	}
+	return steer.GateStates(f.State)[s.Name].Mode().String(), nil
+}
+
+func (f *Facts) sitesUp(service string) (int, error) {
+	if f.State.Fleet == nil {
+		return 0, fmt.Errorf("no fleet is set")
+	}
+	svc := f.State.Fleet.Service(fleet.ServiceID(serviceName(service, f.State.Fleet)))
+	if svc == nil {
+		return 0, fmt.Errorf("no service is called %q", service)
+	}
+	least := len(svc.Sites)
+	for _, t := range svc.Transports {
+		n := 0
+		for _, st := range steer.Standings(f.State) {
+			if st.Service == svc.Name && st.Transport == t && st.Place == steer.In && st.Status == health.Up {
+				n++
+			}
+		}
+		least = min(least, n)
+	}
+	return least, nil
+}
+
+// counted is what a gate says; not to know it is no zero.
+func (f *Facts) counted(what string, m map[fleet.SiteID]int, site string) (int, error) {
+	s, err := f.site(site)
+	if err != nil {
+		return 0, err
+	}
+	n, ok := m[s.Name]
+	if !ok {
+		return 0, fmt.Errorf("%s at %s are not known: its gate cannot be asked", what, site)
+	}
+	return n, nil
+}
