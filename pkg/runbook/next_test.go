@@ -157,6 +157,9 @@ func TestStepsWaitForEachOtherAndBranchesDoNot(t *testing.T) {
 	if err := yes("alice", "a"); err == nil || !strings.Contains(err.Error(), "another person") {
 		t.Fatalf("the same person twice: %v", err)
 	}
+	if err := yes("bob via alice", "a"); err == nil {
+		t.Fatal("one person with two names is two people")
+	}
 	if err := yes("bob", "a"); err != nil {
 		t.Fatal(err)
 	}

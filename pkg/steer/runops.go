@@ -122,7 +122,7 @@ func (t *transition) approveStep(r *Run, c *RunChange) error {
 		return nil // repeated: harmless
 	case r.State != RunRunning || p.State != StepRunning:
 		return &Invalid{Field: "step", Message: fmt.Sprintf("%s does not wait for %s now: the run is %s, the step %s", r.ID, c.Step, r.State, p.State), Hint: nextOr(r, "sipsteer runbook watch "+r.ID)}
-	case slices.ContainsFunc(p.Approvals, func(a Approval) bool { return a.By == t.cmd.By }):
+	case slices.ContainsFunc(p.Approvals, func(a Approval) bool { return person(a.By) == person(t.cmd.By) }):
 		return &Refusal{
 			Rule: RuleApproval, Hard: true, Text: fmt.Sprintf("%s has approved %s already; another person has to", t.cmd.By, c.Step),
 			Value: plural(len(p.Approvals), "person"), Limit: fmt.Sprintf("%d different people", max(1, r.Steps[i].People)),
@@ -139,6 +139,15 @@ func (t *transition) approveStep(r *Run, c *RunChange) error {
 		t.finish(r, i, StepDone, c.Detail)
 	}
 	return nil
+}
+
+// person is who typed a command: a name that an authenticated caller only claims
+// ("bob via alice") makes nobody a second person.
+func person(by string) string {
+	if i := strings.LastIndex(by, " via "); i >= 0 {
+		return by[i+len(" via "):]
+	}
+	return by
 }
 
 func nextOr(r *Run, other string) string {
