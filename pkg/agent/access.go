@@ -65,6 +65,7 @@ func (a *Agent) dialRaft(ctx context.Context, address string) (net.Conn, error) 
 // memberAt returns who is expected at an address, or "" when nobody is known
 // there.
 func (a *Agent) memberAt(address string) string {
+	peers := a.peers()
 	select {
 	case <-a.opened:
 		for _, m := range a.store.Members() {
@@ -74,7 +75,7 @@ func (a *Agent) memberAt(address string) string {
 		}
 	default:
 	}
-	for _, p := range a.cfg.Peers {
+	for _, p := range peers {
 		if p.Raft == address {
 			return string(p.Name)
 		}
@@ -82,8 +83,8 @@ func (a *Agent) memberAt(address string) string {
 	return ""
 }
 
-// clientTo returns a client of another agent's API.
-func (a *Agent) clientTo(p Peer) *api.Client {
+// newClient returns a client of another agent's API.
+func (a *Agent) newClient(p Peer) *api.Client {
 	if a.cfg.Identity == nil {
 		return api.NewClient(string(p.Name), "http://"+p.API, a.cfg.DialPeer)
 	}
@@ -193,7 +194,8 @@ func (a *Agent) DropOperator(ctx context.Context, name string) error {
 	return a.change(ctx, pki.Change{Kind: pki.DropOperator, Name: name})
 }
 
-// change carries out a change of the registry, here or at the leader.
+// change carries out a change of the registry, here or at the leader, and
+// returns when it is in force here.
 func (a *Agent) change(ctx context.Context, c pki.Change) error {
 	if c.By == "" {
 		c.By = api.CallerOf(ctx).Name
@@ -206,7 +208,10 @@ func (a *Agent) change(ctx context.Context, c pki.Change) error {
 	defer cancel()
 	start := time.Now()
 	for {
-		err := a.tryChange(ctx, data)
+		res, err := a.tryChange(ctx, data)
+		if err == nil {
+			return a.store.Wait(ctx, res.Index)
+		}
 		if !retriable(err) || time.Since(start) > leaderSearch || ctx.Err() != nil {
 			return outcome(err)
 		}
@@ -214,50 +219,51 @@ func (a *Agent) change(ctx context.Context, c pki.Change) error {
 	}
 }
 
-func (a *Agent) tryChange(ctx context.Context, data []byte) error {
+func (a *Agent) tryChange(ctx context.Context, data []byte) (api.RegistryResult, error) {
 	leader, _ := a.store.Leader()
 	if leader == a.cfg.Name {
 		return a.ChangeRegistry(ctx, api.RegistryChange{Change: data})
 	}
-	c, ok := a.clients[leader]
+	c, ok := a.client(leader)
 	if !ok {
-		return raftstore.ErrNoQuorum
+		return api.RegistryResult{}, raftstore.ErrNoQuorum
 	}
-	err := c.ChangeRegistry(ctx, api.RegistryChange{Change: data})
+	res, err := c.ChangeRegistry(ctx, api.RegistryChange{Change: data})
 	var e *api.Error
 	if errors.As(err, &e) && e.Category == api.Unreachable {
-		return errors.Join(raftstore.ErrNotLeader, err)
+		return res, errors.Join(raftstore.ErrNotLeader, err)
 	}
-	return err
+	return res, err
 }
 
 // ChangeRegistry implements api.Access: it proposes, at the leader.
-func (a *Agent) ChangeRegistry(ctx context.Context, req api.RegistryChange) error {
+func (a *Agent) ChangeRegistry(ctx context.Context, req api.RegistryChange) (api.RegistryResult, error) {
+	var none api.RegistryResult
 	c, err := decodeChange(req.Change)
 	if err != nil {
-		return &api.Error{Category: api.Invalid, Field: "change", Message: err.Error()}
+		return none, &api.Error{Category: api.Invalid, Field: "change", Message: err.Error()}
 	}
 	c.At = time.Now().UTC()
 	// What the log would stop at must not get there.
 	if err := a.machine.Registry().Check(c); errors.Is(err, pki.ErrUnknownChange) {
-		return &api.Error{Category: api.Invalid, Field: "change", Message: err.Error()}
+		return none, &api.Error{Category: api.Invalid, Field: "change", Message: err.Error()}
 	}
 	data, err := encodeChange(c)
 	if err != nil {
-		return fmt.Errorf("encode change: %w", err)
+		return none, fmt.Errorf("encode change: %w", err)
 	}
 	res, err := a.store.Propose(ctx, data)
 	if err != nil {
-		return outcomeOf(err)
+		return none, outcomeOf(err)
 	}
 	out, ok := res.Value.(changed)
 	switch {
 	case !ok:
-		return fmt.Errorf("entry %d was not applied: %v", res.Index, res.Value)
+		return none, fmt.Errorf("entry %d was not applied: %v", res.Index, res.Value)
 	case errors.Is(out.err, pki.ErrRefused):
-		return &api.Error{Category: api.Unauthorized, Message: out.err.Error()}
+		return none, &api.Error{Category: api.Unauthorized, Message: out.err.Error()}
 	}
-	return out.err
+	return api.RegistryResult{Index: res.Index}, out.err
 }
 
 // outcomeOf keeps the errors by which change tries again.

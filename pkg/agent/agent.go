@@ -109,7 +109,7 @@ type Agent struct {
 	opened   chan struct{}
 	opinions *opinions
 	clock    *clock
-	clients  map[fleet.AgentID]*api.Client // peers, without this agent
+	book     book
 	apiAddr  net.Listener
 
 	reportNow chan struct{}
@@ -133,7 +133,7 @@ func New(cfg Config) (*Agent, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	a := &Agent{cfg: cfg, log: cfg.Logger, reportNow: make(chan struct{}, 1), opened: make(chan struct{}), clients: map[fleet.AgentID]*api.Client{}}
+	a := &Agent{cfg: cfg, log: cfg.Logger, reportNow: make(chan struct{}, 1), opened: make(chan struct{})}
 	cfg.DNS.Why = a.whyLines
 	dns, err := dnsserver.New(cfg.DNS)
 	if err != nil {
@@ -155,13 +155,8 @@ func New(cfg Config) (*Agent, error) {
 	if cfg.Behind >= 0 {
 		a.delayed = newDelayed(cfg.Dir, cmp.Or(cfg.Behind, defaultBehind), func() *raftstore.Store { return a.store }, a.pub.frozen, cfg.Logger)
 	}
-	a.opinions = newOpinions(cfg.Peers, reportFresh)
+	a.opinions = newOpinions(a.peers, reportFresh)
 	a.clock = newClock(a.log)
-	for _, p := range cfg.Peers {
-		if p.Name != cfg.Name {
-			a.clients[p.Name] = a.clientTo(p)
-		}
-	}
 	return a, nil
 }
 
@@ -318,6 +313,8 @@ func (a *Agent) startLoops() error {
 	if a.cfg.Identity != nil {
 		a.loops.Go(func() { a.renew(ctx) })
 		a.loops.Go(func() { a.founded(ctx) })
+		a.loops.Go(func() { a.announce(ctx) })
+		a.loops.Go(func() { a.keepNeighbours(ctx) })
 	}
 	if a.delayed != nil {
 		a.loops.Go(func() { a.delayed.run(ctx) })
@@ -373,9 +370,7 @@ const (
 func (a *Agent) startAPI() error {
 	h := api.Handler(a, a.cfg.Version, a.metrics())
 	a.onStop("API clients", func(context.Context) error {
-		for _, c := range a.clients {
-			c.Close()
-		}
+		a.book.close()
 		return nil
 	})
 	judge := judgeNobody

@@ -42,7 +42,8 @@ func (a *Agent) allCheckpoints(ctx context.Context) map[fleet.AgentID][]raftstor
 	out := map[fleet.AgentID][]raftstore.Checkpoint{a.cfg.Name: a.store.Checkpoints()}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	for id, c := range a.clients {
+	for _, p := range a.others() {
+		id, c := p.Name, a.clientOf(p)
 		wg.Go(func() {
 			list, err := c.Checkpoints(ctx)
 			if err != nil {

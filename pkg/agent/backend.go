@@ -118,7 +118,7 @@ func (a *Agent) try(ctx context.Context, req api.CommandRequest, cmd steer.Comma
 	case forwarded || leader == "":
 		return api.Result{}, raftstore.ErrNotLeader
 	}
-	c, ok := a.clients[leader]
+	c, ok := a.client(leader)
 	if !ok {
 		return api.Result{}, fmt.Errorf("leader %s is no peer of %s", leader, a.cfg.Name)
 	}
@@ -156,9 +156,10 @@ func (a *Agent) doHere(ctx context.Context, cmd steer.Command, start time.Time) 
 
 // waitEffect asks every agent until it serves the epoch.
 func (a *Agent) waitEffect(ctx context.Context, epoch uint64) (reached []string, missed []api.MissedAgent) {
-	reasons := make([]string, len(a.cfg.Peers))
+	peers := a.peers()
+	reasons := make([]string, len(peers))
 	var wg sync.WaitGroup
-	for i, p := range a.cfg.Peers {
+	for i, p := range peers {
 		wg.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, effectTimeout+500*time.Millisecond)
 			defer cancel()
@@ -167,7 +168,7 @@ func (a *Agent) waitEffect(ctx context.Context, epoch uint64) (reached []string,
 			if p.Name == a.cfg.Name {
 				e, err = a.Effect(ctx, epoch, effectTimeout)
 			} else {
-				e, err = a.clients[p.Name].Effect(ctx, epoch, effectTimeout)
+				e, err = a.clientOf(p).Effect(ctx, epoch, effectTimeout)
 			}
 			switch {
 			case err != nil:
@@ -179,7 +180,7 @@ func (a *Agent) waitEffect(ctx context.Context, epoch uint64) (reached []string,
 	}
 	wg.Wait()
 	reached, missed = []string{}, []api.MissedAgent{}
-	for i, p := range a.cfg.Peers {
+	for i, p := range peers {
 		if reasons[i] == "" {
 			reached = append(reached, string(p.Name))
 		} else {

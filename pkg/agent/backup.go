@@ -49,6 +49,11 @@ func ReadBackup(r io.Reader) (BackupContents, error) {
 	if err != nil {
 		return BackupContents{}, err
 	}
+	return describe(info, held), nil
+}
+
+// describe says what is held.
+func describe(info raftstore.BackupInfo, held content) BackupContents {
 	state := held.state
 	c := BackupContents{BackupInfo: info, Epoch: state.Epoch, Operators: len(held.registry.Operators), held: held}
 	if state.Fleet != nil {
@@ -56,7 +61,7 @@ func ReadBackup(r io.Reader) (BackupContents, error) {
 		c.Zone, c.Sites, c.Services = state.Fleet.Zone, len(state.Fleet.Sites), len(state.Fleet.Services)
 		c.Drains, c.Records = len(state.Drains), len(zone.Sets)
 	}
-	return c, nil
+	return c
 }
 
 // restoreJump is what a restore adds to the epoch, the revision, and the index
@@ -75,6 +80,8 @@ type RestoreTarget struct {
 	// Members are all agents of the new cluster. Each is restored from the same
 	// file.
 	Members []raftstore.Member
+	// Recovered says that the contents are this agent's own.
+	Recovered bool
 	// By and Reason go into the audit trail.
 	By, Reason string
 }
@@ -84,7 +91,9 @@ type RestoreTarget struct {
 func Restore(c BackupContents, to RestoreTarget) (aside string, err error) {
 	held := c.held
 	held.state = restored(c, to)
-	held.registry = held.registry.Refounded()
+	if !to.Recovered { // else the same agents come back
+		held.registry = held.registry.Refounded()
+	}
 	seed := raftstore.Seed{
 		ID: to.Name, Dir: to.Dir, Members: to.Members, Index: c.Index + restoreJump, Term: c.Term + restoreJump, Chain: c.Chain,
 		Write: held.encode,
@@ -112,11 +121,18 @@ func restored(c BackupContents, to RestoreTarget) steer.State {
 	s.Revision += restoreJump
 	event := steer.Event{
 		Epoch: s.Epoch, Revision: s.Revision, At: s.Now, Kind: steer.EventRestored, By: to.By, Reason: to.Reason,
-		Text: fmt.Sprintf("fleet restored from the backup that %s took at %s, epoch %d", c.Agent, c.TakenAt.UTC().Format(time.DateTime), c.Epoch),
+		Text: what(c, to),
 	}
 	s.Events = append(s.Events[:len(s.Events):len(s.Events)], event)
 	s.Events = s.Events[max(0, len(s.Events)-steer.MaxEvents):]
 	return s
+}
+
+func what(c BackupContents, to RestoreTarget) string {
+	if to.Recovered {
+		return fmt.Sprintf("fleet recovered from what agent %s had, epoch %d", c.Agent, c.Epoch)
+	}
+	return fmt.Sprintf("fleet restored from the backup that %s took at %s, epoch %d", c.Agent, c.TakenAt.UTC().Format(time.DateTime), c.Epoch)
 }
 
 // Drill is how a practice restore went.

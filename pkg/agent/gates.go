@@ -46,24 +46,25 @@ func (a *Agent) Registered(aors []string) []string {
 
 // Gates implements api.GateBackend.
 func (a *Agent) Gates(ctx context.Context) ([]api.GateReport, error) {
-	all := make([]api.GateReport, len(a.cfg.Peers))
-	a.everyPeer(ctx, func(ctx context.Context, i int, p Peer) {
+	peers := a.peers()
+	all := make([]api.GateReport, len(peers))
+	a.everyPeer(ctx, peers, func(ctx context.Context, i int, p Peer) {
 		var err error
 		if p.Name == a.cfg.Name {
 			all[i], _ = a.OwnGate()
-		} else if all[i], err = a.clients[p.Name].OwnGate(ctx); err != nil {
+		} else if all[i], err = a.clientOf(p).OwnGate(ctx); err != nil {
 			all[i] = api.GateReport{Site: string(p.Site), Agent: string(p.Name), Problem: "not reachable"}
 		}
 	})
 	return append([]api.GateReport{}, slices.DeleteFunc(all, func(r api.GateReport) bool { return r.Agent == "" })...), nil
 }
 
-// everyPeer calls f for all agents at once and waits, as long as a status does.
-func (a *Agent) everyPeer(ctx context.Context, f func(ctx context.Context, i int, p Peer)) {
+// everyPeer calls f for all peers at once and waits, as long as a status does.
+func (a *Agent) everyPeer(ctx context.Context, peers []Peer, f func(ctx context.Context, i int, p Peer)) {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
 	var wg sync.WaitGroup
-	for i, p := range a.cfg.Peers {
+	for i, p := range peers {
 		wg.Go(func() { f(ctx, i, p) })
 	}
 	wg.Wait()
@@ -87,8 +88,10 @@ func (a *Agent) Stragglers(ctx context.Context, site string) (api.StragglerList,
 	out.Gate, out.Horizon = gates[i].Gate, gates[i].Horizon
 	if gates[i].Agent == string(a.cfg.Name) {
 		out.Items = a.OwnStragglers()
-	} else if out.Items, err = a.clients[fleet.AgentID(gates[i].Agent)].OwnStragglers(ctx); err != nil {
-		return out, err
+	} else if c, ok := a.client(fleet.AgentID(gates[i].Agent)); ok {
+		if out.Items, err = c.OwnStragglers(ctx); err != nil {
+			return out, err
+		}
 	}
 	a.lookElsewhere(ctx, site, out.Items)
 	return out, nil
@@ -98,6 +101,7 @@ func (a *Agent) Stragglers(ctx context.Context, site string) (api.StragglerList,
 const maxAsked = 5000
 
 func (a *Agent) lookElsewhere(ctx context.Context, site string, items []api.Straggler) {
+	peers := a.peers()
 	var aors []string
 	for _, s := range items[:min(len(items), maxAsked)] {
 		if !s.Trunk {
@@ -107,18 +111,18 @@ func (a *Agent) lookElsewhere(ctx context.Context, site string, items []api.Stra
 	if len(aors) == 0 {
 		return
 	}
-	found := make([][]string, len(a.cfg.Peers))
-	a.everyPeer(ctx, func(ctx context.Context, i int, p Peer) {
+	found := make([][]string, len(peers))
+	a.everyPeer(ctx, peers, func(ctx context.Context, i int, p Peer) {
 		switch {
 		case string(p.Site) == site:
 		case p.Name == a.cfg.Name:
 			found[i] = a.Registered(aors)
 		default:
-			found[i], _ = a.clients[p.Name].Registered(ctx, aors) // who cannot be asked adds nothing
+			found[i], _ = a.clientOf(p).Registered(ctx, aors) // who cannot be asked adds nothing
 		}
 	})
 	at := map[string]string{}
-	for i, p := range a.cfg.Peers {
+	for i, p := range peers {
 		for _, aor := range found[i] {
 			at[aor] = string(p.Site)
 		}

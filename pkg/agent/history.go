@@ -37,6 +37,7 @@ func (a *Agent) Epochs(_ context.Context, limit int) ([]api.Epoch, error) {
 // Past implements api.Backend: from this agent's archive, or from that of
 // another when it is not kept here.
 func (a *Agent) Past(ctx context.Context, epoch uint64, asked bool) (api.PastState, error) {
+	peers := a.peers()
 	place, s, err := a.past.at(epoch)
 	if err == nil {
 		return api.PastState{Epoch: epoch, At: place.At, Agent: string(a.cfg.Name), State: s.State, Events: append([]steer.Event{}, s.Events...)}, nil
@@ -45,8 +46,8 @@ func (a *Agent) Past(ctx context.Context, epoch uint64, asked bool) (api.PastSta
 		return api.PastState{}, err
 	}
 	if !asked {
-		for _, p := range a.cfg.Peers {
-			if c, ok := a.clients[p.Name]; ok {
+		for _, p := range peers {
+			if c, ok := a.client(p.Name); ok {
 				if out, err := c.Past(ctx, epoch, true); err == nil {
 					return out, nil
 				}

@@ -28,7 +28,7 @@ func (a *Agent) IncidentReport(ctx context.Context, id string) (incident.Report,
 	if s.Fleet != nil {
 		from.Zone = s.Fleet.Zone
 	}
-	for _, e := range a.effects(ctx) {
+	for _, e := range a.effects(ctx, a.peers()) {
 		if e.err == nil && e.GateStats != nil {
 			from.Gates = append(from.Gates, incident.GateCounts{Site: e.site, Refused: e.GateStats.Refused, Relayed: e.GateStats.Relayed, Redirect: e.GateStats.Redirected})
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/pki"
@@ -32,12 +33,10 @@ func (a *Agent) lead(ctx context.Context, term uint64) {
 	a.log.Info().Uint64("term", term).Msg("leading")
 	defer a.log.Info().Uint64("term", term).Msg("no longer leading")
 	since := time.Now()
-	runs := make(chan struct{})
-	go func() { // ends with ctx
-		defer close(runs)
-		a.leadRuns(ctx, since)
-	}()
-	defer func() { <-runs }()
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	beside.Go(func() { a.keepMembers(ctx) })
+	beside.Go(func() { a.leadRuns(ctx, since) })
 	for ctx.Err() == nil {
 		if a.pub.frozen() != "" {
 			a.stepAside(ctx)

@@ -194,7 +194,7 @@ func (a *Agent) sendReport(ctx context.Context, r api.Report) error {
 	if leader == a.cfg.Name {
 		return a.opinions.take(r, time.Now())
 	}
-	c, ok := a.clients[leader]
+	c, ok := a.client(leader)
 	if !ok {
 		return nil // no leader known: the next period tries again
 	}

@@ -18,7 +18,7 @@ const maxOpinions = 20000
 // opinions holds the last report of each agent, at the leader. The times are
 // this agent's own and monotonic: no clock of another machine is trusted.
 type opinions struct {
-	peers  []Peer
+	peers  func() []Peer
 	fresh  time.Duration // a report older than this is not heard
 	notify chan struct{}
 
@@ -32,14 +32,14 @@ type heard struct {
 	by  map[health.Check]health.Opinion
 }
 
-func newOpinions(peers []Peer, fresh time.Duration) *opinions {
+func newOpinions(peers func() []Peer, fresh time.Duration) *opinions {
 	return &opinions{peers: peers, fresh: fresh, notify: make(chan struct{}, 1), reports: map[fleet.AgentID]heard{}}
 }
 
 // take keeps a report. An agent that is no member is refused.
 func (o *opinions) take(r api.Report, now time.Time) error {
 	id := fleet.AgentID(r.Agent)
-	if !slices.ContainsFunc(o.peers, func(p Peer) bool { return p.Name == id && string(p.Site) == r.Site }) {
+	if !slices.ContainsFunc(o.peers(), func(p Peer) bool { return p.Name == id && string(p.Site) == r.Site }) {
 		return &api.Error{Category: api.Invalid, Field: "agent", Message: fmt.Sprintf("no agent %q at site %q is a member", r.Agent, r.Site)}
 	}
 	if len(r.Opinions) > maxOpinions {
@@ -67,6 +67,7 @@ func (o *opinions) take(r api.Report, now time.Time) error {
 // verdicts combines what the agents say about every check of the fleet. now is
 // the fleet's time; how fresh reports are is counted by this machine alone.
 func (o *opinions) verdicts(s steer.State, now time.Time) []health.Verdict {
+	peers := o.peers()
 	heardAt := time.Now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -80,11 +81,11 @@ func (o *opinions) verdicts(s steer.State, now time.Time) []health.Verdict {
 	}
 	var out []health.Verdict
 	for _, c := range checksOf(s.Fleet) {
-		voices, remote := make([]health.Voice, 0, len(o.peers)), minRemote
+		voices, remote := make([]health.Voice, 0, len(peers)), minRemote
 		if c.Kind.Local() {
 			remote = 0 // nobody elsewhere can see it
 		}
-		for _, p := range o.peers {
+		for _, p := range peers {
 			if c.Kind.Local() && p.Site != c.Site {
 				continue
 			}

@@ -64,8 +64,8 @@ func (a *Agent) renewNow(ctx context.Context, now time.Time) error {
 		return a.took(leaf.Raw, now)
 	}
 	errs := []error{err}
-	for _, c := range a.clients {
-		answer, err := c.Renew(ctx, api.RenewRequest{Request: request})
+	for _, p := range a.others() {
+		answer, err := a.clientOf(p).Renew(ctx, api.RenewRequest{Request: request})
 		if err == nil {
 			return a.took(answer.Certificate, now)
 		}
@@ -85,8 +85,9 @@ func (a *Agent) took(leaf []byte, now time.Time) error {
 // hosts are the addresses in this agent's certificate, for clients that check
 // those.
 func (a *Agent) hosts() []string {
+	peers := a.peers()
 	var out []string
-	for _, p := range a.cfg.Peers {
+	for _, p := range peers {
 		if p.Name == a.cfg.Name {
 			out = append(out, HostsOf(p)...)
 		}
@@ -107,12 +108,13 @@ func HostsOf(p Peer) []string {
 
 // Renew implements api.Access. The name is the caller's own, whatever it asks.
 func (a *Agent) Renew(ctx context.Context, req api.RenewRequest) (api.RenewAnswer, error) {
+	peers := a.peers()
 	caller := api.CallerOf(ctx)
 	if a.cfg.Identity == nil || caller.Role != api.RoleAgent {
 		return api.RenewAnswer{}, &api.Error{Category: api.Unauthorized, Message: "only an agent renews its certificate"}
 	}
 	var hosts []string
-	for _, p := range a.cfg.Peers {
+	for _, p := range peers {
 		if string(p.Name) == caller.Name {
 			hosts = HostsOf(p)
 		}

@@ -22,6 +22,7 @@ const statusTimeout = 400 * time.Millisecond
 
 // Status implements api.Backend.
 func (a *Agent) Status(ctx context.Context) (api.Status, error) {
+	peers := a.peers()
 	s := a.state()
 	leader, _ := a.store.Leader()
 	out := api.Status{
@@ -33,7 +34,7 @@ func (a *Agent) Status(ctx context.Context) (api.Status, error) {
 	if s.Fleet == nil {
 		return out, nil
 	}
-	effects := a.effects(ctx)
+	effects := a.effects(ctx, peers)
 	gates := steer.GateStates(s)
 	for i := range s.Fleet.Sites {
 		out.Sites = append(out.Sites, siteStatus(s, &s.Fleet.Sites[i], gates, effects))
@@ -41,7 +42,7 @@ func (a *Agent) Status(ctx context.Context) (api.Status, error) {
 	for i := range s.Fleet.Services {
 		out.Services = append(out.Services, serviceStatus(s, &s.Fleet.Services[i]))
 	}
-	for i, p := range a.cfg.Peers {
+	for i, p := range peers {
 		out.Agents = append(out.Agents, agentStatus(p, effects[i]))
 	}
 	return out, nil
@@ -50,7 +51,7 @@ func (a *Agent) Status(ctx context.Context) (api.Status, error) {
 // effect is what this agent serves.
 func (a *Agent) effect() api.Effect {
 	now, _ := a.pub.served()
-	e := api.Effect{Agent: string(a.cfg.Name), Epoch: now.state.Epoch, Gates: map[string]string{}, Reflex: len(now.dead) > 0, Problem: now.problem, Time: time.Now()}
+	e := api.Effect{Agent: string(a.cfg.Name), Epoch: now.state.Epoch, Gates: map[string]string{}, Reflex: len(now.dead) > 0, Problem: now.problem, Time: time.Now(), Applied: a.appliedIndex(), Commands: steer.CommandVersion}
 	if a.gate == nil {
 		return e
 	}
@@ -76,22 +77,23 @@ type peerEffect struct {
 	err  error
 }
 
-func (a *Agent) effects(ctx context.Context) []peerEffect {
-	out := make([]peerEffect, len(a.cfg.Peers))
+// effects asks every peer what it serves, in their order.
+func (a *Agent) effects(ctx context.Context, peers []Peer) []peerEffect {
+	out := make([]peerEffect, len(peers))
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
 	var wg sync.WaitGroup
-	for i, p := range a.cfg.Peers {
+	for i, p := range peers {
 		wg.Go(func() {
 			if p.Name == a.cfg.Name {
 				out[i].Effect = a.effect()
 				return
 			}
-			out[i].Effect, out[i].err = a.clients[p.Name].Effect(ctx, 0, 0)
+			out[i].Effect, out[i].err = a.clientOf(p).Effect(ctx, 0, 0)
 		})
 	}
 	wg.Wait()
-	for i, p := range a.cfg.Peers {
+	for i, p := range peers {
 		out[i].Agent, out[i].site = string(p.Name), p.Site
 	}
 	nameWrongClocks(out)

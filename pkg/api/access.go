@@ -44,6 +44,11 @@ type RegistryChange struct {
 	Change []byte `json:"change"`
 }
 
+// RegistryResult says where a change stands in the log.
+type RegistryResult struct {
+	Index uint64 `json:"index"`
+}
+
 // Access is the part of a Backend that says who may do what.
 type Access interface {
 	// Operators lists them.
@@ -55,7 +60,7 @@ type Access interface {
 	// Renew signs the next certificate of the agent that calls.
 	Renew(ctx context.Context, req RenewRequest) (RenewAnswer, error)
 	// ChangeRegistry carries out a change at the leader.
-	ChangeRegistry(ctx context.Context, c RegistryChange) error
+	ChangeRegistry(ctx context.Context, c RegistryChange) (RegistryResult, error)
 }
 
 // nothing is the answer of a call that has none.
@@ -92,8 +97,8 @@ func (s *server) access(a huma.API) {
 			return answer(s.backend.Renew(ctx, in.Body))
 		})
 	huma.Register(a, op("change-registry", http.MethodPost, "/v1/peer/registry", "A change of the registry, passed on to the leader"),
-		func(ctx context.Context, in *struct{ Body RegistryChange }) (*struct{}, error) {
-			return nothing(s.backend.ChangeRegistry(ctx, in.Body))
+		func(ctx context.Context, in *struct{ Body RegistryChange }) (*body[RegistryResult], error) {
+			return answer(s.backend.ChangeRegistry(ctx, in.Body))
 		})
 }
 
@@ -118,6 +123,6 @@ func (c *Client) Renew(ctx context.Context, req RenewRequest) (r RenewAnswer, er
 }
 
 // ChangeRegistry passes a change on to the leader.
-func (c *Client) ChangeRegistry(ctx context.Context, change RegistryChange) error {
-	return c.call(ctx, http.MethodPost, "/v1/peer/registry", change, nil, true)
+func (c *Client) ChangeRegistry(ctx context.Context, change RegistryChange) (r RegistryResult, err error) {
+	return r, c.call(ctx, http.MethodPost, "/v1/peer/registry", change, &r, true)
 }

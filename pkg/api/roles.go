@@ -22,6 +22,7 @@ func Roles() map[string]Role {
 		"GET /healthz":      RoleAnyone, // for load balancers and service managers: says only yes or no
 		"GET /openapi.json": RoleAnyone,
 		"GET /openapi.yaml": RoleAnyone,
+		"POST /v1/join":     RoleAnyone, // the token says who asks
 		"GET /docs":         RoleAnyone,
 
 		"GET /metrics":                    RoleViewer,
@@ -36,11 +37,15 @@ func Roles() map[string]Role {
 		"GET /v1/gates/{site}/stragglers": RoleViewer,
 		"GET /v1/incidents":               RoleViewer,
 		"GET /v1/incidents/{id}/report":   RoleViewer,
+		"GET /v1/agents":                  RoleViewer,
 		"POST /v1/plan":                   RoleViewer,
 		"GET /v1/runs":                    RoleViewer,
 		"POST /v1/runs/plan":              RoleViewer,
 		"POST /v1/commands":               RoleOperator,
 		"GET /v1/backup":                  RoleOperator,
+		"PUT /v1/agents/{name}":           RoleAdmin,
+		"DELETE /v1/agents/{name}":        RoleAdmin,
+		"POST /v1/invites":                RoleAdmin,
 		"GET /v1/operators":               RoleAdmin,
 		"PUT /v1/operators/{name}":        RoleAdmin,
 		"DELETE /v1/operators/{name}":     RoleAdmin,
@@ -50,6 +55,7 @@ func Roles() map[string]Role {
 		"GET /v1/peer/gate":               RoleAgent,
 		"GET /v1/peer/stragglers":         RoleAgent,
 		"POST /v1/peer/registered":        RoleAgent,
+		"POST /v1/peer/rejoin":            RoleAgent,
 		"POST /v1/peer/renew":             RoleAgent,
 		"POST /v1/peer/registry":          RoleAgent,
 	}

@@ -17,6 +17,7 @@ import (
 // package steer; anything else is shown as internal.
 type Backend interface {
 	Access
+	Membership
 	// Status returns the fleet as this agent sees it.
 	Status(ctx context.Context) (Status, error)
 	// History returns the last events, oldest first, at most limit.
@@ -85,6 +86,7 @@ func (s *server) register(a huma.API) {
 	s.incidents(a)
 	s.runs(a)
 	s.access(a)
+	s.membership(a)
 	s.peers(a)
 	if g, ok := s.backend.(GateBackend); ok || s.backend == nil {
 		s.gates(a, g)

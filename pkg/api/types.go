@@ -176,4 +176,6 @@ type Effect struct {
 	Reflex    bool              `json:"reflex"`
 	GateStats *GateStats        `json:"gate_stats,omitempty"`
 	Problem   string            `json:"problem,omitempty"`
+	Applied   uint64            `json:"applied" doc:"Last log entry that it has applied."`
+	Commands  int               `json:"commands" doc:"Newest version of commands that it knows."`
 }

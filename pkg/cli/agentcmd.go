@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -38,7 +39,7 @@ over first. See examples/three-sites for the files.`,
 	}
 	c.Flags().BoolVar(&lifeline, "lifeline", false, "end when standard input ends (set by the lab)")
 	_ = c.Flags().MarkHidden("lifeline")
-	c.AddCommand(a.agentInitCmd())
+	c.AddCommand(a.memberCmds()...)
 	c.RunE = run(func(cmd *cobra.Command, _ []string) error {
 		if a.config == "" {
 			return &usageError{"which agent file?", "sipsteer agent --config agent.yaml"}
@@ -70,11 +71,8 @@ func (a *app) runAgent(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	ag, err := agent.New(cfg)
+	ag, err := startAgent(ctx, cfg)
 	if err != nil {
-		return err
-	}
-	if err := ag.Start(); err != nil {
 		return fmt.Errorf("start agent %s: %w", file.Name, err)
 	}
 	log.Info().Str("agent", string(file.Name)).Str("version", a.version).Msg("running")
@@ -83,6 +81,29 @@ func (a *app) runAgent(ctx context.Context, path string) error {
 	stop, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()
 	return ag.Stop(stop)
+}
+
+// startAgent starts the agent. A store that is damaged is moved aside, and the
+// agent comes back with an empty one, if the fleet can take it in again.
+func startAgent(ctx context.Context, cfg agent.Config) (*agent.Agent, error) {
+	start := func() (*agent.Agent, error) {
+		ag, err := agent.New(cfg)
+		if err != nil {
+			return nil, err
+		}
+		return ag, ag.Start()
+	}
+	ag, err := start()
+	if !errors.Is(err, raftstore.ErrDamaged) {
+		return ag, err
+	}
+	cfg.Logger.Error().Err(err).Msg("this agent's store is damaged; asking the fleet to take it in again")
+	aside, repairErr := agent.Repair(ctx, cfg)
+	if repairErr != nil {
+		return nil, errors.Join(err, fmt.Errorf("repair from the others: %w", repairErr))
+	}
+	cfg.Logger.Warn().Str("old_store", aside).Msg("starting with an empty store")
+	return start()
 }
 
 func (a *app) logger(file *config.Agent) (zerolog.Logger, func(), error) {

@@ -234,6 +234,12 @@ func (r Registry) Allow(p Peer) error {
 	return nil
 }
 
+// Dropped reports whether an agent was in the fleet and is not any more.
+func (r Registry) Dropped(agent string) bool {
+	return slices.ContainsFunc(r.Revoked, func(x Revoked) bool { return x.Agent == agent }) &&
+		!slices.ContainsFunc(r.Agents, func(a Agent) bool { return a.Name == agent })
+}
+
 // Refounded is what a restored fleet begins with: who the operators are and who
 // is shut out, but not which agents there are; those say so themselves.
 func (r Registry) Refounded() Registry {
