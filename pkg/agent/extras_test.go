@@ -76,7 +76,7 @@ func TestOnlyTheSiteItselfSpeaksOfItsDisk(t *testing.T) {
 		says string
 		want health.Status
 	}{{"calgary", health.Down}, {"ottawa", health.Unknown}} {
-		o := newOpinions(peers, time.Minute)
+		o := newOpinions(func() []Peer { return peers }, time.Minute)
 		for _, p := range peers {
 			r := api.Report{Agent: string(p.Name), Site: string(p.Site), Seq: 1}
 			if string(p.Name) == tt.says {
