@@ -77,7 +77,7 @@ func (a *Agent) facts(ctx context.Context, s steer.State, conditions []string) *
 	f := &runbook.Facts{State: s, Left: map[fleet.SiteID]int{}, Stragglers: map[fleet.SiteID]int{}}
 	text := strings.Join(conditions, " ")
 	if strings.Contains(text, "behind") {
-		for _, e := range a.effects(ctx) {
+		for _, e := range a.effects(ctx, a.peers()) {
 			if e.err != nil || e.Epoch < s.Epoch {
 				f.Behind++
 			}
