@@ -14,7 +14,7 @@ const maxShares = 50
 type gateCollector struct {
 	gate *gate.Gate
 
-	devices, calls, stragglers, refused, moved, requests, finish *prometheus.Desc
+	devices, calls, stragglers, refused, moved, requests, finish, notAfter, bad *prometheus.Desc
 }
 
 func newGateCollector(g *gate.Gate) *gateCollector {
@@ -29,13 +29,15 @@ func newGateCollector(g *gate.Gate) *gateCollector {
 		refused:    d("devices_refused", "Devices that were refused, by family and answer.", "family", "answer"),
 		moved:      d("devices_moved", "Of these, devices that have moved.", "family", "answer"),
 		requests:   d("messages_total", "Requests and responses by method and what became of them.", "transport", "method", "action"),
+		notAfter:   d("certificate_not_after_seconds", "Unix time when the certificate that is served from the file ends.", "file"),
+		bad:        d("certificate_bad", "1 if the file as it is now cannot be used.", "file"),
 		finish:     d("finish_seconds", "Unix time when no registration is left, by forecast; 0 without one."),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *gateCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.devices, c.calls, c.stragglers, c.refused, c.moved, c.requests, c.finish} {
+	for _, d := range []*prometheus.Desc{c.devices, c.calls, c.stragglers, c.refused, c.moved, c.requests, c.finish, c.notAfter, c.bad} {
 		ch <- d
 	}
 }
@@ -60,6 +62,12 @@ func (c *gateCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	for k, n := range l.Stats.ByMethod {
 		ch <- prometheus.MustNewConstMetric(c.requests, prometheus.CounterValue, float64(n), k.Transport.String(), k.Method, k.Action.String())
+	}
+	for _, x := range l.Certificates {
+		if !x.NotAfter.IsZero() {
+			gauge(c.notAfter, float64(x.NotAfter.Unix()), x.File)
+		}
+		gauge(c.bad, flag(x.Problem != ""), x.File)
 	}
 	if l.Finish.IsZero() {
 		gauge(c.finish, 0)

@@ -145,7 +145,10 @@ func gateReport(l gate.Live) api.GateReport {
 			HungUp: l.Stats.HungUp, Dropped: l.Stats.Dropped, Malformed: l.Stats.Malformed,
 		},
 		Tenants: []api.TenantLeft{}, Methods: rates(l.Methods), Agents: rates(l.Agents), Shares: []api.Share{},
-		Offenders: []api.Offender{},
+		Offenders: []api.Offender{}, Certs: []api.Certificate{},
+	}
+	for _, c := range l.Certificates {
+		r.Certs = append(r.Certs, api.Certificate{File: c.File, Names: append([]string{}, c.Names...), Kind: c.Kind, NotAfter: timeOrNil(c.NotAfter), Problem: c.Problem})
 	}
 	for _, o := range l.Offenders {
 		r.Offenders = append(r.Offenders, api.Offender{Source: o.Source.String(), Dropped: o.Dropped, First: o.First.UTC(), Last: o.Last.UTC()})

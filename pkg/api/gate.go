@@ -51,6 +51,7 @@ type GateReport struct {
 	Methods    []Rate            `json:"methods"`
 	Agents     []Rate            `json:"agents"`
 	Offenders  []Offender        `json:"offenders" doc:"Sources that send more than they may, the worst first."`
+	Certs      []Certificate     `json:"certificates" doc:"Of the TLS listeners."`
 	Shares     []Share           `json:"shares" doc:"How many devices each answer has moved."`
 }
 
@@ -84,6 +85,15 @@ type Offender struct {
 	Dropped uint64    `json:"dropped"`
 	First   time.Time `json:"first"`
 	Last    time.Time `json:"last"`
+}
+
+// Certificate is one of a gate's TLS listeners.
+type Certificate struct {
+	File     string     `json:"file"`
+	Names    []string   `json:"names" doc:"That it is for."`
+	Kind     string     `json:"kind,omitempty"`
+	NotAfter *time.Time `json:"not_after,omitempty"`
+	Problem  string     `json:"problem,omitempty" doc:"Why the file as it is now is not used; with a not_after the one before it is served."`
 }
 
 // Share says how well an answer moves a family of devices.

@@ -197,17 +197,10 @@ func gateConfig(file *config.Agent, log zerolog.Logger) (*gate.Config, error) {
 	out.MaxConnections, out.Handshakes = g.Limits.Connections, g.Limits.Handshakes
 	for _, l := range g.Listen {
 		out.Listen = append(out.Listen, gate.Listener{Transport: l.Transport, Address: l.Address})
-		if l.Transport != fleet.TLS || out.TLS != nil {
+		if l.Transport != fleet.TLS || out.UpstreamTLS != nil {
 			continue
 		}
-		if err := config.CheckPrivate(g.Key); err != nil {
-			return nil, fmt.Errorf("load gate key: %w", err)
-		}
-		pair, err := tls.LoadX509KeyPair(g.Certificate, g.Key)
-		if err != nil {
-			return nil, fmt.Errorf("load gate certificate %s: %w", g.Certificate, err)
-		}
-		out.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+		out.Certificates, out.CheckKey = gateCertificates(g), config.CheckPrivate
 		out.UpstreamTLS = &tls.Config{ServerName: g.UpstreamServerName, MinVersion: tls.VersionTLS12}
 	}
 	if g.UpstreamRoots != "" && out.UpstreamTLS != nil {

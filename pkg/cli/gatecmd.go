@@ -178,6 +178,18 @@ func writeGate(w io.Writer, p palette, g api.GateReport) {
 		fmt.Fprintln(w)
 		table(w, p, rows)
 	}
+	if len(g.Certs) > 0 {
+		rows := [][]string{{"CERTIFICATE", "FOR", "KIND", "UNTIL (UTC)", ""}}
+		for _, c := range g.Certs {
+			until := "-"
+			if c.NotAfter != nil {
+				until = c.NotAfter.UTC().Format(time.DateTime)
+			}
+			rows = append(rows, []string{clean(c.File), clean(strings.Join(c.Names, " ")), c.Kind, until, p.bad(clean(c.Problem))})
+		}
+		fmt.Fprintln(w)
+		table(w, p, rows)
+	}
 	if len(g.Offenders) > 0 {
 		rows := [][]string{{"SOURCE THAT SENDS TOO MUCH", "DROPPED", "LAST (UTC)"}}
 		for _, o := range g.Offenders {

@@ -24,3 +24,15 @@ func refusals(rows []config.Refusal) ([]gate.Refusal, error) {
 	}
 	return append(out, gate.DefaultRefusals()...), nil
 }
+
+// gateCertificates are those of the file, the first one first.
+func gateCertificates(g *config.Gate) []gate.CertificateFile {
+	var out []gate.CertificateFile
+	if g.Certificate != "" {
+		out = append(out, gate.CertificateFile{Certificate: g.Certificate, Key: g.Key})
+	}
+	for _, c := range g.Certificates {
+		out = append(out, gate.CertificateFile{Certificate: c.Certificate, Key: c.Key})
+	}
+	return out
+}

@@ -221,18 +221,10 @@ func (c *agentCheck) gate() {
 		}
 		c.socket(path+".address", class, l.Address.String())
 	}
-	if secure && (g.Certificate == "" || g.Key == "") {
-		c.at("$.gate", "certificate: FILE and key: FILE", "tls needs a certificate and a key")
-	}
 	c.refusals()
 	c.limits()
-	c.exists("$.gate.certificate", g.Certificate)
+	c.certificates(secure)
 	c.exists("$.gate.upstream_roots", g.UpstreamRoots)
-	if c.exists("$.gate.key", g.Key) {
-		if err := CheckPrivate(g.Key); err != nil {
-			c.at("$.gate.key", "chmod 600 "+g.Key, "%v", err)
-		}
-	}
 }
 
 func (c *agentCheck) peers() {

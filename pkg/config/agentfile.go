@@ -125,12 +125,22 @@ type Gate struct {
 	// the services' names (RFC 5922 §7). Key has mode 0600 at most.
 	Certificate string `yaml:"certificate,omitempty" json:"certificate,omitempty" jsonschema_description:"PEM file with the certificate for the services' names and its chain; needed for tls. Relative to this file."`
 	Key         string `yaml:"key,omitempty" json:"key,omitempty" jsonschema_description:"PEM file with its key, mode 0600 at most. Relative to this file."`
+	// Certificates are further ones: each is served by the names that it is for.
+	Certificates []CertificatePair `yaml:"certificates,omitempty" json:"certificates,omitempty" jsonschema_description:"Further certificates, each served by the names that it is for. All are followed: a changed file is served within seconds, a bad one is named and the one before it stays."`
 	// UpstreamRoots is a PEM file of authorities for the softswitch's
 	// certificate. Default: the machine's.
 	UpstreamRoots string `yaml:"upstream_roots,omitempty" json:"upstream_roots,omitempty" jsonschema_description:"PEM file with the authorities for the softswitch's certificate. Default: those of the machine. Relative to this file."`
 	// UpstreamServerName is the name that the softswitch's certificate is for.
 	// Default: its IP address.
 	UpstreamServerName string `yaml:"upstream_server_name,omitempty" json:"upstream_server_name,omitempty" jsonschema_description:"Name that the certificate of the softswitch is for. Default: its IP address."`
+}
+
+// CertificatePair is a certificate and its key.
+type CertificatePair struct {
+	// Certificate is a PEM file with its chain.
+	Certificate string `yaml:"certificate" json:"certificate" jsonschema_description:"PEM file with the certificate and its chain. Relative to this file."`
+	// Key is a PEM file, mode 0600 at most.
+	Key string `yaml:"key" json:"key" jsonschema_description:"PEM file with its key, mode 0600 at most. Relative to this file."`
 }
 
 // GateListener is one public address of the gate.
@@ -236,6 +246,9 @@ func (a *Agent) defaults(dir string) {
 	if a.Gate != nil {
 		set(&a.Gate.Driver, "inline")
 		files = append(files, &a.Gate.Certificate, &a.Gate.Key, &a.Gate.UpstreamRoots)
+		for i := range a.Gate.Certificates {
+			files = append(files, &a.Gate.Certificates[i].Certificate, &a.Gate.Certificates[i].Key)
+		}
 	}
 	for i := range a.DNS.Zones {
 		files = append(files, &a.DNS.Zones[i].File)

@@ -29,8 +29,18 @@ type Config struct {
 	Site fleet.SiteID
 	// Listen are the public addresses; at least one.
 	Listen []Listener
-	// TLS has the certificates for tls listeners; GetCertificate may change
-	// them at run time.
+	// Certificates are for tls listeners. Each is served by the names that it
+	// is for, the first one to phones that name nobody. The files are followed;
+	// a bad one is named and left out, or served as it was before.
+	Certificates []CertificateFile
+	// CertificateInterval is how often the files are looked at, to a second.
+	// Default 5 s.
+	CertificateInterval time.Duration
+	// CheckKey looks at a key file before it is read, for instance at who may
+	// read it. May be nil.
+	CheckKey func(path string) error
+	// TLS is for tls listeners beside: versions, ciphers, and without
+	// Certificates also its own.
 	TLS *tls.Config
 	// Refusals is the rule table, unless a Policy brings its own.
 	Refusals []Refusal
@@ -99,6 +109,7 @@ func (c Config) withDefaults() Config {
 	c.MaxConnections = cmp.Or(c.MaxConnections, 20000)
 	c.MaxPerSource = cmp.Or(c.MaxPerSource, 1000)
 	c.PerSource = cmp.Or(c.PerSource, 1000)
+	c.CertificateInterval = cmp.Or(c.CertificateInterval, 5*time.Second)
 	c.Handshakes = cmp.Or(c.Handshakes, 256)
 	c.HandshakeTimeout = cmp.Or(c.HandshakeTimeout, 10*time.Second)
 	c.MessageTimeout = cmp.Or(c.MessageTimeout, 10*time.Second)
@@ -121,7 +132,7 @@ func (c Config) validate() error {
 		switch l.Transport {
 		case fleet.UDP, fleet.TCP:
 		case fleet.TLS:
-			if c.TLS == nil || (len(c.TLS.Certificates) == 0 && c.TLS.GetCertificate == nil && c.TLS.GetConfigForClient == nil) {
+			if len(c.Certificates) == 0 && (c.TLS == nil || len(c.TLS.Certificates) == 0 && c.TLS.GetCertificate == nil && c.TLS.GetConfigForClient == nil) {
 				return fmt.Errorf("listener tls %s: no certificate", l.Address)
 			}
 		default:

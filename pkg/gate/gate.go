@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"slices"
@@ -26,6 +27,7 @@ type Gate struct {
 	rates     rates
 	sources   *sourceLimit
 	admission admission
+	certs     *certificates // nil when the Config brings its own TLS
 
 	mu       sync.Mutex // held for everything below
 	started  bool
@@ -52,6 +54,9 @@ func New(cfg Config) (*Gate, error) {
 	}
 	g.meter = meter.New(cfg.Meter)
 	g.sources = newSourceLimit(cfg.PerSource, cfg.Exempt, cfg.Logger)
+	if len(cfg.Certificates) > 0 {
+		g.certs = newCertificates(&g.cfg)
+	}
 	g.conns = newConnections(g)
 	g.rules.Store(compile(Policy{Refusals: cfg.Refusals}, cfg.Site))
 	return g, nil
@@ -63,6 +68,9 @@ func (g *Gate) Start() error {
 	defer g.mu.Unlock()
 	if g.started || g.stopped {
 		return errors.New("start gate: it was started before")
+	}
+	if g.certs != nil {
+		g.certs.look(time.Now())
 	}
 	for _, l := range g.cfg.Listen {
 		if err := g.listen(l); err != nil {
@@ -90,6 +98,13 @@ func (g *Gate) listen(l Listener) error {
 		g.streams = append(g.streams, s)
 	}
 	return err
+}
+
+func (g *Gate) serverTLS() *tls.Config {
+	if g.certs == nil {
+		return g.cfg.TLS
+	}
+	return g.certs.config(g.cfg.TLS)
 }
 
 func (g *Gate) closeListeners() {

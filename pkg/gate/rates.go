@@ -54,6 +54,8 @@ type Live struct {
 	Agents  []Rate
 	// Offenders are sources that send more than they may, the worst first.
 	Offenders []Offender
+	// Certificates are those of the TLS listeners that come from files.
+	Certificates []CertificateState
 }
 
 // Live counts what goes on now. It takes time in proportion to the devices that
@@ -61,6 +63,9 @@ type Live struct {
 func (g *Gate) Live() Live {
 	now := time.Now()
 	l := Live{Report: g.meter.Report(now), Stats: g.Stats(), Offenders: g.sources.list()}
+	if g.certs != nil {
+		l.Certificates = g.certs.states()
+	}
 	before := g.rates.oldest()
 	span := now.Sub(before.at).Seconds()
 	if before.at.IsZero() || span <= 0 {
@@ -83,6 +88,9 @@ func (g *Gate) watch() {
 	for {
 		now := time.Now()
 		g.meter.Sweep(now)
+		if g.certs != nil {
+			g.certs.look(now)
+		}
 		g.rates.add(sample{now, g.Stats()})
 		select {
 		case <-tick.C:

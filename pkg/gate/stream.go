@@ -31,7 +31,7 @@ func (g *Gate) listenStream(l Listener) (*streamListener, error) {
 	}
 	s := &streamListener{g: g, l: nl, local: newLocal(l.Transport, nl.Addr().(*net.TCPAddr).AddrPort())}
 	if l.Transport == fleet.TLS {
-		s.tls = g.cfg.TLS
+		s.tls = g.serverTLS()
 	}
 	return s, nil
 }
