@@ -55,6 +55,7 @@ Exit codes:   0 done and its effect seen, 1 failed, 2 wrong usage or invalid
 	add("look", a.incidentCmd(), a.reportCmd())
 	add("act", a.runbookCmd())
 	add("look", a.gateCmd(), a.stragglersCmd())
+	add("look", a.dnsCmd())
 	add("look", a.showCmd(), a.diffCmd(), a.backupCmd())
 	add("act", a.rollbackCmd(a.act), a.restoreCmd())
 	add("run", a.operatorCmd())

@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sipsteer/sipsteer/dnsserver"
+	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/srv"
+	"github.com/sipsteer/sipsteer/pkg/steer"
+)
+
+func (a *app) dnsCmd() *cobra.Command {
+	c := &cobra.Command{
+		Use: "dns", Short: "What the name servers answer, now and at any epoch",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return &usageError{fmt.Sprintf("unknown command %q for dns", args[0]), "sipsteer dns query NAME TYPE, dns zone, or dns check"}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	c.AddCommand(a.dnsQueryCmd(), a.dnsZoneCmd(), a.dnsCheckCmd())
+	return c
+}
+
+// zoneAt is the steered zone of an epoch; "now" is the one in force.
+func (a *app) zoneAt(ctx context.Context, epoch string) (srv.Zone, error) {
+	n, err := epochOf(epoch)
+	if err != nil {
+		return srv.Zone{}, err
+	}
+	cs, err := a.clients()
+	if err != nil {
+		return srv.Zone{}, err
+	}
+	if n == 0 {
+		s, err := ask(ctx, cs, func(ctx context.Context, c *api.Client) (api.Status, error) { return c.Status(ctx) })
+		if err != nil {
+			return srv.Zone{}, err
+		}
+		n = s.Epoch
+	}
+	p, err := ask(ctx, cs, func(ctx context.Context, c *api.Client) (api.PastState, error) { return c.Past(ctx, n, false) })
+	if err != nil {
+		return srv.Zone{}, err
+	}
+	return steer.Records(p.State), nil
+}
+
+func (a *app) dnsQueryCmd() *cobra.Command {
+	epoch := "now"
+	c := &cobra.Command{
+		Use: "query NAME TYPE", Short: "Show the answer to a question, as it is now or was at an epoch", Args: exactArgs("NAME", "TYPE"),
+		Long: `Computes the whole answer from the decision of an epoch, with the code that
+answers phones: no name server is asked. sipsteer dns check asks them. Records of
+zone files are not in it.`,
+		Example: "  sipsteer dns query _sip._udp.west.voice.example.net SRV\n  sipsteer dns query west.voice.example.net NAPTR --at 412",
+	}
+	c.Flags().StringVar(&epoch, "at", epoch, "epoch to answer from")
+	c.RunE = run(func(cmd *cobra.Command, args []string) error {
+		zone, err := a.zoneAt(cmd.Context(), epoch)
+		if err != nil {
+			return err
+		}
+		reply, err := dnsserver.AskZone(&zone, args[0], args[1])
+		if errors.Is(err, dnsserver.ErrQuestion) {
+			return &usageError{err.Error(), "sipsteer dns query west.voice.example.net SRV"}
+		}
+		if err != nil {
+			return err
+		}
+		if a.json {
+			a.printJSON(struct {
+				Epoch uint64 `json:"epoch"`
+				dnsserver.Reply
+			}{zone.Epoch, reply})
+			return nil
+		}
+		fmt.Fprintf(a.streams.Out, "epoch %d: %s, %d octets\n", zone.Epoch, reply.RCode, reply.Octets)
+		for _, section := range []struct {
+			name string
+			list []string
+		}{{"answer", reply.Answer}, {"authority", reply.Authority}, {"additional", reply.Additional}} {
+			if len(section.list) > 0 {
+				fmt.Fprintf(a.streams.Out, "%s:\n  %s\n", section.name, strings.Join(section.list, "\n  "))
+			}
+		}
+		return nil
+	})
+	return c
+}
+
+func (a *app) dnsZoneCmd() *cobra.Command {
+	epoch := "now"
+	c := &cobra.Command{
+		Use: "zone", Short: "Print the steered zone as a zone file, tenants written out", Args: exactArgs(),
+		Example: "  sipsteer dns zone > voice.zone\n  sipsteer dns zone --at 412",
+	}
+	c.Flags().StringVar(&epoch, "at", epoch, "epoch to print")
+	c.RunE = run(func(cmd *cobra.Command, _ []string) error {
+		zone, err := a.zoneAt(cmd.Context(), epoch)
+		if err != nil {
+			return err
+		}
+		if a.json {
+			var text strings.Builder
+			if err := zone.Print(&text); err != nil {
+				return err
+			}
+			a.printJSON(map[string]any{"epoch": zone.Epoch, "origin": zone.Origin, "zone": text.String()})
+			return nil
+		}
+		out := bufio.NewWriter(a.streams.Out)
+		return errors.Join(zone.Print(out), out.Flush())
+	})
+	return c
+}
