@@ -237,6 +237,7 @@ func command(req api.CommandRequest, f *fleet.Fleet) (steer.Command, error) {
 			return c, &api.Error{Category: api.Invalid, Field: "for", Message: err.Error()}
 		}
 	}
+	tenantChange(&c, req)
 	if err := incidentChange(&c, req); err != nil {
 		return c, err
 	}

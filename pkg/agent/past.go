@@ -56,6 +56,9 @@ func newPast(a *archive.Archive, log zerolog.Logger) *past {
 func (p *past) note(e raftstore.Entry, s steer.State, events []steer.Event) {
 	m := moment{index: e.Index, chain: e.Chain, pastState: pastState{State: s, Events: events}}
 	m.State.Events, m.State.Seen = nil, nil
+	// A million tenants would be written with every decision; they have a way
+	// back of their own (tenant rollback) and stand in snapshots and backups.
+	m.State.Tenants, m.State.TenantsBefore, m.State.Staging = nil, nil, nil
 	p.mu.Lock()
 	p.queue = append(p.queue, m)
 	p.mu.Unlock()

@@ -38,6 +38,8 @@ func Roles() map[string]Role {
 		"GET /v1/incidents":               RoleViewer,
 		"GET /v1/incidents/{id}/report":   RoleViewer,
 		"GET /v1/agents":                  RoleViewer,
+		"GET /v1/tenants":                 RoleViewer,
+		"GET /v1/tenants/rows":            RoleViewer,
 		"POST /v1/plan":                   RoleViewer,
 		"GET /v1/runs":                    RoleViewer,
 		"POST /v1/runs/plan":              RoleViewer,

@@ -88,6 +88,9 @@ func (s *server) register(a huma.API) {
 	s.access(a)
 	s.membership(a)
 	s.peers(a)
+	if t, ok := s.backend.(TenantBackend); ok || s.backend == nil {
+		s.tenants(a, t)
+	}
 	if g, ok := s.backend.(GateBackend); ok || s.backend == nil {
 		s.gates(a, g)
 	}

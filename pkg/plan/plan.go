@@ -28,6 +28,8 @@ type Plan struct {
 	Shares  []ShareChange  `json:"shares,omitempty"`  // when all steps are done
 	Steps   []Step         `json:"steps,omitempty"`   // what follows by itself
 	Horizon fleet.Duration `json:"horizon"`           // until every old answer has run out
+	// Tenants says what happens to the tenants, for changes of their table.
+	Tenants *steer.TenantReach `json:"tenants,omitempty"`
 }
 
 // RecordChange is one RRset before and after.
@@ -80,6 +82,11 @@ func Make(s steer.State, c steer.Command, now time.Time) (Plan, error) {
 	}
 	if err != nil {
 		return Plan{}, err
+	}
+	if s.Tenants != after.Tenants {
+		reach := steer.ReachOf(s, after)
+		p.Tenants = &reach
+		return p, nil // answers of services stay as they are
 	}
 	before := steer.Records(s)
 	p.Records = diff(before, steer.Records(after))

@@ -16,6 +16,13 @@ func (p Plan) Write(w io.Writer) {
 		fmt.Fprintf(w, "\nwould be refused by %s: %s\n  now    %s\n  limit  %s\n  next   %s\n", r.Rule, r.Text, r.Value, r.Limit, r.Next)
 		return
 	}
+	if t := p.Tenants; t != nil {
+		fmt.Fprintf(w, "\ntenants: %d new, %d moved, %d removed, %d as they were; %d now, %d then\n", t.Added, t.Moved, t.Removed, t.Same, t.Before, t.After)
+		if t.Before > 0 {
+			fmt.Fprintf(w, "this touches %d %% of the names that are there\n", t.Percent())
+		}
+		return
+	}
 	if len(p.Records)+len(p.Gates)+len(p.Steps) == 0 {
 		fmt.Fprintln(w, "\nnothing would change")
 		return

@@ -114,6 +114,12 @@ func (t *transition) run() error {
 		return t.approve()
 	case KindRunStart, KindRunMove, KindRunApprove, KindRunPause, KindRunResume, KindRunSkip, KindRunAbort, KindRunUndo:
 		return t.runCommand()
+	case KindTenantStage:
+		return t.tenantStage()
+	case KindTenantCommit:
+		return t.tenantCommit()
+	case KindTenantRollback:
+		return t.tenantRollback()
 	case KindVerdicts:
 		return t.setVerdicts()
 	case KindWithdraw:
@@ -200,8 +206,12 @@ func (t *transition) setFleet() error {
 	if err := t.fleetInUse(&f); err != nil {
 		return err
 	}
+	if err := t.tenantsInUse(&f); err != nil {
+		return err
+	}
 	first := t.Fleet == nil
 	t.Fleet, t.decided = &f, true
+	t.Staging = nil // its rows were checked against the old fleet
 	t.dropUnknown()
 	text := fmt.Sprintf("fleet changed: %s, %s", plural(len(f.Sites), "site"), plural(len(f.Services), "service"))
 	if first {

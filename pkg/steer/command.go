@@ -31,6 +31,11 @@ const (
 	KindRelease  Kind = "release"
 	KindAck      Kind = "ack"
 	KindApprove  Kind = "approve"
+
+	KindTenantStage    Kind = "tenant-stage"
+	KindTenantCommit   Kind = "tenant-commit"
+	KindTenantRollback Kind = "tenant-rollback"
+
 	KindRollback Kind = "rollback"
 
 	KindIncidentDeclare  Kind = "incident-declare"
@@ -82,6 +87,7 @@ type Command struct {
 	Now bool `json:"now,omitempty"`
 
 	Fleet    *fleet.Fleet     `json:"fleet,omitempty"`    // KindSetFleet
+	Tenants  *TenantChange    `json:"tenants,omitempty"`  // the kinds that begin with tenant
 	Verdicts []health.Verdict `json:"verdicts,omitempty"` // KindVerdicts: the changed ones
 	Slots    []Slot           `json:"slots,omitempty"`    // KindWithdraw
 	Advice   []Advice         `json:"advice,omitempty"`   // KindAdvise: all that holds now

@@ -37,6 +37,7 @@ const (
 	EventRun      EventKind = "run"    // of a runbook
 	EventNotify   EventKind = "notify" // a message to people
 	EventNote     EventKind = "note"   // of a person, on an incident
+	EventTenants  EventKind = "tenants"
 )
 
 // Event is one thing that happened, as a sentence and as fields. Events are the

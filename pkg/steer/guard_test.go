@@ -205,6 +205,16 @@ func guardCases() []guardCase {
 			},
 		},
 		{
+			rule: steer.RuleReach, command: steer.Command{Kind: steer.KindTenantCommit, Tenants: &steer.TenantChange{Upload: "u", Part: 1}},
+			before: func(g *guarded) {
+				if err := g.importTenants(tenantRows(120, "west"), steer.TenantChange{}); err != nil {
+					g.t.Fatal(err)
+				}
+				g.must(steer.Command{Kind: steer.KindTenantStage, Tenants: &steer.TenantChange{Upload: "u", Rows: steer.TenantRows(tenantRows(110, "east"), 1<<20)[0]}})
+			},
+			other: &steer.Command{Kind: steer.KindTenantCommit, Tenants: &steer.TenantChange{Upload: "u", Part: 1, Touches: 110}},
+		},
+		{
 			rule: steer.RuleStillDown, command: steer.Command{Kind: steer.KindIncidentResolve},
 			before: func(g *guarded) { g.down("calgary") },
 			cure:   func(g *guarded) { g.verdict("calgary", 0, health.Up, "") },

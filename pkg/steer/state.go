@@ -23,7 +23,13 @@ type State struct {
 	Now time.Time `json:"now"`
 
 	// Fleet is nil until the first fleet file was accepted.
-	Fleet    *fleet.Fleet     `json:"fleet,omitempty"`
+	Fleet *fleet.Fleet `json:"fleet,omitempty"`
+	// Tenants are the customers' domains; TenantsBefore is the table that the
+	// last import replaced. Staging is an import under way.
+	Tenants       *TenantTable `json:"tenants,omitempty"`
+	TenantsBefore *TenantTable `json:"tenants_before,omitempty"`
+	Staging       *Staging     `json:"staging,omitempty"`
+
 	Verdicts []health.Verdict `json:"verdicts,omitempty"` // ordered by Check
 
 	Drains    []Drain    `json:"drains,omitempty"`    // ordered by ID

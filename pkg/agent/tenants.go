@@ -1,0 +1,62 @@
+package agent
+
+import (
+	"context"
+	"strings"
+
+	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/steer"
+)
+
+// TenantSummary implements api.TenantBackend.
+func (a *Agent) TenantSummary(context.Context) (api.TenantSummary, error) {
+	s := a.state()
+	names := s.Tenants.Names()
+	out := api.TenantSummary{Epoch: s.Epoch, Tenants: names.Len(), Before: s.TenantsBefore.Names().Len(), Services: []api.ServiceTenants{}, Fleet: s.Fleet}
+	for _, x := range names.Services() {
+		out.Services = append(out.Services, api.ServiceTenants{Service: string(x.Service), Tenants: x.Tenants})
+	}
+	return out, nil
+}
+
+// TenantPage implements api.TenantBackend.
+func (a *Agent) TenantPage(_ context.Context, after string, limit int) (api.TenantPage, error) {
+	var b strings.Builder
+	var last fleet.TenantID
+	n := 0
+	more := false
+	for _, c := range a.state().Tenants.Names().Chunks() {
+		if more {
+			break
+		}
+		if d, _ := c.At(c.Len() - 1); string(d) <= after {
+			continue
+		}
+		for i := range c.Len() {
+			d, s := c.At(i)
+			if string(d) <= after {
+				continue
+			}
+			if n == limit {
+				more = true
+				break
+			}
+			b.WriteString(string(d) + " " + string(s) + ",")
+			last = d
+			n++
+		}
+	}
+	p := api.TenantPage{Rows: b.String()}
+	if more {
+		p.After = string(last)
+	}
+	return p, nil
+}
+
+// tenantChange reads the part of a request that is about tenants.
+func tenantChange(c *steer.Command, req api.CommandRequest) {
+	if t := req.Tenants; t != nil {
+		c.Tenants = &steer.TenantChange{Upload: t.Upload, Part: t.Part, Rows: t.Rows, Replace: t.Replace, Touches: t.Touches}
+	}
+}

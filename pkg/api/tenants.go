@@ -1,0 +1,80 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+)
+
+// TenantSummary says how many tenants there are, and what is needed to check a
+// file of them.
+type TenantSummary struct {
+	Epoch    uint64           `json:"epoch"`
+	Tenants  int              `json:"tenants"`
+	Services []ServiceTenants `json:"services"`
+	// Before is how many there were before the last import; absent when there
+	// is nothing to roll back to.
+	Before int          `json:"before,omitempty" doc:"How many there were before the last import."`
+	Fleet  *fleet.Fleet `json:"fleet" doc:"With whose names tenants must not clash."`
+}
+
+// ServiceTenants is how many tenants a service has.
+type ServiceTenants struct {
+	Service string `json:"service"`
+	Tenants int    `json:"tenants"`
+}
+
+// TenantPage is a part of the table, in order of the domains.
+type TenantPage struct {
+	// Rows are "domain service" with a comma behind each.
+	Rows string `json:"rows"`
+	// After is where the next page begins; "" at the end.
+	After string `json:"after,omitempty"`
+}
+
+// TenantChange is the part of a command that is about tenants.
+type TenantChange struct {
+	Upload  string `json:"upload,omitempty" maxLength:"64" doc:"Names the import."`
+	Part    int    `json:"part,omitempty" minimum:"0" maximum:"4096" doc:"Number of the part, from 0; for tenant-commit how many there are."`
+	Rows    string `json:"rows,omitempty" maxLength:"1000000" doc:"domain service, with a comma behind each, in order of the domains; a service of - removes."`
+	Replace bool   `json:"replace,omitempty" doc:"Drop the tenants that the import does not name."`
+	Touches int    `json:"touches,omitempty" minimum:"0" doc:"How many tenants that are there are known to be changed."`
+}
+
+// TenantBackend is the part of a Backend that knows tenants.
+type TenantBackend interface {
+	TenantSummary(ctx context.Context) (TenantSummary, error)
+	// TenantPage returns the tenants behind a domain, at most limit.
+	TenantPage(ctx context.Context, after string, limit int) (TenantPage, error)
+}
+
+func (s *server) tenants(a huma.API, b TenantBackend) {
+	huma.Register(a, op("tenants", http.MethodGet, "/v1/tenants", "How many tenants each service has"),
+		func(ctx context.Context, _ *struct{}) (*body[TenantSummary], error) {
+			return answer(b.TenantSummary(ctx))
+		})
+	huma.Register(a, op("tenant-rows", http.MethodGet, "/v1/tenants/rows", "The tenants, in order"),
+		func(ctx context.Context, in *struct {
+			After string `query:"after" maxLength:"253"`
+			Limit int    `query:"limit" default:"10000" minimum:"1" maximum:"100000"`
+		},
+		) (*body[TenantPage], error) {
+			return answer(b.TenantPage(ctx, in.After, in.Limit))
+		})
+}
+
+// TenantSummary asks how many tenants there are.
+func (c *Client) TenantSummary(ctx context.Context) (s TenantSummary, err error) {
+	return s, c.call(ctx, http.MethodGet, "/v1/tenants", nil, &s, false)
+}
+
+// TenantPage asks for a part of the table.
+func (c *Client) TenantPage(ctx context.Context, after string, limit int) (p TenantPage, err error) {
+	q := url.Values{"after": {after}, "limit": {strconv.Itoa(limit)}}
+	return p, c.call(ctx, http.MethodGet, "/v1/tenants/rows?"+q.Encode(), nil, &p, false)
+}
