@@ -95,6 +95,9 @@ func TestClusterLife(t *testing.T) {
 	if !strings.Contains(r.out, "edmonton") {
 		t.Errorf("the effect was not waited for at edmonton: %s", r.out)
 	}
+	if r := l.must(0, "doctor"); !strings.Contains(r.out, "4 agents vote") {
+		t.Errorf("doctor:\n%s", r.out)
+	}
 	l.must(0, "agent", "demote", "edmonton")
 	l.must(0, "agent", "promote", "edmonton")
 

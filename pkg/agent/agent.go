@@ -110,6 +110,7 @@ type Agent struct {
 	opinions *opinions
 	clock    *clock
 	book     book
+	versions versions
 	apiAddr  net.Listener
 
 	reportNow chan struct{}

@@ -118,6 +118,9 @@ func (a *Agent) proposeOwn(ctx context.Context, cmds []steer.Command) error {
 
 // propose writes commands into the log and returns what became of them.
 func (a *Agent) propose(ctx context.Context, cmds []steer.Command) (applied, error) {
+	if err := a.gateVersions(ctx, cmds); err != nil {
+		return applied{}, err
+	}
 	data, err := steer.Encode(cmds)
 	if err != nil {
 		return applied{}, fmt.Errorf("encode commands: %w", err)

@@ -32,6 +32,7 @@ func Roles() map[string]Role {
 		"GET /v1/epochs/{epoch}":          RoleViewer,
 		"GET /v1/diff":                    RoleViewer,
 		"GET /v1/verify":                  RoleViewer,
+		"GET /v1/store":                   RoleViewer,
 		"GET /v1/why":                     RoleViewer,
 		"GET /v1/gates":                   RoleViewer,
 		"GET /v1/gates/{site}/stragglers": RoleViewer,

@@ -29,6 +29,8 @@ type Backend interface {
 	Past(ctx context.Context, epoch uint64, asked bool) (PastState, error)
 	// Diff compares two epochs; to is 0 for now.
 	Diff(ctx context.Context, from, to uint64) (plan.Comparison, error)
+	// Store returns how this agent's replica, disk and identity are.
+	Store(ctx context.Context) (StoreStatus, error)
 	// Verify reads the whole past of this agent again.
 	Verify(ctx context.Context) (Verification, error)
 	// Backup writes a consistent copy of the replicated state.
@@ -85,6 +87,7 @@ func (s *server) register(a huma.API) {
 	s.past(a)
 	s.incidents(a)
 	s.runs(a)
+	s.store(a)
 	s.access(a)
 	s.membership(a)
 	s.peers(a)

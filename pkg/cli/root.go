@@ -56,9 +56,7 @@ Exit codes:   0 done and its effect seen, 1 failed, 2 wrong usage or invalid
 	add("act", a.runbookCmd())
 	add("look", a.gateCmd(), a.stragglersCmd())
 	add("look", a.dnsCmd())
-	add("look", a.showCmd(), a.diffCmd(), a.backupCmd())
-	add("act", a.rollbackCmd(a.act), a.restoreCmd())
-	add("run", a.operatorCmd())
+	a.storeCommands(add)
 	add("run", a.agentCmd(), a.configCmd(), a.labCmd(), a.demoCmd(), a.versionCmd())
 	add("run", a.certCmd())
 	return root

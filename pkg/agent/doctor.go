@@ -1,0 +1,123 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sipsteer/sipsteer/pkg/api"
+)
+
+// Urgencies, most urgent first.
+const (
+	urgentNow  = "now"  // something does not work, or is about to be lost
+	urgentSoon = "soon" // within days
+	urgentNote = "note"
+)
+
+// Limits from which on something is wrong.
+const (
+	diskLow      = 0.15 // of the disk free
+	diskVeryLow  = 0.05
+	identityLow  = 20 * 24 * time.Hour
+	identityEnds = 7 * 24 * time.Hour
+	slowWrite    = 100 * time.Millisecond
+	lagging      = 1000 // entries behind what is committed
+)
+
+// Store implements api.Backend.
+func (a *Agent) Store(context.Context) (api.StoreStatus, error) {
+	st := a.store.Status()
+	out := api.StoreStatus{
+		Agent: string(st.ID), Role: string(st.Role), Leader: string(st.Leader), Quorum: st.Quorum && st.Leader != "", Term: st.Term,
+		Voters: voters(st.Members), Members: len(st.Members), Last: st.Last, Commit: st.Commit, Applied: st.Applied,
+		Contact: st.Contact.Seconds(), WriteP99: st.Write.P99.Seconds(), ApplyP99: st.Apply.P99.Seconds(),
+		SnapshotIndex: st.SnapshotIndex, SnapshotTaken: st.SnapshotTaken, DiskError: st.DiskError, Halted: st.Halted,
+		Suspect: a.pub.frozen(), Damaged: append(append([]string{}, st.Damaged...), a.past.archive.Damaged()...),
+	}
+	if st.Contact < 0 {
+		out.Contact = -1
+	}
+	out.DiskFree, out.DiskSize = diskSpace(a.cfg.Dir)
+	if a.delayed != nil {
+		_, out.DelayedAt, out.DelayedProblem = a.delayed.status()
+	}
+	if a.cfg.Identity != nil {
+		out.IdentityUntil = a.cfg.Identity.Self().Until
+	}
+	out.Findings = findings(out, time.Now())
+	return out, nil
+}
+
+// diskSpace returns zeros where it cannot be known.
+func diskSpace(dir string) (free, size uint64) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, 0
+	}
+	return st.Bavail * uint64(st.Bsize), st.Blocks * uint64(st.Bsize)
+}
+
+// findings says what is wrong, most urgent first.
+func findings(s api.StoreStatus, now time.Time) []api.Finding {
+	f := []api.Finding{}
+	add := func(urgency, next, format string, args ...any) {
+		f = append(f, api.Finding{Urgency: urgency, Text: fmt.Sprintf(format, args...), Next: next})
+	}
+	if s.Halted != "" {
+		add(urgentNow, "restart the agent; if it stops again: sipsteer agent rejoin --config FILE", "the replicated state has stopped: %s", s.Halted)
+	}
+	if s.Suspect != "" {
+		add(urgentNow, "sipsteer history --verify, then restart the agents that differ", "%s", s.Suspect)
+	}
+	if s.DiskError != "" {
+		add(urgentNow, "make room, or replace the disk; the agent goes on by itself", "the disk refuses writes: %s", s.DiskError)
+	}
+	if !s.Quorum {
+		add(urgentNow, "start or reconnect agents until a majority of the voters is up; if they are lost for good: sipsteer agent recover --help", "no quorum: nothing can be changed, answers go on")
+	}
+	diskFindings(s, add)
+	if left := s.IdentityUntil.Sub(now); !s.IdentityUntil.IsZero() && left < identityLow {
+		urgency := urgentSoon
+		if left < identityEnds {
+			urgency = urgentNow
+		}
+		add(urgency, "look for \"cannot renew\" in this agent's log", "this agent's certificate ends in %s and was not renewed", left.Round(time.Hour))
+	}
+	if s.Commit > s.Applied+lagging {
+		add(urgentSoon, "look at this machine's load", "this agent is %d entries behind", s.Commit-s.Applied)
+	}
+	for _, d := range s.Damaged {
+		add(urgentSoon, "look at the disk (smartctl); the contents came from other copies", "%s was damaged and set aside", d)
+	}
+	if s.DelayedProblem != "" {
+		add(urgentSoon, "look at the directory delayed in data_dir", "the delayed copy is not kept: %s", s.DelayedProblem)
+	}
+	switch {
+	case s.Quorum && s.Voters < 3:
+		add(urgentNote, "sipsteer agent invite NAME", "%d of the agents vote: the loss of one stops changes", s.Voters)
+	case s.Quorum && s.Voters%2 == 0:
+		add(urgentNote, "sipsteer agent invite NAME, or sipsteer agent demote NAME", "%d agents vote: an even number is no safer than one less", s.Voters)
+	}
+	slices.SortStableFunc(f, func(a, b api.Finding) int {
+		order := []string{urgentNow, urgentSoon, urgentNote}
+		return slices.Index(order, a.Urgency) - slices.Index(order, b.Urgency)
+	})
+	return f
+}
+
+func diskFindings(s api.StoreStatus, add func(urgency, next, format string, args ...any)) {
+	if free := float64(s.DiskFree) / float64(max(s.DiskSize, 1)); s.DiskSize > 0 && free < diskLow {
+		urgency := urgentSoon
+		if free < diskVeryLow {
+			urgency = urgentNow
+		}
+		add(urgency, "make room on the disk of data_dir", "%.0f %% of the disk is free; without room this agent cannot keep decisions", 100*free)
+	}
+	if s.WriteP99 > slowWrite.Seconds() {
+		add(urgentSoon, "find what else writes to this disk", "one in a hundred writes takes %.0f ms; decisions wait for it", 1000*s.WriteP99)
+	}
+}

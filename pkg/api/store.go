@@ -1,0 +1,62 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// StoreStatus is how one agent's replica, disk and identity are.
+type StoreStatus struct {
+	Agent   string `json:"agent"`
+	Role    string `json:"role" enum:"follower,candidate,leader,stopped"`
+	Leader  string `json:"leader"`
+	Quorum  bool   `json:"quorum"`
+	Term    uint64 `json:"term"`
+	Voters  int    `json:"voters"`
+	Members int    `json:"members"`
+
+	Last    uint64  `json:"last" doc:"Last entry in the log."`
+	Commit  uint64  `json:"commit"`
+	Applied uint64  `json:"applied"`
+	Contact float64 `json:"contact_seconds" doc:"Since the leader was heard; 0 at the leader, -1 if never."`
+
+	WriteP99      float64   `json:"write_p99_seconds" doc:"To put entries on disk."`
+	ApplyP99      float64   `json:"apply_p99_seconds"`
+	SnapshotIndex uint64    `json:"snapshot_index"`
+	SnapshotTaken time.Time `json:"snapshot_taken,omitzero"`
+	DiskFree      uint64    `json:"disk_free" doc:"Octets, for others than root."`
+	DiskSize      uint64    `json:"disk_size"`
+	DiskError     string    `json:"disk_error,omitempty"`
+	Halted        string    `json:"halted,omitempty" doc:"Why the store stopped by itself."`
+	Suspect       string    `json:"suspect,omitempty" doc:"Why the State here is in doubt."`
+	Damaged       []string  `json:"damaged" doc:"Files that were set aside."`
+
+	DelayedAt      time.Time `json:"delayed_at,omitzero" doc:"When the delayed copy was taken."`
+	DelayedProblem string    `json:"delayed_problem,omitempty"`
+	IdentityUntil  time.Time `json:"identity_until,omitzero"`
+
+	Findings []Finding `json:"findings" doc:"What is wrong, most urgent first."`
+}
+
+// Finding is one thing that is wrong.
+type Finding struct {
+	Urgency string `json:"urgency" enum:"now,soon,note"`
+	Text    string `json:"text"`
+	Next    string `json:"next" doc:"What to do."`
+}
+
+// store registers what looks at one agent's replica.
+func (s *server) store(a huma.API) {
+	huma.Register(a, op("store", http.MethodGet, "/v1/store", "This agent's replica, disk and identity, and what is wrong with them"),
+		func(ctx context.Context, _ *struct{}) (*body[StoreStatus], error) {
+			return answer(s.backend.Store(ctx))
+		})
+}
+
+// Store asks how the agent's replica is.
+func (c *Client) Store(ctx context.Context) (s StoreStatus, err error) {
+	return s, c.call(ctx, http.MethodGet, "/v1/store", nil, &s, false)
+}
