@@ -41,6 +41,11 @@ func Roles() map[string]Role {
 		"GET /v1/agents":                  RoleViewer,
 		"GET /v1/tenants":                 RoleViewer,
 		"GET /v1/tenants/rows":            RoleViewer,
+		"GET /v1/checks":                  RoleViewer,
+		"POST /v1/probe":                  RoleOperator, // it sends traffic
+		"POST /v1/parity":                 RoleOperator,
+		"GET /v1/peer/checks":             RoleAgent,
+		"POST /v1/peer/probe":             RoleAgent,
 		"POST /v1/plan":                   RoleViewer,
 		"GET /v1/runs":                    RoleViewer,
 		"POST /v1/runs/plan":              RoleViewer,

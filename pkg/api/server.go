@@ -97,6 +97,9 @@ func (s *server) register(a huma.API) {
 	if g, ok := s.backend.(GateBackend); ok || s.backend == nil {
 		s.gates(a, g)
 	}
+	if p, ok := s.backend.(ProbeBackend); ok || s.backend == nil {
+		s.probes(a, p)
+	}
 }
 
 // body wraps an answer as huma wants it.

@@ -59,6 +59,7 @@ Exit codes:   0 done and its effect seen, 1 failed, 2 wrong usage or invalid
 	a.storeCommands(add)
 	add("run", a.agentCmd(), a.configCmd(), a.labCmd(), a.demoCmd(), a.versionCmd())
 	add("run", a.certCmd())
+	add("look", a.checksCmd(), a.probeCmd(), a.parityCmd())
 	return root
 }
 
