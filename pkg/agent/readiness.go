@@ -13,7 +13,7 @@ import (
 func (a *Agent) Readiness(ctx context.Context) (api.Readiness, error) {
 	s, now := a.state(), a.now()
 	var machines []plan.Machine
-	for _, e := range a.effects(ctx) {
+	for _, e := range a.effects(ctx, a.peers()) {
 		machines = append(machines, plan.Machine{Name: fleet.AgentID(e.Agent), Reached: e.err == nil, Epoch: e.Epoch, Problem: e.Problem})
 	}
 	return api.Readiness{
