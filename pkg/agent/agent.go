@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/sipsteer/sipsteer/dnsserver"
+	"github.com/sipsteer/sipsteer/dnsserver/update"
 	"github.com/sipsteer/sipsteer/pkg/api"
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/gate"
@@ -60,8 +61,11 @@ type Config struct {
 	DNS dnsserver.Config
 	// Zones are served beside what is steered.
 	Zones []ZoneFile
-	Gate  *gate.Config
-	Raft  RaftConfig
+	// Updates are zones on name servers of others, kept by dynamic update
+	// while this agent leads.
+	Updates []update.Config
+	Gate    *gate.Config
+	Raft    RaftConfig
 	// Behind is how far the delayed copy is behind; 0 means 24 h, less than 0
 	// none.
 	Behind time.Duration
@@ -104,6 +108,7 @@ type Agent struct {
 
 	dns      *dnsserver.Server
 	files    *zoneFiles
+	updaters []*update.Updater
 	gate     *gate.Gate       // nil without one
 	store    *raftstore.Store // set before opened is closed
 	opened   chan struct{}
@@ -115,9 +120,8 @@ type Agent struct {
 
 	reportNow chan struct{}
 	runnerMu  sync.Mutex
-	runner    *probes.Runner // guarded by runnerMu
-	missingMu sync.Mutex
-	missing   map[string]string // guarded by missingMu: secrets and what is wrong with them
+	runner    *probes.Runner    // guarded by runnerMu
+	missing   map[string]string // secrets and what is wrong with them; of the loop that observes
 
 	cancel context.CancelFunc
 	loops  sync.WaitGroup
@@ -152,6 +156,13 @@ func New(cfg Config) (*Agent, error) {
 	a.mem = newMemory(cfg.Dir, cfg.Logger)
 	a.pub = newPublisher(cfg.Site, dns, g, cfg.Logger)
 	a.pub.keep = a.mem.keep
+	for _, u := range cfg.Updates {
+		updater, err := update.New(u)
+		if err != nil {
+			return nil, err
+		}
+		a.updaters = append(a.updaters, updater)
+	}
 	a.files = &zoneFiles{files: cfg.Zones, dns: dns, pub: a.pub, log: cfg.Logger}
 	a.machine = newMachine(cfg.Logger, a.pub.publish)
 	if cfg.Behind >= 0 {
@@ -195,6 +206,7 @@ func (a *Agent) Start() error {
 		{"start gate", a.startGate},
 		{"start name server", a.startDNS},
 		{"open history", a.openPast},
+		{"start dynamic updates", a.startUpdates},
 		{"open replicated state", a.openStore},
 		{"start loops", a.startLoops},
 		{"start API", a.startAPI},

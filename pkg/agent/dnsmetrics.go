@@ -4,12 +4,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/sipsteer/sipsteer/dnsserver"
+	"github.com/sipsteer/sipsteer/dnsserver/update"
 )
 
 // dnsCollector tells what the name server has done.
 type dnsCollector struct {
-	stats func() dnsserver.Stats
-	desc  map[string]*prometheus.Desc
+	stats   func() dnsserver.Stats
+	updates []*update.Updater
+	desc    map[string]*prometheus.Desc
 }
 
 func dnsDescs() map[string]*prometheus.Desc {
@@ -27,6 +29,9 @@ func dnsDescs() map[string]*prometheus.Desc {
 		"cut":           d("tcp_cut_total", "TCP connections cut: too many, idle, or too slow."),
 		"transfers":     d("transfers_total", "Zone transfers: whole, incremental or refused.", "kind"),
 		"secondary":     d("secondary_serial", "Serial that a secondary has acknowledged to know of.", "address"),
+		"update_epoch":  d("update_epoch", "Epoch that stands whole in a zone kept by dynamic update; 0 while another agent writes it.", "zone"),
+		"update_sets":   d("update_sets_total", "Sets written by dynamic update, and those that somebody else had changed.", "zone", "kind"),
+		"update_failed": d("update_failing", "1 while a zone kept by dynamic update is not as it should be.", "zone"),
 		"swaps":         d("swaps_total", "Zones taken."),
 		"refused_swaps": d("refused_swaps_total", "Zones refused because they failed their checks; the one before stayed."),
 	}
@@ -64,6 +69,13 @@ func (c *dnsCollector) Collect(ch chan<- prometheus.Metric) {
 	count("transfers", s.TransfersRefused, "refused")
 	for _, x := range s.Secondaries {
 		ch <- prometheus.MustNewConstMetric(c.desc["secondary"], prometheus.GaugeValue, float64(x.Serial), x.Address)
+	}
+	for _, u := range c.updates {
+		st := u.Status()
+		ch <- prometheus.MustNewConstMetric(c.desc["update_epoch"], prometheus.GaugeValue, float64(st.Epoch), st.Zone)
+		ch <- prometheus.MustNewConstMetric(c.desc["update_failed"], prometheus.GaugeValue, flag(st.Problem != ""), st.Zone)
+		count("update_sets", st.Written, st.Zone, "written")
+		count("update_sets", st.Drift, st.Zone, "drift")
 	}
 	count("swaps", s.Swaps)
 	count("refused_swaps", s.RefusedSwaps)

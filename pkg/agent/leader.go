@@ -35,6 +35,7 @@ func (a *Agent) lead(ctx context.Context, term uint64) {
 	since := time.Now()
 	var beside sync.WaitGroup
 	defer beside.Wait()
+	beside.Go(func() { a.leadUpdates(ctx) })
 	beside.Go(func() { a.keepMembers(ctx) })
 	beside.Go(func() { a.leadRuns(ctx, since) })
 	for ctx.Err() == nil {

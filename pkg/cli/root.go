@@ -53,14 +53,12 @@ Exit codes:   0 done and its effect seen, 1 failed, 2 wrong usage or invalid
 	add("look", a.statusCmd(), a.whyCmd(), a.historyCmd(), a.planCmd(), a.simulateCmd())
 	add("act", a.drainCmd(), a.undrainCmd(), a.failoverCmd(), a.failbackCmd(), a.approveCmd(), a.tenantCmd(), a.holdCmd(), a.releaseCmd(), a.ackCmd(), a.applyCmd())
 	add("look", a.incidentCmd(), a.reportCmd())
-	add("act", a.runbookCmd(), a.drillCmd())
-	add("look", a.readinessCmd())
+	add("act", a.runbookCmd())
 	add("look", a.gateCmd(), a.stragglersCmd())
 	add("look", a.dnsCmd())
 	a.storeCommands(add)
 	add("run", a.agentCmd(), a.configCmd(), a.labCmd(), a.demoCmd(), a.versionCmd())
 	add("run", a.certCmd())
-	add("look", a.checksCmd(), a.probeCmd(), a.parityCmd())
 	return root
 }
 

@@ -2,10 +2,30 @@ package cli
 
 import (
 	"fmt"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/sipsteer/sipsteer/dnsserver"
+	"github.com/sipsteer/sipsteer/dnsserver/update"
 	"github.com/sipsteer/sipsteer/pkg/config"
 )
+
+// updates lists the zones that are kept at others. Their keys are those of cfg.
+func updates(cfg dnsserver.Config, file config.DNS, log zerolog.Logger) []update.Config {
+	var out []update.Config
+	for _, u := range file.Updates {
+		c := update.Config{Zone: u.Zone, Server: u.Server, Pause: time.Duration(u.Pause), Logger: log}
+		for _, k := range cfg.Keys {
+			if strings.EqualFold(strings.TrimSuffix(k.Name, "."), strings.TrimSuffix(u.Key, ".")) {
+				c.KeyName, c.Secret = k.Name, k.Secret
+			}
+		}
+		out = append(out, c)
+	}
+	return out
+}
 
 // secondaries tells the name server who may follow it, and by which keys.
 func secondaries(cfg *dnsserver.Config, file config.DNS) error {

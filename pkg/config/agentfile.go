@@ -81,6 +81,8 @@ type DNS struct {
 	Keys []TSIGKey `yaml:"keys,omitempty" json:"keys,omitempty" jsonschema_description:"Keys shared with secondaries (TSIG)."`
 	// Secondaries follow the zones by NOTIFY, AXFR and IXFR.
 	Secondaries []Secondary `yaml:"secondaries,omitempty" json:"secondaries,omitempty" jsonschema_description:"Name servers of others that follow by zone transfer."`
+	// Updates are zones on name servers of others, kept by dynamic update.
+	Updates []Update `yaml:"updates,omitempty" json:"updates,omitempty" jsonschema_description:"Zones on name servers of others that the leader keeps by dynamic update (RFC 2136); the same at every agent."`
 }
 
 // ZoneFile is a zone beside the steered one, or records beside the steered ones.

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
 )
 
 // TSIGKey is a secret shared with secondaries (RFC 8945).
@@ -25,6 +27,18 @@ type Secondary struct {
 	From []netip.Prefix `yaml:"from,omitempty" json:"from,omitempty" jsonschema_description:"Networks that it transfers from. Default: the address of notify."`
 	// Key is one of the keys; without one there is no transfer.
 	Key string `yaml:"key" json:"key" jsonschema_description:"Name of the key that it signs with. There is no transfer without one."`
+}
+
+// Update is a zone on somebody else's name server, kept by dynamic update.
+type Update struct {
+	// Zone is its name there; what is steered outside of it is not written.
+	Zone string `yaml:"zone" json:"zone" jsonschema_description:"Name of the zone there: the steered zone or one above it. Only steered names in it are written."`
+	// Server is the primary that takes updates.
+	Server netip.AddrPort `yaml:"server" json:"server" jsonschema_description:"Address and port of its primary name server."`
+	// Key is one of the keys.
+	Key string `yaml:"key" json:"key" jsonschema_description:"Name of the key that signs the updates."`
+	// Pause is the least time between two updates.
+	Pause fleet.Duration `yaml:"pause,omitempty" json:"pause,omitzero" jsonschema_description:"Least time between two updates, where the server limits them. Default: none."`
 }
 
 // Secret reads the key's secret. The error names the file and what it should
@@ -68,6 +82,21 @@ func (c *agentCheck) transfers() {
 			if _, err := k.Secret(); err != nil {
 				c.at(path+".secret_file", "", "%v", err)
 			}
+		}
+	}
+	for i, u := range dns.Updates {
+		path := fmt.Sprintf("$.dns.updates[%d]", i)
+		if u.Zone == "" {
+			c.at(path+".zone", "zone: voice.example.net", "zone is missing")
+		}
+		if !u.Server.IsValid() || u.Server.Port() == 0 {
+			c.at(path+".server", `server: "192.0.2.53:53"`, "server is missing")
+		}
+		if !names[strings.ToLower(strings.TrimSuffix(u.Key, "."))] {
+			c.at(path+".key", "the name of one of dns.keys", "there is no key %q", u.Key)
+		}
+		if u.Pause < 0 {
+			c.at(path+".pause", "0s or more", "pause is %s", u.Pause)
 		}
 	}
 	for i, s := range dns.Secondaries {

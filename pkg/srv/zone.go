@@ -63,12 +63,29 @@ func (s RRset) Key() Key { return Key{s.Name, s.Type} }
 // Lookup returns the set with that owner and type. Names compare as stored:
 // lower case with a trailing dot.
 func (z *Zone) Lookup(name string, t Type) (RRset, bool) {
-	want := Key{name, t}
-	i, ok := slices.BinarySearchFunc(z.Sets, want, func(s RRset, k Key) int { return s.Key().Compare(k) })
-	if !ok {
-		return RRset{}, false
+	if i := z.find(name, t); i >= 0 {
+		return z.Sets[i], true
 	}
-	return z.Sets[i], true
+	return RRset{}, false
+}
+
+// find returns the index of a set, or -1. It is asked often by each check, so
+// it copies no set.
+func (z *Zone) find(name string, t Type) int {
+	low, high := 0, len(z.Sets)
+	for low < high {
+		mid := int(uint(low+high) / 2)
+		s := &z.Sets[mid]
+		switch c := strings.Compare(s.Name, name); {
+		case c == 0 && s.Type == t:
+			return mid
+		case c < 0 || c == 0 && s.Type < t:
+			low = mid + 1
+		default:
+			high = mid
+		}
+	}
+	return -1
 }
 
 // InZone reports whether name is the origin or below it.
@@ -90,11 +107,13 @@ func (z *Zone) Check() error {
 	if len(z.Sets) == 0 {
 		return fmt.Errorf("%w: no record sets", ErrMalformed)
 	}
-	for i, s := range z.Sets {
+	hosts := map[string]bool{} // targets that have addresses: few, and asked for by every set
+	for i := range z.Sets {
+		s := &z.Sets[i]
 		if i > 0 && z.Sets[i-1].Key().Compare(s.Key()) >= 0 {
 			return fmt.Errorf("%w: %s out of order or twice", ErrMalformed, s.Key())
 		}
-		if err := z.checkSet(s); err != nil {
+		if err := z.checkSet(s, hosts); err != nil {
 			return err
 		}
 	}
@@ -102,7 +121,7 @@ func (z *Zone) Check() error {
 		return fmt.Errorf("%w: no NS set at %s", ErrMalformed, z.Origin)
 	}
 	for _, k := range z.Steered {
-		if s, ok := z.Lookup(k.Name, k.Type); !ok || len(s.Data) == 0 {
+		if i := z.find(k.Name, k.Type); i < 0 || len(z.Sets[i].Data) == 0 {
 			return fmt.Errorf("%w: %s", ErrEmptySet, k)
 		}
 	}
@@ -118,7 +137,7 @@ func (z *Zone) Equal(o *Zone) bool {
 		slices.Equal(z.Steered, o.Steered) && z.TenantAnswers == o.TenantAnswers && z.Tenants.Equal(o.Tenants)
 }
 
-func (z *Zone) checkSet(s RRset) error {
+func (z *Zone) checkSet(s *RRset, hosts map[string]bool) error {
 	if !z.InZone(s.Name) || s.Name != strings.ToLower(s.Name) {
 		return fmt.Errorf("%w: %s is not a lower-case name in %s", ErrMalformed, s.Key(), z.Origin)
 	}
@@ -136,19 +155,17 @@ func (z *Zone) checkSet(s RRset) error {
 		case NS:
 			host = d.Host
 		case NAPTR:
-			if _, ok := z.Lookup(d.Replacement, TypeSRV); !ok && z.InZone(d.Replacement) && strings.EqualFold(d.Flags, "s") {
+			if z.find(d.Replacement, TypeSRV) < 0 && z.InZone(d.Replacement) && strings.EqualFold(d.Flags, "s") {
 				return fmt.Errorf("%w: %s points to %s, which has no SRV set", ErrDanglingTarget, s.Key(), d.Replacement)
 			}
 			continue
 		default:
 			continue
 		}
-		if !z.InZone(host) {
+		if hosts[host] || !z.InZone(host) {
 			continue
 		}
-		_, v4 := z.Lookup(host, TypeA)
-		_, v6 := z.Lookup(host, TypeAAAA)
-		if !v4 && !v6 {
+		if hosts[host] = z.find(host, TypeA) >= 0 || z.find(host, TypeAAAA) >= 0; !hosts[host] {
 			return fmt.Errorf("%w: %s points to %s", ErrDanglingTarget, s.Key(), host)
 		}
 	}

@@ -51,24 +51,17 @@ func New(cfg Config) *Prober {
 // CauseUnavailable, 503; CauseStatus, another refusal of a right password;
 // CauseBinding, the registrar says yes but does not hold our Contact.
 func (p *Prober) Probe(ctx context.Context, spec probes.Spec) probes.Result {
-	res, _ := p.Login(ctx, spec)
-	return res
-}
-
-// Login is Probe, and returns the answer to the login too; nil when there was
-// none.
-func (p *Prober) Login(ctx context.Context, spec probes.Spec) (probes.Result, *sip.Response) {
 	start := time.Now()
 	domain := cmp.Or(spec.Login.Domain, spec.ServerName)
 	switch {
 	case spec.Login.User == "" || domain == "":
-		return probes.Failed(health.CauseLocal, "no subscriber or no domain to register at"), nil
+		return probes.Failed(health.CauseLocal, "no subscriber or no domain to register at")
 	case spec.Login.Password == "":
-		return probes.Failed(health.CauseLocal, "this agent does not have the password of "+wire.Clean(spec.Login.User)), nil
+		return probes.Failed(health.CauseLocal, "this agent does not have the password of "+wire.Clean(spec.Login.User))
 	}
 	conn, fault := wire.Dial(ctx, spec.Check.Transport, spec.Address, spec.ServerName)
 	if fault != nil {
-		return probes.Failed(fault.Cause, fault.Detail), nil
+		return probes.Failed(fault.Cause, fault.Detail)
 	}
 	defer conn.Close()
 
@@ -84,7 +77,7 @@ func (p *Prober) Login(ctx context.Context, spec probes.Spec) (probes.Result, *s
 	})
 	s.expires(p.cfg.Expires)
 	if fault := s.register(); fault != nil {
-		return probes.Failed(fault.Cause, fault.Detail), nil
+		return probes.Failed(fault.Cause, fault.Detail)
 	}
 	rtt := time.Since(start)
 	detail := "logged in and out"
@@ -94,5 +87,5 @@ func (p *Prober) Login(ctx context.Context, spec probes.Spec) (probes.Result, *s
 	if fault := s.remove(); fault != nil {
 		detail += fmt.Sprintf("; the binding stays for %s: %s", p.cfg.Expires, fault.Detail)
 	}
-	return probes.Succeeded(rtt, detail), s.accepted
+	return probes.Succeeded(rtt, detail)
 }

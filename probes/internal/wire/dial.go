@@ -22,13 +22,9 @@ func Dial(ctx context.Context, transport fleet.Transport, addr netip.AddrPort, s
 		if err != nil {
 			return nil, Classify("open socket", err)
 		}
-		return Tap(ctx, conn), nil
+		return conn, nil
 	case fleet.TCP:
-		conn, fault := DialTCP(ctx, addr)
-		if fault != nil {
-			return nil, fault
-		}
-		return Tap(ctx, conn), nil
+		return DialTCP(ctx, addr)
 	case fleet.TLS:
 		conn, fault := DialTCP(ctx, addr)
 		if fault != nil {
@@ -38,7 +34,7 @@ func Dial(ctx context.Context, transport fleet.Transport, addr netip.AddrPort, s
 		if fault != nil {
 			return nil, fault
 		}
-		return Tap(ctx, tc), nil
+		return tc, nil
 	}
 	return nil, &Fault{Cause: health.CauseLocal, Detail: "transport " + transport.String() + " cannot be asked"}
 }
@@ -50,7 +46,6 @@ func DialTCP(ctx context.Context, addr netip.AddrPort) (net.Conn, *Fault) {
 	if err != nil {
 		return nil, Classify("connect", err)
 	}
-	Remark(ctx, "connected from %s to %s", conn.LocalAddr(), conn.RemoteAddr())
 	return conn, nil
 }
 
@@ -82,8 +77,6 @@ func Handshake(ctx context.Context, conn net.Conn, cfg *tls.Config) (*tls.Conn, 
 	tc := tls.Client(conn, cfg)
 	err := tc.HandshakeContext(ctx)
 	if err == nil {
-		state := tc.ConnectionState()
-		Remark(ctx, "TLS handshake done: asked for %q, %s, %s, %d certificates", cfg.ServerName, tls.VersionName(state.Version), tls.CipherSuiteName(state.CipherSuite), len(state.PeerCertificates))
 		return tc, nil
 	}
 	_ = conn.Close()

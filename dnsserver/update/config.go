@@ -1,0 +1,63 @@
+package update
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/rs/zerolog"
+)
+
+// Config says which zone is kept, and where.
+type Config struct {
+	// Zone is the name of the zone on that server; what is steered outside of
+	// it is not written.
+	Zone string
+	// Server takes the updates: the primary of the zone.
+	Server netip.AddrPort
+	// KeyName and Secret sign updates and questions (TSIG, hmac-sha256).
+	KeyName string
+	Secret  []byte
+	// Check is how often all sets are compared with what the server says; 0
+	// means a minute. What differs is drift: somebody else wrote, or an update
+	// was lost. It is counted, shown and mended.
+	Check time.Duration
+	// Pause is the least time between two updates, for servers that limit
+	// their rate; 0 means none.
+	Pause time.Duration
+	// Timeout bounds each exchange; 0 means 5 s.
+	Timeout time.Duration
+	Logger  zerolog.Logger
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Zone == "" || !c.Server.IsValid() {
+		return c, errors.New("configure dynamic update: no zone or no server")
+	}
+	c.Zone = strings.ToLower(dns.Fqdn(c.Zone))
+	if _, ok := dns.IsDomainName(c.Zone); !ok {
+		return c, fmt.Errorf("configure dynamic update: %q is no domain name", c.Zone)
+	}
+	if c.KeyName == "" || len(c.Secret) < 16 {
+		return c, fmt.Errorf("configure dynamic update of %s: no key, or a secret below 16 octets", c.Zone)
+	}
+	c.KeyName = strings.ToLower(dns.Fqdn(c.KeyName))
+	if c.Check < 0 || c.Pause < 0 || c.Timeout < 0 {
+		return c, fmt.Errorf("configure dynamic update of %s: a time is negative", c.Zone)
+	}
+	if c.Check == 0 {
+		c.Check = time.Minute
+	}
+	if c.Timeout == 0 {
+		c.Timeout = 5 * time.Second
+	}
+	return c, nil
+}
+
+func (c *Config) secrets() map[string]string {
+	return map[string]string{c.KeyName: base64.StdEncoding.EncodeToString(c.Secret)}
+}

@@ -1,0 +1,57 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/sipsteer/sipsteer/pkg/steer"
+)
+
+// startUpdates starts what keeps zones at others. Nothing is written before
+// this agent leads.
+func (a *Agent) startUpdates() error {
+	for _, u := range a.updaters {
+		u.Start()
+		a.onStop("dynamic update of "+u.Status().Zone, u.Stop)
+	}
+	return nil
+}
+
+// leadUpdates has the zones at others written as they are served here, as long
+// as this agent leads.
+func (a *Agent) leadUpdates(ctx context.Context) {
+	if len(a.updaters) == 0 {
+		return
+	}
+	defer func() {
+		for _, u := range a.updaters {
+			u.Follow()
+		}
+	}()
+	for epoch := uint64(0); ; {
+		now, changed := a.pub.served()
+		if now.state.Fleet != nil && now.state.Epoch != epoch {
+			epoch = now.state.Epoch
+			zone := steer.Records(now.state)
+			for _, u := range a.updaters {
+				u.Lead(&zone)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		}
+	}
+}
+
+// updateProblem is why a zone at others is not as it should be; "" when all
+// are, or another agent writes them.
+func (a *Agent) updateProblem() string {
+	for _, u := range a.updaters {
+		if s := u.Status(); s.Problem != "" {
+			return fmt.Sprintf("dynamic update of %s at %s: %s", s.Zone, s.Server, s.Problem)
+		}
+	}
+	return ""
+}
