@@ -2,7 +2,6 @@ package agent
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -173,14 +172,10 @@ func (m *machine) Sum() func() (raftstore.Hash, error) {
 	}
 }
 
-// decodeState reads a State and refuses one of a newer format.
-func decodeState(r io.Reader) (steer.State, error) {
-	var s steer.State
-	if err := json.NewDecoder(r).Decode(&s); err != nil {
-		return steer.State{}, fmt.Errorf("decode state: %w", err)
-	}
+// knownState refuses a State of a newer format.
+func knownState(s steer.State) error {
 	if s.Format > steer.StateFormat || s.Format < 1 {
-		return steer.State{}, fmt.Errorf("decode state: format %d, this program knows up to %d; upgrade this agent", s.Format, steer.StateFormat)
+		return fmt.Errorf("decode state: format %d, this program knows up to %d; upgrade this agent", s.Format, steer.StateFormat)
 	}
-	return s, nil
+	return nil
 }

@@ -26,6 +26,10 @@ type memory struct {
 	path string
 	log  zerolog.Logger
 
+	// Of the table that was written last; used by one goroutine at a time.
+	table    *steer.TenantTable
+	tableSum string
+
 	mu     sync.Mutex
 	next   *steer.State // the newest State not yet written
 	notify chan struct{}
@@ -73,41 +77,126 @@ func (m *memory) flush() {
 }
 
 // write puts the State behind its SHA-256, in a new file that replaces the old
-// one only when it is on disk.
+// one only when it is on disk. The tenants have a file of their own, which is
+// written only when they have changed.
 func (m *memory) write(s steer.State) error {
-	data, err := json.Marshal(s)
+	table := s.Tenants
+	s.Tenants, s.TenantsBefore, s.Staging = nil, nil, nil
+	held := servedState{State: s}
+	var err error
+	if held.Tenants, err = m.writeTenants(table); err != nil {
+		return err
+	}
+	data, err := json.Marshal(held)
 	if err != nil {
 		return fmt.Errorf("encode state: %w", err)
 	}
+	if err := replaceFile(m.path, data); err != nil {
+		return err
+	}
+	return m.removeTenants(held.Tenants)
+}
+
+// servedState is the contents of the file.
+type servedState struct {
+	steer.State
+	// Tenants is the SHA-256 of the table, "" for none; it hides the State's.
+	Tenants string `json:"served_tenants,omitempty"`
+}
+
+func (m *memory) tenantsPath(sum string) string { return m.path + "." + sum[:16] + ".tenants" }
+
+// writeTenants returns the table's sum when it is on disk.
+func (m *memory) writeTenants(table *steer.TenantTable) (string, error) {
+	if table == nil {
+		return "", nil
+	}
+	if table == m.table {
+		return m.tableSum, nil
+	}
+	text := tableText(table)
+	hash := sha256.Sum256(text)
+	sum := hex.EncodeToString(hash[:])
+	if err := replaceFile(m.tenantsPath(sum), text); err != nil {
+		return "", err
+	}
+	m.table, m.tableSum = table, sum
+	return sum, nil
+}
+
+// removeTenants removes the tables that are not used any more.
+func (m *memory) removeTenants(keep string) error {
+	files, err := filepath.Glob(m.path + ".*.tenants")
+	if err != nil {
+		return fmt.Errorf("list tenants: %w", err)
+	}
+	for _, f := range files {
+		if keep == "" || f != m.tenantsPath(keep) {
+			err = errors.Join(err, os.Remove(f))
+		}
+	}
+	return err
+}
+
+// replaceFile writes the sum of the data, and the data.
+func replaceFile(path string, data []byte) error {
 	sum := sha256.Sum256(data)
-	tmp := m.path + ".new"
+	tmp := path + ".new"
 	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("create file: %w", err)
 	}
-	_, err = f.Write(append([]byte(hex.EncodeToString(sum[:])+"\n"), data...))
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
+	_, err = f.Write([]byte(hex.EncodeToString(sum[:]) + "\n"))
+	if err == nil {
+		_, err = f.Write(data)
+	}
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("write file: %w", err)
 	}
-	return os.Rename(tmp, m.path)
+	return os.Rename(tmp, path)
+}
+
+// checkedFile returns what replaceFile wrote.
+func checkedFile(path string) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read served state: %w", err)
+	}
+	line, rest, _ := bytes.Cut(data, []byte("\n"))
+	sum := sha256.Sum256(rest)
+	if string(line) != hex.EncodeToString(sum[:]) {
+		return nil, fmt.Errorf("read served state: %s is damaged (checksum differs)", path)
+	}
+	return rest, nil
 }
 
 // load reads the State of the last run. A missing file is no error and yields
 // false; a damaged one is named and not used.
 func (m *memory) load() (steer.State, bool, error) {
-	data, err := os.ReadFile(m.path)
+	data, err := checkedFile(m.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return steer.State{}, false, nil
 	}
 	if err != nil {
-		return steer.State{}, false, fmt.Errorf("read served state: %w", err)
+		return steer.State{}, false, err
 	}
-	line, rest, _ := bytes.Cut(data, []byte("\n"))
-	sum := sha256.Sum256(rest)
-	if string(line) != hex.EncodeToString(sum[:]) {
-		return steer.State{}, false, fmt.Errorf("read served state: %s is damaged (checksum differs)", m.path)
+	var held servedState
+	if err := json.Unmarshal(data, &held); err != nil {
+		return steer.State{}, false, fmt.Errorf("decode served state: %w", err)
 	}
-	s, err := decodeState(bytes.NewReader(rest))
-	return s, err == nil, err
+	if err := knownState(held.State); err != nil {
+		return steer.State{}, false, err
+	}
+	if len(held.Tenants) >= 16 {
+		text, err := checkedFile(m.tenantsPath(held.Tenants))
+		if err != nil {
+			return steer.State{}, false, err
+		}
+		held.State.Tenants = &steer.TenantTable{}
+		if err := held.State.Tenants.UnmarshalJSON(text); err != nil {
+			return steer.State{}, false, err
+		}
+		m.table, m.tableSum = held.State.Tenants, held.Tenants
+	}
+	return held.State, true, nil
 }
