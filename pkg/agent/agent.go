@@ -18,6 +18,7 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/api"
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/gate"
+	"github.com/sipsteer/sipsteer/pkg/gate/divert"
 	"github.com/sipsteer/sipsteer/pkg/pki"
 	"github.com/sipsteer/sipsteer/probes"
 	"github.com/sipsteer/sipsteer/raftstore"
@@ -65,7 +66,9 @@ type Config struct {
 	// while this agent leads.
 	Updates []update.Config
 	Gate    *gate.Config
-	Raft    RaftConfig
+	// Divert has somebody else refuse, beside or instead of Gate. May be nil.
+	Divert *divert.Config
+	Raft   RaftConfig
 	// Behind is how far the delayed copy is behind; 0 means 24 h, less than 0
 	// none.
 	Behind time.Duration
@@ -110,6 +113,7 @@ type Agent struct {
 	files    *zoneFiles
 	updaters []*update.Updater
 	gate     *gate.Gate       // nil without one
+	divert   *divert.Divert   // nil without one
 	store    *raftstore.Store // set before opened is closed
 	opened   chan struct{}
 	opinions *opinions
@@ -152,6 +156,12 @@ func New(cfg Config) (*Agent, error) {
 			return nil, fmt.Errorf("configure gate: %w", err)
 		}
 		g = a.gate
+	}
+	if cfg.Divert != nil {
+		if a.divert, err = divert.New(*cfg.Divert); err != nil {
+			return nil, fmt.Errorf("configure edge: %w", err)
+		}
+		g = gatewaysOf(g, a.divert)
 	}
 	a.mem = newMemory(cfg.Dir, cfg.Logger)
 	a.pub = newPublisher(cfg.Site, dns, g, cfg.Logger)
@@ -254,14 +264,13 @@ func (a *Agent) recall() error {
 }
 
 func (a *Agent) startGate() error {
-	if a.gate == nil {
-		return nil
+	if a.gate != nil {
+		if err := a.gate.Start(); err != nil {
+			return err
+		}
+		a.onStop("gate", a.gate.Stop)
 	}
-	if err := a.gate.Start(); err != nil {
-		return err
-	}
-	a.onStop("gate", a.gate.Stop)
-	return nil
+	return a.startEdge()
 }
 
 func (a *Agent) startDNS() error {

@@ -79,6 +79,7 @@ func (a *Agent) Effect(ctx context.Context, epoch uint64, wait time.Duration) (a
 		ctx, cancel := context.WithTimeout(ctx, wait)
 		defer cancel()
 		a.pub.wait(ctx, epoch)
+		a.waitEdge(ctx)
 	}
 	return a.effect(), nil
 }
@@ -175,6 +176,8 @@ func (a *Agent) waitEffect(ctx context.Context, epoch uint64) (reached []string,
 				reasons[i] = err.Error()
 			case e.Epoch < epoch:
 				reasons[i] = cmp.Or(e.Problem, fmt.Sprintf("still serves epoch %d", e.Epoch))
+			case e.Edge != "":
+				reasons[i] = e.Edge
 			}
 		})
 	}

@@ -52,10 +52,11 @@ func (a *Agent) Status(ctx context.Context) (api.Status, error) {
 func (a *Agent) effect() api.Effect {
 	now, _ := a.pub.served()
 	e := api.Effect{Agent: string(a.cfg.Name), Epoch: now.state.Epoch, Gates: map[string]string{}, Reflex: len(now.dead) > 0, Problem: cmp.Or(now.problem, a.updateProblem()), Time: time.Now(), Applied: a.appliedIndex(), Commands: steer.CommandVersion}
-	if a.gate == nil {
+	policy, ok := a.gatePolicyInForce()
+	if !ok {
 		return e
 	}
-	policy := a.gate.Policy()
+	e.Edge = a.edgeProblem()
 	worst := gate.Closed
 	for t, r := range policy.Rules {
 		e.Gates[t.String()] = r.Mode.String()
@@ -65,6 +66,9 @@ func (a *Agent) effect() api.Effect {
 		worst = gate.Open
 	}
 	e.Gate = worst.String()
+	if a.gate == nil {
+		return e
+	}
 	st := a.gate.Stats()
 	e.GateStats = &api.GateStats{Relayed: st.Relayed, Refused: st.Refused, Redirected: st.Redirected, Dropped: st.Dropped, Connections: st.Connections}
 	return e
@@ -129,7 +133,7 @@ func nameWrongClocks(effects []peerEffect) {
 }
 
 func agentStatus(p Peer, e peerEffect) api.AgentStatus {
-	out := api.AgentStatus{Name: string(p.Name), Site: string(p.Site), Reachable: e.err == nil, Epoch: e.Epoch, Gate: e.Gate, Problem: e.Problem}
+	out := api.AgentStatus{Name: string(p.Name), Site: string(p.Site), Reachable: e.err == nil, Epoch: e.Epoch, Gate: e.Gate, Problem: cmp.Or(e.Problem, e.Edge)}
 	if e.err != nil {
 		out.Problem = "not reachable"
 	}

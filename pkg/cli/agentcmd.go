@@ -170,7 +170,8 @@ func agentConfig(file *config.Agent, version string, log zerolog.Logger) (agent.
 		}
 		cfg.Fleet = f
 	}
-	if file.Gate != nil {
+	cfg.Divert = divertConfig(file, log)
+	if file.Gate != nil && len(file.Gate.Listen) > 0 {
 		g, err := gateConfig(file, log)
 		if err != nil {
 			return cfg, err

@@ -3,9 +3,32 @@ package cli
 import (
 	"fmt"
 
+	"github.com/rs/zerolog"
+
 	"github.com/sipsteer/sipsteer/pkg/config"
+	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/gate"
+	"github.com/sipsteer/sipsteer/pkg/gate/divert"
 )
+
+// divertConfig is for the drivers that have somebody else refuse; nil for inline.
+func divertConfig(file *config.Agent, log zerolog.Logger) *divert.Config {
+	g := file.Gate
+	if g == nil || g.Driver == "inline" {
+		return nil
+	}
+	transports := g.Edge.Transports
+	if len(transports) == 0 {
+		transports = []fleet.Transport{fleet.UDP, fleet.TCP, fleet.TLS}
+	}
+	out := &divert.Config{Transports: transports, Logger: log.With().Str("part", "edge").Logger()}
+	if g.Driver == "edge" {
+		out.Driver = &divert.Kamailio{Address: g.Edge.Kamailio, Transports: transports}
+	} else {
+		out.Driver = &divert.Exec{Command: g.Edge.Command, Site: file.Site, Transports: transports}
+	}
+	return out
+}
 
 // refusals turns the rows of the file into the gate's rule table. The defaults
 // follow them, so a row of the file goes before any of them.

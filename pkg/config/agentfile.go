@@ -114,10 +114,12 @@ type API struct {
 
 // Gate says how this site's SIP traffic is refused.
 type Gate struct {
-	// Driver is how traffic gets to the gate. Default inline: it relays.
-	Driver string `yaml:"driver,omitempty" json:"driver,omitempty" jsonschema:"enum=inline" jsonschema_description:"How traffic gets to the gate. inline, the default: all of it passes the gate, which relays."`
+	// Driver is who refuses, and how traffic gets there. Default inline.
+	Driver string `yaml:"driver,omitempty" json:"driver,omitempty" jsonschema:"enum=inline,enum=edge,enum=exec" jsonschema_description:"Who refuses. inline, the default: all traffic passes the gate, which relays. edge: a proxy that stands in front already. exec: a program that knows how, and that may bring the traffic to the gate."`
+	// Edge says who refuses in place of the gate; for edge and exec.
+	Edge GateEdge `yaml:"edge,omitempty" json:"edge,omitzero" jsonschema_description:"Who refuses in place of the gate, for the drivers edge and exec."`
 	// Listen are the site's public SIP addresses in the fleet file.
-	Listen []GateListener `yaml:"listen" json:"listen" jsonschema:"minItems=1" jsonschema_description:"The site's public SIP addresses, as in the fleet file."`
+	Listen []GateListener `yaml:"listen,omitempty" json:"listen,omitempty" jsonschema_description:"The site's public SIP addresses, as in the fleet file. Needed for inline; for exec where the program brings the traffic to; not for edge."`
 	// Refusals is the rule table: who is refused in another way than by 503.
 	// The first row that fits counts; the program's own rows follow.
 	Refusals []Refusal `yaml:"refusals,omitempty" json:"refusals,omitempty" jsonschema_description:"Who is refused in another way than by 503: the first row that fits counts, and the program's own rows for known devices follow. Default: those rows only."`
@@ -135,6 +137,16 @@ type Gate struct {
 	// UpstreamServerName is the name that the softswitch's certificate is for.
 	// Default: its IP address.
 	UpstreamServerName string `yaml:"upstream_server_name,omitempty" json:"upstream_server_name,omitempty" jsonschema_description:"Name that the certificate of the softswitch is for. Default: its IP address."`
+}
+
+// GateEdge is who refuses in place of the gate.
+type GateEdge struct {
+	// Kamailio is the JSON-RPC socket of a Kamailio, for edge.
+	Kamailio string `yaml:"kamailio,omitempty" json:"kamailio,omitempty" jsonschema_description:"For edge: HOST:PORT of the datagram socket of its module jsonrpcs. docs/gate.md has what to include in its configuration."`
+	// Command is the program and its arguments, for exec.
+	Command []string `yaml:"command,omitempty" json:"command,omitempty" jsonschema_description:"For exec: the program and its arguments. It gets an order in JSON on its standard input, and ends with 0 when it is followed."`
+	// Transports are those that it serves.
+	Transports []fleet.Transport `yaml:"transports,omitempty" json:"transports,omitempty" jsonschema_description:"Transports that it serves. Default: udp, tcp, tls."`
 }
 
 // CertificatePair is a certificate and its key.
