@@ -289,5 +289,12 @@ func inserted[T any](s []T, x T, compare func(a, b T) int) []T {
 	return slices.Insert(out, i, x)
 }
 
+// merged puts many into the ordered s, replacing their equals, on a copy.
+func merged[T any](s, add []T, compare func(a, b T) int) []T {
+	out := append(slices.Clone(add), s...)
+	slices.SortStableFunc(out, compare)
+	return slices.CompactFunc(out, func(a, b T) bool { return compare(a, b) == 0 })
+}
+
 // until is the end of an intent that begins now.
 func (t *transition) until() time.Time { return t.Now.Add(t.cmd.For.D()) }

@@ -169,34 +169,41 @@ func (v *view) lookUntil(verdict health.Verdict) (time.Time, bool) {
 func (t *transition) withdraw() error {
 	c := change{site: t.cmd.Site, slots: t.cmd.Slots, failed: true, actor: t.cmd.By, retry: "sipsteer failover " + string(t.cmd.Site)}
 	v := newView(&t.State)
+	one := c
+	one.together = true
 	for _, s := range c.slots {
-		if t.Fleet.Service(s.Service) == nil || s.Site != c.site {
+		if v.service(s.Service) == nil || s.Site != c.site {
 			return &Invalid{Field: "slots", Message: "names a slot that the fleet does not have: " + s.String()}
 		}
-		if r := v.automationGuards(c, s, t.Now); r != nil {
+		one.slots = []Slot{s}
+		if r := v.automationGuards(one, s, t.Now); r != nil {
 			return r
 		}
+	}
+	if r := v.guardCapacity(c, t.Now); r != nil {
+		return r
 	}
 	cause := health.CauseNone
 	known := slices.ContainsFunc(t.Outs, func(o Out) bool { return o.Site == c.site && o.By == AutomationOwner })
 	var added []Slot
+	var outs []Out
+	var blocks []Block
 	for _, s := range c.slots {
 		if _, out := v.out(s); out {
 			continue
 		}
 		added = append(added, s)
 		cause = cmp.Or(cause, v.cause(s))
-		t.Outs = inserted(t.Outs, Out{Slot: s, Since: t.Now, By: AutomationOwner, Reason: t.cmd.Reason, Cause: v.cause(s)}, compareOuts)
+		outs = append(outs, Out{Slot: s, Since: t.Now, By: AutomationOwner, Reason: t.cmd.Reason, Cause: v.cause(s)})
+		blocks = append(blocks, Block{Service: s.Service, Site: s.Site, Since: t.Now, Until: t.Now.Add(t.Fleet.Policy.Block.D())})
 	}
 	if len(added) == 0 {
 		return nil
 	}
 	t.decided = true
 	t.noteMove(c.site, known)
-	for _, s := range added {
-		b := Block{Service: s.Service, Site: s.Site, Since: t.Now, Until: t.Now.Add(t.Fleet.Policy.Block.D())}
-		t.Blocks = inserted(t.Blocks, b, func(a, b Block) int { return strings.Compare(string(a.Service), string(b.Service)) })
-	}
+	t.Outs = merged(t.Outs, outs, compareOuts)
+	t.Blocks = merged(t.Blocks, blocks, func(a, b Block) int { return strings.Compare(string(a.Service), string(b.Service)) })
 	t.event(EventWithdraw, Event{Site: t.cmd.Site, Word: transportsOf(added), Cause: cause, Text: fmt.Sprintf("%s taken out of %s: %s", t.cmd.Site, describe(added), t.cmd.Reason)})
 	return nil
 }

@@ -46,7 +46,7 @@ func (v *view) addLoad(out map[fleet.SiteID]SiteLoad, svc *fleet.Service, withou
 	}
 	load := SiteLoad{float64(svc.Load.Registrations), float64(svc.Load.Calls)}
 	for _, t := range svc.Transports {
-		slots := v.slots(svc, t)
+		slots := slices.Clone(v.slots(svc, t))
 		for i := range slots {
 			if slices.Contains(without, slots[i].Slot) {
 				slots[i].Place = Gone
@@ -90,21 +90,45 @@ func Over(f *fleet.Fleet, site *fleet.Site, l SiteLoad) []string {
 // guardCapacity: what leaves must fit where it goes. A site that is too full
 // fails under the load, and takes its own phones with it.
 func (v *view) guardCapacity(c change, _ time.Time) *Refusal {
+	if c.together {
+		return nil
+	}
+	return v.newFit().refusal(c, c.slots)
+}
+
+// fit is what each site carries while slots leave one after the other.
+type fit struct {
+	v     *view
+	after map[fleet.SiteID]SiteLoad
+	gone  []Slot
+}
+
+// newFit begins with what is carried now; nil when no load is stated.
+func (v *view) newFit() *fit {
 	if !v.statesLoads() {
 		return nil
 	}
 	if v.carried == nil {
 		v.carried = v.loads(nil)
 	}
-	after := make(map[fleet.SiteID]SiteLoad, len(v.carried))
-	for _, id := range v.Fleet.SiteIDs() {
-		after[id] = v.carried[id]
+	return &fit{v: v, after: v.carried}
+}
+
+// refusal says why more slots cannot leave, or lets them.
+func (f *fit) refusal(c change, slots []Slot) *Refusal {
+	if f == nil {
+		return nil
 	}
-	gone := append(slices.Clone(c.with), c.slots...)
+	v := f.v
+	after := make(map[fleet.SiteID]SiteLoad, len(f.after))
+	for _, id := range v.Fleet.SiteIDs() {
+		after[id] = f.after[id]
+	}
+	gone := append(slices.Clone(f.gone), slots...)
 	for i := range v.Fleet.Services {
 		svc := &v.Fleet.Services[i]
-		if slices.ContainsFunc(gone, func(s Slot) bool { return s.Service == svc.Name }) {
-			v.addLoad(after, svc, nil, -1)
+		if slices.ContainsFunc(slots, func(s Slot) bool { return s.Service == svc.Name }) {
+			v.addLoad(after, svc, f.gone, -1)
 			v.addLoad(after, svc, gone, 1)
 		}
 	}
@@ -121,6 +145,7 @@ func (v *view) guardCapacity(c change, _ time.Time) *Refusal {
 			}
 		}
 	}
+	f.after, f.gone = after, gone
 	return nil
 }
 

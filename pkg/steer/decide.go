@@ -48,6 +48,15 @@ type decision struct {
 	state    State
 	in       Input
 	commands []Command
+	seen     *view // of state; nil when it has changed
+}
+
+// view is of the State as far as it was decided.
+func (d *decision) view() *view {
+	if d.seen == nil {
+		d.seen = newView(&d.state)
+	}
+	return d.seen
 }
 
 func (d *decision) propose(c Command) bool {
@@ -56,7 +65,7 @@ func (d *decision) propose(c Command) bool {
 	if err != nil {
 		return false
 	}
-	d.state = next
+	d.state, d.seen = next, nil
 	d.commands = append(d.commands, c)
 	return true
 }
@@ -121,7 +130,7 @@ func StageTime(f *fleet.Fleet, dr Drain) (time.Duration, bool) {
 // where it began to fail.
 func (d *decision) failbacks() {
 	for _, f := range d.state.Failbacks {
-		v := newView(&d.state)
+		v := d.view()
 		status := v.worstOf(f.Slots)
 		switch {
 		case status == health.Down && f.Step >= 0:
@@ -152,7 +161,7 @@ func (v *view) worstOf(slots []Slot) health.Status {
 func (d *decision) withdrawals() {
 	for _, site := range d.state.Fleet.SiteIDs() {
 		if slots, _ := d.failing(site); len(slots) > 0 {
-			d.propose(Command{Kind: KindWithdraw, Site: site, Slots: slots, Reason: newView(&d.state).failure(site, slots)})
+			d.propose(Command{Kind: KindWithdraw, Site: site, Slots: slots, Reason: d.view().failure(site, slots)})
 		}
 	}
 	var advice []Advice
@@ -171,21 +180,39 @@ func (d *decision) withdrawals() {
 // failing sorts the slots of a site that are answered and down into those that
 // the guards let go and those that they hold.
 func (d *decision) failing(site fleet.SiteID) (allowed []Slot, held []Advice) {
-	v := newView(&d.state)
-	c := change{site: site, failed: true, actor: AutomationOwner, retry: "sipsteer failover " + string(site) + " --reason …"}
+	v := d.view()
+	if !v.anyDown(site) {
+		return nil, nil
+	}
+	fit := v.newFit()
+	c := change{site: site, failed: true, together: true, actor: AutomationOwner, retry: "sipsteer failover " + string(site) + " --reason …"}
 	for _, slot := range SlotsOf(d.state.Fleet, site, "", 0) {
 		st := v.standing(slot)
-		if st.Status != health.Down || st.Place == Gone || d.state.Fleet.Service(slot.Service).Automation == fleet.AutomationOff {
+		if st.Status != health.Down || st.Place == Gone || v.service(slot.Service).Automation == fleet.AutomationOff {
 			continue
 		}
-		c.slots, c.with = []Slot{slot}, allowed
-		if r := v.automationGuards(c, slot, d.in.Now); r != nil {
+		c.slots = []Slot{slot}
+		r := v.automationGuards(c, slot, d.in.Now)
+		if r == nil {
+			r = fit.refusal(c, c.slots)
+		}
+		if r != nil {
 			held = append(held, Advice{Slot: slot, Rule: r.Rule, Text: fmt.Sprintf("%s (now %s, limit %s)", r.Text, r.Value, r.Limit), Next: r.Next, Since: d.since(slot, r.Rule)})
 			continue
 		}
 		allowed = append(allowed, slot)
 	}
 	return allowed, held
+}
+
+// anyDown reports whether any transport of the site is down.
+func (v *view) anyDown(site fleet.SiteID) bool {
+	for _, t := range fleet.Transports {
+		if v.status[siteTransport{site, t}] == health.Down {
+			return true
+		}
+	}
+	return false
 }
 
 func (d *decision) since(slot Slot, rule Rule) time.Time {

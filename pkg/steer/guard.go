@@ -73,8 +73,10 @@ func RuleDocs() []RuleDoc {
 type change struct {
 	site     fleet.SiteID
 	slots    []Slot // that would leave the answers, now or later
-	with     []Slot // that leave beside them, of other services
 	failed   bool   // the site fails: it is not a healthy one that is drained
+	// together: this is one slot of many that leave together, for all of which
+	// the capacity is looked at once.
+	together bool
 	override []Rule
 	actor    string
 	retry    string // the command line, to which an override is added
@@ -96,9 +98,8 @@ func (v *view) removalGuards(c change, now time.Time) *Refusal {
 
 // rest returns what would stay in the answer that the slot belongs to.
 func (v *view) rest(c change, slot Slot) []Standing {
-	svc := v.Fleet.Service(slot.Service)
-	return slices.DeleteFunc(v.slots(svc, slot.Transport), func(s Standing) bool {
-		return s.Place == Gone || s.Place == Leaving || slices.Contains(c.slots, s.Slot)
+	return deleted(v.slots(v.service(slot.Service), slot.Transport), func(s Standing) bool {
+		return s.Place == Gone || s.Place == Leaving || s.Site == c.site && slices.Contains(c.slots, s.Slot)
 	})
 }
 
@@ -118,7 +119,7 @@ func (v *view) guardNeverEmpty(c change, _ time.Time) *Refusal {
 
 func (v *view) guardMinSites(c change, _ time.Time) *Refusal {
 	for _, slot := range c.slots {
-		least := v.Fleet.ServiceMinSites(v.Fleet.Service(slot.Service))
+		least := v.Fleet.ServiceMinSites(v.service(slot.Service))
 		if n := len(v.rest(c, slot)); n < least {
 			return &Refusal{
 				Rule:  RuleMinSites,

@@ -39,6 +39,24 @@ func Records(s State) srv.Zone {
 type zoneBuilder struct {
 	fleet *fleet.Fleet
 	zone  srv.Zone
+	hosts map[fleet.SiteID]siteHost
+}
+
+// siteHost is a site with its name as a target.
+type siteHost struct {
+	site *fleet.Site
+	name string
+}
+
+func (b *zoneBuilder) host(id fleet.SiteID) siteHost {
+	if b.hosts == nil {
+		b.hosts = make(map[fleet.SiteID]siteHost, len(b.fleet.Sites))
+		for i := range b.fleet.Sites {
+			s := &b.fleet.Sites[i]
+			b.hosts[s.Name] = siteHost{s, b.fleet.HostName(s)}
+		}
+	}
+	return b.hosts[id]
 }
 
 // hostTTL is that of target addresses: at least the longest SRV TTL, so that
@@ -106,10 +124,10 @@ func (b *zoneBuilder) service(v *view, svc *fleet.Service) {
 	var naptr []srv.Data
 	for i, t := range svc.Transports {
 		owner := t.Label() + "." + name
-		var data []srv.Data
-		for _, r := range Answer(v.slots(svc, t), b.fleet.Policy) {
-			site := b.fleet.Site(r.Site)
-			data = append(data, srv.SRV{Priority: r.Priority, Weight: r.Weight, Port: site.Port(t), Target: b.fleet.HostName(site)})
+		data := make([]srv.Data, 0, len(svc.Sites))
+		for _, r := range v.answer(svc, t) {
+			host := b.host(r.Site)
+			data = append(data, srv.SRV{Priority: r.Priority, Weight: r.Weight, Port: host.site.Port(t), Target: host.name})
 		}
 		b.add(owner, srv.TypeSRV, ttl, data)
 		b.zone.Steered = append(b.zone.Steered, srv.Key{Name: owner, Type: srv.TypeSRV})
@@ -213,7 +231,7 @@ func lastResort(slots []Standing) []Target {
 
 // answered reports whether the site stands in the answer.
 func (v *view) answered(svc *fleet.Service, t fleet.Transport, site fleet.SiteID) bool {
-	return slices.ContainsFunc(Answer(v.slots(svc, t), v.Fleet.Policy), func(x Target) bool { return x.Site == site })
+	return slices.ContainsFunc(v.answer(svc, t), func(x Target) bool { return x.Site == site })
 }
 
 // bestSite is the site whose addresses stand at the service's own name, for
@@ -226,7 +244,7 @@ func (v *view) bestSite(svc *fleet.Service) *fleet.Site {
 			t = u // the last plain one listed is what the simplest clients speak
 		}
 	}
-	targets := Answer(v.slots(svc, t), v.Fleet.Policy)
+	targets := v.answer(svc, t)
 	return v.Fleet.Site(targets[0].Site)
 }
 
@@ -236,7 +254,7 @@ func Answers(s State, svc *fleet.Service) map[fleet.Transport][]Target {
 	v := newView(&s)
 	out := make(map[fleet.Transport][]Target, len(svc.Transports))
 	for _, t := range svc.Transports {
-		out[t] = Answer(v.slots(svc, t), s.Fleet.Policy)
+		out[t] = v.answer(svc, t)
 	}
 	return out
 }

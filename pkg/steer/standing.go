@@ -83,8 +83,31 @@ type siteTransport struct {
 type view struct {
 	*State
 	status map[siteTransport]health.Status
-	// carried is what each site carries now; made when it is first needed.
-	carried map[fleet.SiteID]SiteLoad
+	// What follows is made when it is first needed, and holds for the State as
+	// it was then.
+	carried  map[fleet.SiteID]SiteLoad
+	services map[fleet.ServiceID]*fleet.Service
+	sites    map[fleet.SiteID]*siteView
+	rows     map[*fleet.Service][]*siteView
+	placed   map[answerKey][]Standing
+	answers  map[answerKey][]Target
+}
+
+// answerKey names one SRV set.
+type answerKey struct {
+	service   *fleet.Service
+	transport fleet.Transport
+}
+
+// service is Fleet.Service, quickly.
+func (v *view) service(id fleet.ServiceID) *fleet.Service {
+	if v.services == nil {
+		v.services = make(map[fleet.ServiceID]*fleet.Service, len(v.Fleet.Services))
+		for i := range v.Fleet.Services {
+			v.services[v.Fleet.Services[i].Name] = &v.Fleet.Services[i]
+		}
+	}
+	return v.services[id]
 }
 
 func newView(s *State) *view {
@@ -178,7 +201,11 @@ func (v *view) drain(slot Slot) *Drain {
 // against each other: a person's drain before a return, a return before the
 // removal that it undoes.
 func (v *view) standing(slot Slot) Standing {
-	st := Standing{Slot: slot, Status: v.status[siteTransport{slot.Site, slot.Transport}]}
+	return v.standingOf(slot, v.status[siteTransport{slot.Site, slot.Transport}])
+}
+
+func (v *view) standingOf(slot Slot, status health.Status) Standing {
+	st := Standing{Slot: slot, Status: status}
 	if d := v.drain(slot); d != nil {
 		st.Place, st.Why = Gone, "drain "+d.ID+" by "+d.Owner+": "+d.Reason
 		if d.Stage == StageAnnounce {
@@ -203,13 +230,40 @@ func (v *view) standing(slot Slot) Standing {
 func outWhy(o Out) string { return "taken out by " + o.By + ": " + o.Reason }
 
 // slots returns the standings of a service's transport in order of preference.
+// They are shared: nobody writes into them.
 func (v *view) slots(svc *fleet.Service, t fleet.Transport) []Standing {
+	key := answerKey{svc, t}
+	if known, ok := v.placed[key]; ok {
+		return known
+	}
+	if v.placed == nil {
+		v.placed = map[answerKey][]Standing{}
+	}
+	v.placed[key] = v.place(svc, t)
+	return v.placed[key]
+}
+
+// answer is what is answered for a service's transport.
+func (v *view) answer(svc *fleet.Service, t fleet.Transport) []Target {
+	key := answerKey{svc, t}
+	if known, ok := v.answers[key]; ok {
+		return known
+	}
+	if v.answers == nil {
+		v.answers = map[answerKey][]Target{}
+	}
+	v.answers[key] = Answer(v.slots(svc, t), v.Fleet.Policy)
+	return v.answers[key]
+}
+
+func (v *view) place(svc *fleet.Service, t fleet.Transport) []Standing {
+	row := v.row(svc)
 	out := make([]Standing, 0, len(svc.Sites))
-	for _, site := range svc.Sites {
-		if fs := v.Fleet.Site(site); fs == nil || !fs.Serves(t) {
+	for i, site := range svc.Sites {
+		if row[i] == nil || !row[i].serves[t] {
 			continue
 		}
-		st := v.standing(Slot{svc.Name, site, t})
+		st := v.standingOf(Slot{svc.Name, site, t}, row[i].status[t])
 		st.rank, st.weight = len(out), defaultWeight
 		if w, shared := svc.Weight(site); shared {
 			st.rank, st.weight = 0, w
@@ -217,6 +271,36 @@ func (v *view) slots(svc *fleet.Service, t fleet.Transport) []Standing {
 		out = append(out, st)
 	}
 	return out
+}
+
+// siteView is what is known of a site, by transport.
+type siteView struct {
+	serves [int(fleet.WSS) + 1]bool
+	status [int(fleet.WSS) + 1]health.Status
+}
+
+// row is what is known of a service's sites, in order of preference.
+func (v *view) row(svc *fleet.Service) []*siteView {
+	if v.sites == nil {
+		v.sites = make(map[fleet.SiteID]*siteView, len(v.Fleet.Sites))
+		v.rows = make(map[*fleet.Service][]*siteView, len(v.Fleet.Services))
+		for i := range v.Fleet.Sites {
+			s := &siteView{}
+			for _, t := range v.Fleet.Sites[i].Transports() {
+				s.serves[t], s.status[t] = true, v.status[siteTransport{v.Fleet.Sites[i].Name, t}]
+			}
+			v.sites[v.Fleet.Sites[i].Name] = s
+		}
+	}
+	row, ok := v.rows[svc]
+	if !ok {
+		row = make([]*siteView, len(svc.Sites))
+		for i, id := range svc.Sites {
+			row[i] = v.sites[id]
+		}
+		v.rows[svc] = row
+	}
+	return row
 }
 
 // Standings returns every slot of the fleet in the fleet file's order.
