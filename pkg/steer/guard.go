@@ -71,9 +71,9 @@ func RuleDocs() []RuleDoc {
 
 // change is what a command wants to take out, as the guards see it.
 type change struct {
-	site     fleet.SiteID
-	slots    []Slot // that would leave the answers, now or later
-	failed   bool   // the site fails: it is not a healthy one that is drained
+	site   fleet.SiteID
+	slots  []Slot // that would leave the answers, now or later
+	failed bool   // the site fails: it is not a healthy one that is drained
 	// together: this is one slot of many that leave together, for all of which
 	// the capacity is looked at once.
 	together bool
