@@ -20,7 +20,10 @@ const portTries = 20
 // bind opens TCP first: where several UDP sockets share an address by
 // SO_REUSEPORT, the TCP listener, which does not share, is what keeps a second
 // server off the same address.
-func bind(addr netip.AddrPort, conf *Config) (sockets, error) {
+func bind(addr netip.AddrPort, conf *Config, given *inherited) (sockets, error) {
+	if s, ok, err := given.take(addr, conf); ok || err != nil {
+		return s, err
+	}
 	var errs error
 	for range portTries {
 		s, err := bindOnce(addr, conf)

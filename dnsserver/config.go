@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"runtime"
 	"time"
 
@@ -27,6 +28,12 @@ type Config struct {
 	// free port, the same for both. An unspecified address (0.0.0.0, ::) means
 	// all of its family; answers leave from the address that was asked.
 	Listen []netip.AddrPort
+	// Sockets were opened by somebody else, as systemd does who hands them on
+	// (socket activation): each is used for the address in Listen that it is
+	// bound to, instead of a new one. One for TCP and one or more for UDP belong
+	// to an address. They stay open: what arrives between two processes waits
+	// in them.
+	Sockets []*os.File
 	// NSID names this server to those who ask by the NSID option (RFC 5001) or
 	// for id.server (RFC 4892): the site's name. Empty means that it is not
 	// said.

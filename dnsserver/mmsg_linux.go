@@ -36,6 +36,7 @@ const controlSize = 64
 // are, beside the answer.
 type batchSocket struct {
 	fd     int
+	shared bool // somebody else has it too, and keeps it
 	anyIP  bool // bound to all addresses: control data tell which was asked
 	slots  []datagram
 	rx, tx [batchSize]mmsghdr
@@ -62,6 +63,9 @@ func newBatchSocket(fd int, anyIP bool) *batchSocket {
 // let serve read from whatever gets the same number next. An unconnected
 // socket is woken although shutdown says that it is not connected.
 func (b *batchSocket) close() error {
+	if b.shared {
+		return nil // its receive timeout lets serve end
+	}
 	if err := unix.Shutdown(b.fd, unix.SHUT_RDWR); err != nil && err != unix.ENOTCONN {
 		return os.NewSyscallError("shutdown", err)
 	}

@@ -71,15 +71,22 @@ func (s *Server) Start() error {
 	if s.started || s.stopped {
 		return ErrStarted
 	}
+	given, err := inherit(s.conf.Sockets)
+	if err != nil {
+		return fmt.Errorf("start name server: %w", err)
+	}
 	var addrs []netip.AddrPort
 	for _, addr := range s.conf.Listen {
-		pair, err := bind(addr, &s.conf)
+		pair, err := bind(addr, &s.conf, given)
 		if err != nil {
 			return errors.Join(fmt.Errorf("start name server: %w", err), s.closeSockets(udpSocket.abandon))
 		}
 		s.udp = append(s.udp, pair.udp...)
 		s.tcp = append(s.tcp, pair.tcp)
 		addrs = append(addrs, pair.addr)
+	}
+	if err := given.left(); err != nil {
+		return errors.Join(fmt.Errorf("start name server: %w", err), s.closeSockets(udpSocket.abandon))
 	}
 	s.started, s.addrs = true, addrs
 	for _, u := range s.udp { // ended by Stop, which closes the sockets

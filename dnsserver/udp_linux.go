@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -83,6 +84,10 @@ func setOptions(fd, family int, anyAddress bool) error {
 			return os.NewSyscallError("setsockopt IPV6_V6ONLY", err)
 		}
 	}
+	return packetInfo(fd, family, anyAddress)
+}
+
+func packetInfo(fd, family int, anyAddress bool) error {
 	if !anyAddress {
 		return nil
 	}
@@ -109,4 +114,53 @@ func sockaddr(addr netip.AddrPort) (family int, sa unix.Sockaddr, err error) {
 		sa6.ZoneId = uint32(i.Index)
 	}
 	return unix.AF_INET6, sa6, nil
+}
+
+// inheritedWait is how long a worker waits in an inherited socket before it
+// looks whether it is to end: that socket cannot be shut down to wake it, since
+// it goes on living.
+const inheritedWait = 200 * time.Millisecond
+
+// inheritUDP lets every worker read from a copy of a socket: of its own if
+// there are as many, else of a shared one.
+func inheritUDP(files []*os.File, addr netip.AddrPort, conf *Config) ([]udpSocket, error) {
+	if conf.Portable {
+		s, err := inheritPlain(files[0], addr)
+		return []udpSocket{s}, err
+	}
+	var out []udpSocket
+	for i := range max(conf.Workers, len(files)) {
+		s, err := inheritBatch(files[i%len(files)], addr)
+		if err != nil {
+			for _, s := range out {
+				err = errors.Join(err, s.abandon())
+			}
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+func inheritBatch(file *os.File, addr netip.AddrPort) (*batchSocket, error) {
+	fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	family := unix.AF_INET6
+	if addr.Addr().Is4() {
+		family = unix.AF_INET
+	}
+	wait := unix.NsecToTimeval(inheritedWait.Nanoseconds())
+	err = errors.Join(
+		os.NewSyscallError("fcntl", unix.SetNonblock(fd, false)), // it may have been made so to look at it
+		packetInfo(fd, family, addr.Addr().IsUnspecified()),
+		os.NewSyscallError("setsockopt SO_RCVTIMEO", unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &wait)),
+	)
+	if err != nil {
+		return nil, errors.Join(err, unix.Close(fd))
+	}
+	b := newBatchSocket(fd, addr.Addr().IsUnspecified())
+	b.shared = true
+	return b, nil
 }

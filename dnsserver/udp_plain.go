@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"time"
 
 	"golang.org/x/net/ipv4"
@@ -29,6 +30,24 @@ func listenPlain(addr netip.AddrPort) (udpSocket, error) {
 	if err != nil {
 		return nil, err
 	}
+	return plainOn(conn, addr)
+}
+
+// inheritPlain reads from a copy of a socket that somebody else has opened.
+func inheritPlain(file *os.File, addr netip.AddrPort) (udpSocket, error) {
+	c, err := net.FilePacketConn(file)
+	if err != nil {
+		return nil, err
+	}
+	conn, ok := c.(*net.UDPConn)
+	if !ok {
+		return nil, errors.Join(errors.New("not a UDP socket"), c.Close())
+	}
+	return plainOn(conn, addr)
+}
+
+func plainOn(conn *net.UDPConn, addr netip.AddrPort) (udpSocket, error) {
+	var err error
 	p := &plainSocket{conn: conn}
 	switch {
 	case !addr.Addr().IsUnspecified():

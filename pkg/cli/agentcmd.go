@@ -71,6 +71,9 @@ func (a *app) runAgent(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
+	if cfg.DNS.Sockets, err = a.handedOn(); err != nil {
+		return err
+	}
 	ag, err := startAgent(ctx, cfg)
 	if err != nil {
 		return fmt.Errorf("start agent %s: %w", file.Name, err)
