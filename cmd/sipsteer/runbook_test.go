@@ -22,7 +22,6 @@ import (
 type receiver struct {
 	mu   sync.Mutex
 	keys map[string]int
-	slow time.Duration
 }
 
 func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {

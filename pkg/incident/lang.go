@@ -27,7 +27,6 @@ type language struct {
 	date   func(l *language, t time.Time) string
 	and    string
 	group  string // between thousands
-	title  map[string]string
 	causes map[string]string
 }
 

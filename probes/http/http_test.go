@@ -43,7 +43,7 @@ func TestAnswers(t *testing.T) {
 		}, ""},
 		{"another status", probes.Question{}, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, health.CauseStatus},
 		{"a status that is meant", probes.Question{Status: []int{401}}, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }, ""},
-		{"a redirect is not followed", probes.Question{}, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, 302) }, health.CauseStatus},
+		{"a redirect is not followed", probes.Question{}, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, http.StatusFound) }, health.CauseStatus},
 		{"the text", probes.Question{Contains: "ready"}, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "not ready yet") }, ""},
 		{"without the text", probes.Question{Contains: "ready"}, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "asleep") }, health.CauseContent},
 		{"hangs", probes.Question{}, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, health.CauseTimeout},
