@@ -28,6 +28,9 @@ type Plan struct {
 	Shares  []ShareChange  `json:"shares,omitempty"`  // when all steps are done
 	Steps   []Step         `json:"steps,omitempty"`   // what follows by itself
 	Horizon fleet.Duration `json:"horizon"`           // until every old answer has run out
+	// Loads and Moved are given when the fleet file states loads.
+	Loads []SiteLoad `json:"loads,omitempty"`
+	Moved *Moved     `json:"moved,omitempty"`
 	// Tenants says what happens to the tenants, for changes of their table.
 	Tenants *steer.TenantReach `json:"tenants,omitempty"`
 }
@@ -94,6 +97,7 @@ func Make(s steer.State, c steer.Command, now time.Time) (Plan, error) {
 	p.Horizon = horizon(before, p.Records)
 	final := p.lookAhead(after, now)
 	p.Shares = shareDiff(s, final)
+	p.addLoads(s, final)
 	return p, nil
 }
 

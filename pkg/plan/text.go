@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -40,6 +41,7 @@ func (p Plan) Write(w io.Writer) {
 			fmt.Fprintf(w, "  %-32s %-4s %s -> %s\n", s.Service, s.Transport, sharesText(s.Before), sharesText(s.After))
 		}
 	}
+	p.writeLoads(w)
 	if len(p.Steps) > 0 {
 		fmt.Fprintln(w, "\nthen, by itself:")
 		for _, s := range p.Steps {
@@ -108,3 +110,32 @@ func contains(list []string, s string) bool {
 	}
 	return false
 }
+
+// writeLoads prints what the sites carry, before and after.
+func (p Plan) writeLoads(w io.Writer) {
+	if len(p.Loads) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nwhat the sites carry, by the loads of the fleet file:")
+	fmt.Fprintf(w, "  %-14s %22s %18s %12s %14s\n", "", "registrations", "calls", "REGISTER/s", "handshakes/s")
+	for _, l := range p.Loads {
+		fmt.Fprintf(w, "  %-14s %22s %18s %12.0f %14.0f\n", l.Site, change(l.Before.Registrations, l.After.Registrations), change(l.Before.Calls, l.After.Calls), l.RegisterPeak, l.HandshakePeak)
+		for _, o := range l.Over {
+			fmt.Fprintf(w, "  %-14s too much: %s\n", "", o)
+		}
+	}
+	if m := p.Moved; m != nil {
+		fmt.Fprintf(w, "  %.0f registrations and the next %.0f calls move; 95 %% of the phones that follow SRV within %s\n", m.Registrations, m.Calls, m.To95)
+	}
+}
+
+func change(before, after float64) string {
+	if math.Round(before) == math.Round(after) {
+		return fmt.Sprintf("%.0f", before)
+	}
+	return fmt.Sprintf("%.0f -> %.0f", before, after)
+}
+
+func ratio(n float64, of int) string { return fmt.Sprintf("%.0f of %d", n, of) }
+
+func isRate(s string) bool { return strings.HasSuffix(s, "REGISTER/s") }
