@@ -39,7 +39,7 @@ func refusals(rows []config.Refusal) ([]gate.Refusal, error) {
 		if err != nil {
 			return nil, fmt.Errorf("gate.refusals[%d]: %w", i, err)
 		}
-		row := gate.Refusal{Agent: r.Agent, Methods: r.Methods, Transports: r.Transports, Answer: answer}
+		row := gate.Refusal{Agent: r.Agent, Sources: r.Sources, Methods: r.Methods, Transports: r.Transports, Answer: answer}
 		if err := row.Validate(); err != nil {
 			return nil, fmt.Errorf("gate.refusals[%d]: %w", i, err)
 		}

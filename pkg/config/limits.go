@@ -33,9 +33,15 @@ func (c *agentCheck) limits() {
 			c.at("$.gate.limits."+x.key, "a number above zero, or leave it out for the default", "%d is below zero", x.n)
 		}
 	}
-	for i, p := range l.Exempt {
-		if p != p.Masked() {
-			c.at(fmt.Sprintf("$.gate.limits.exempt[%d]", i), p.Masked().String(), "%s has bits set beyond its length", p)
+	c.networks("$.gate.limits.exempt", l.Exempt)
+}
+
+// networks refuses one that is written as a host with a length: nobody knows
+// which of the two was meant.
+func (c *agentCheck) networks(path string, all []netip.Prefix) {
+	for i, p := range all {
+		if p.IsValid() && p != p.Masked() {
+			c.at(fmt.Sprintf("%s[%d]", path, i), p.Masked().String(), "%s has bits set beyond its length", p)
 		}
 	}
 }

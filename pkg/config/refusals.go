@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"regexp"
 	"slices"
 
@@ -13,6 +14,8 @@ import (
 type Refusal struct {
 	// Agent is a pattern for the User-Agent: in any case, "*" is any text.
 	Agent string `yaml:"agent,omitempty" json:"agent,omitempty" jsonschema:"maxLength=128" jsonschema_description:"Pattern for the User-Agent, in any case; * stands for any text. Default: every one."`
+	// Sources are networks that the request comes from. Default all.
+	Sources []netip.Prefix `yaml:"sources,omitempty" json:"sources,omitempty" jsonschema_description:"Networks that the request comes from: a straggler is 203.0.113.7/32. Default: all."`
 	// Methods are those it is for. Default all.
 	Methods []string `yaml:"methods,omitempty" json:"methods,omitempty" jsonschema_description:"Methods it is for, in capitals. Default: all."`
 	// Transports are those it is for. Default all.
@@ -52,6 +55,7 @@ func (c *agentCheck) refusal(path string, r Refusal) {
 			break
 		}
 	}
+	c.networks(path+".sources", r.Sources)
 	for i, m := range r.Methods {
 		at := fmt.Sprintf("%s.methods[%d]", path, i)
 		switch {

@@ -1,6 +1,8 @@
 package gate
 
 import (
+	"net/netip"
+
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/sipwire"
 )
@@ -41,10 +43,10 @@ var (
 
 // decide says what becomes of a request from a phone without fault. New work
 // that is not wanted is refused in the way that the rule table names.
-func (rs *ruleset) decide(t fleet.Transport, m *sipwire.Message) verdict {
+func (rs *ruleset) decide(t fleet.Transport, m *sipwire.Message, src netip.Addr) verdict {
 	v := rs.decideMode(&rs.transports[t], m)
 	if v.status == 503 && (m.To().Tag == nil || m.Is("REGISTER")) {
-		return rs.refuse(t, m)
+		return rs.refuse(t, m, src)
 	}
 	return v
 }

@@ -3,6 +3,7 @@ package gate
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -17,6 +18,8 @@ type Refusal struct {
 	// Agent is a pattern for the User-Agent, in any case; "*" stands for any
 	// text. A request without User-Agent fits "" and "*" only.
 	Agent string
+	// Sources are networks that the request comes from.
+	Sources []netip.Prefix
 	// Methods are the methods it is for.
 	Methods []string
 	// Transports are those it is for.
@@ -74,6 +77,7 @@ func (r Refusal) Validate() error {
 // refusalRow is a Refusal made ready for the packet path.
 type refusalRow struct {
 	agent   string // in lower case
+	sources []netip.Prefix
 	methods []string
 	answer  Answer
 }
@@ -81,7 +85,7 @@ type refusalRow struct {
 // compileRefusals returns the rows for each transport.
 func compileRefusals(rows []Refusal) (out [fleet.WSS + 1][]refusalRow) {
 	for _, r := range rows[:min(len(rows), maxRefusals)] {
-		row := refusalRow{agent: strings.ToLower(r.Agent), methods: r.Methods, answer: r.Answer}
+		row := refusalRow{agent: strings.ToLower(r.Agent), sources: r.Sources, methods: r.Methods, answer: r.Answer}
 		for _, t := range fleet.Transports {
 			if len(r.Transports) == 0 || slices.Contains(r.Transports, t) {
 				out[t] = append(out[t], row)
@@ -92,11 +96,11 @@ func compileRefusals(rows []Refusal) (out [fleet.WSS + 1][]refusalRow) {
 }
 
 // refuse finds the row for a request that begins something new.
-func (rs *ruleset) refuse(t fleet.Transport, m *sipwire.Message) verdict {
+func (rs *ruleset) refuse(t fleet.Transport, m *sipwire.Message, src netip.Addr) verdict {
 	agent, _ := m.Value(sipwire.HeaderUserAgent)
 	for i := range rs.refusals[t] {
 		r := &rs.refusals[t][i]
-		if !r.fits(m, agent) {
+		if !r.fits(m, agent, src) {
 			continue
 		}
 		switch {
@@ -114,7 +118,10 @@ func (rs *ruleset) refuse(t fleet.Transport, m *sipwire.Message) verdict {
 	return unavailable
 }
 
-func (r *refusalRow) fits(m *sipwire.Message, agent []byte) bool {
+func (r *refusalRow) fits(m *sipwire.Message, agent []byte, src netip.Addr) bool {
+	if len(r.sources) > 0 && !slices.ContainsFunc(r.sources, func(p netip.Prefix) bool { return p.Contains(src) }) {
+		return false
+	}
 	if len(r.methods) > 0 && !slices.ContainsFunc(r.methods, m.Is) {
 		return false
 	}

@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"errors"
+	"net/netip"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,6 +22,14 @@ func as(agent, text string) string {
 	return strings.Replace(text, "User-Agent: Yealink SIP-T46S 66.85.0.5\r\n", line, 1)
 }
 
+func prefixes(all ...string) []netip.Prefix {
+	var out []netip.Prefix
+	for _, s := range all {
+		out = append(out, netip.MustParsePrefix(s))
+	}
+	return out
+}
+
 // TestRuleTable goes through the rows: the first that fits counts, in any case
 // of the User-Agent, and never touches what a drain lets pass.
 func TestRuleTable(t *testing.T) {
@@ -32,6 +41,8 @@ func TestRuleTable(t *testing.T) {
 		{Agent: "*door*", Answer: gate.AnswerSilence}, // never reached
 		{Methods: []string{"OPTIONS"}, Answer: gate.AnswerPass},
 		{Agent: "Old", Answer: gate.AnswerClose},
+		{Agent: "Elsewhere", Sources: prefixes("198.51.100.0/24", "2001:db8::/32"), Answer: gate.AnswerSilence},
+		{Agent: "Elsewhere", Sources: prefixes("198.51.100.0/24", "127.0.0.0/8"), Answer: gate.AnswerRedirect},
 	}
 	bob := "<sip:bob@west.voice.example.net>" + tagBob
 	cases := []struct {
@@ -47,6 +58,7 @@ func TestRuleTable(t *testing.T) {
 		{"redirect an odd user", "door", "INVITE", with{uri: "sip:b|b@10.0.0.1"}, "302 <sip:192.0.2.7>;q=1.0", "302 <sip:192.0.2.7>;q=1.0"},
 		{"pass", "Yealink", "OPTIONS", with{}, passed, passed},
 		{"close over udp is silence", "Old", "REGISTER", with{}, noAnswer, closedBy},
+		{"row by source", "Elsewhere", "REGISTER", with{}, "302 <sip:192.0.2.7>;q=1.0", "302 <sip:192.0.2.7>;q=1.0"},
 		{"the whole pattern", "Older", "REGISTER", with{}, refused, refused},
 		{"no agent", "", "REGISTER", with{}, refused, refused},
 		{"no row", "Yealink SIP-T46S", "REGISTER", with{}, refused, refused},

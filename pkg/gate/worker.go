@@ -69,7 +69,7 @@ func (w *worker) judge(rs *ruleset, l *local, fault sipwire.Fault, src netip.Add
 	if m.To().Tag == nil && !w.sources.allow(src.Addr(), w.now) {
 		return Drop, out
 	}
-	v := w.arrival(rs, w.firstPhase(rs, l, rs.decide(l.transport, m)))
+	v := w.arrival(rs, w.firstPhase(rs, l, src.Addr(), rs.decide(l.transport, m, src.Addr())))
 	if v.action == Relay {
 		v = w.passable(l)
 	}

@@ -193,11 +193,11 @@ func TestStragglers(t *testing.T) {
 		reason Reason
 		step   string
 	}{
-		{"+14035550100@carrier.example", true, IgnoresAnswer, `silence does not move it: try another answer, then call the customer: gate.refusals: {agent: "*", answer: "302"}`},
+		{"+14035550100@carrier.example", true, IgnoresAnswer, `silence does not move it: try another answer, then call the customer: gate.refusals: {sources: ["203.0.113.1/32"], answer: "302"}`},
 		{"cached@a.example.net", false, LongCache, "call the customer"},
-		{"deaf@a.example.net", false, IgnoresAnswer, `gate.refusals: {agent: "Deaf?Phone?*", answer: "silence"}`},
-		{"pinned@a.example.net", false, PinnedAddress, `gate.refusals: {agent: "Yealink*", answer: "302"}`},
-		{"port@a.example.net", false, NoSRV, `gate.refusals: {agent: "Yealink*", answer: "302"}`},
+		{"deaf@a.example.net", false, IgnoresAnswer, `gate.refusals: {sources: ["198.51.100.7/32"], answer: "silence"}`},
+		{"pinned@a.example.net", false, PinnedAddress, `gate.refusals: {sources: ["198.51.100.7/32"], answer: "302"}`},
+		{"port@a.example.net", false, NoSRV, `gate.refusals: {sources: ["198.51.100.7/32"], answer: "302"}`},
 	}
 	got := w.m.Stragglers(w.now)
 	if len(got) != len(want) {

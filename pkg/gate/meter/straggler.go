@@ -2,9 +2,9 @@ package meter
 
 import (
 	"cmp"
+	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
@@ -71,25 +71,15 @@ func (x *device) diagnosis() (Reason, string) {
 	case x.how == byPort:
 		return NoSRV, "it is configured with a port, so it asks for an address record only: have the port removed, or steer the name's A record; until then answer 302: " + x.row(Redirected)
 	case x.every > 0 && x.every < hasty && x.refusals > 2 && x.outcome == Unavailable:
-		return IgnoresAnswer, "503 does not move it: try silence, or close over TCP and TLS: " + x.row(Silenced)
+		return IgnoresAnswer, "503 does not move it: try silence, or close over TCP and TLS, for it and then for its User-Agent: " + x.row(Silenced)
 	case x.every > 0 && x.every < hasty && x.refusals > 2:
 		return IgnoresAnswer, x.outcome.String() + " does not move it: try another answer, then call the customer: " + x.row(Redirected)
 	}
 	return LongCache, "its resolver keeps an old answer, or it asks for no SRV: wait for one more of its rounds, then call the customer"
 }
 
-// row is the line of the rule table to try.
+// row is the line of the rule table to try, for this device alone.
 func (x *device) row(o Outcome) string {
-	agent := strings.Map(func(r rune) rune {
-		if r == '"' || r == '\\' || r == '*' {
-			return '?'
-		}
-		return r
-	}, x.agent)
-	if agent == "" {
-		agent = "*"
-	} else if i := strings.IndexAny(agent, "/ "); i > 0 {
-		agent = agent[:i] + "*"
-	}
-	return `gate.refusals: {agent: "` + agent + `", answer: "` + o.String() + `"}`
+	addr := x.source.Addr()
+	return fmt.Sprintf(`gate.refusals: {sources: ["%s/%d"], answer: "%s"}`, addr, addr.BitLen(), o)
 }
