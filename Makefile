@@ -3,7 +3,7 @@ GO ?= go
 PKGS ?= ./...
 TOOL = $(GO) tool -modfile=.ci/tools/go.mod
 
-.PHONY: all test unit race fuzz bench bench-dns bench-sip sim sim-long drain-calls runbook-long verify format tidy vet staticcheck vuln peers clean
+.PHONY: all test unit race fuzz verdicts bench bench-dns bench-sip sim sim-long drain-calls runbook-long verify format tidy vet staticcheck vuln peers clean
 
 all: ## build the program into ./sipsteer
 	$(GO) build -o sipsteer ./cmd/sipsteer
@@ -28,6 +28,10 @@ fuzz: ## every fuzz target for a short time
 
 runbook-long: ## a runbook of thirty steps through ten deaths of its leader
 	SIPSTEER_TEST_KILLS=10 $(GO) test -race -count 1 -v -run TestRunbookSurvivesItsLeaders ./cmd/sipsteer
+
+verdicts: ## false moves in ten thousand hours of random loss; writes docs/verdicts.md
+	$(GO) test -timeout 60m -run TestTraces ./probes/traces -update
+	$(GO) test -timeout 60m -v -run TestRandomLoss ./probes/traces -long -update
 
 bench: ## every benchmark once
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime 1s $(PKGS)

@@ -45,8 +45,13 @@ type check struct {
 
 func (c *check) opinion() health.Opinion {
 	o := health.Opinion{Check: c.spec.Check, Status: c.counter.Status()}
-	if o.Status == health.Down {
-		o.Cause, o.Detail = c.why(c.times.Thresholds.Fall)
+	if o.Status != health.Down {
+		return o
+	}
+	o.Cause, o.Detail = c.why(c.times.Thresholds.Fall)
+	if o.Cause == health.CauseNone {
+		// A repeat offender has to answer well for longer than results are kept.
+		o.Cause, o.Detail = c.told.Cause, c.told.Detail
 	}
 	return o
 }

@@ -366,3 +366,33 @@ func TestConfigsThatCannotWork(t *testing.T) {
 		}
 	}
 }
+
+// TestTheCauseOutlivesTheEvidence: a repeat offender must answer well for longer
+// than results are kept. It does not forget meanwhile why it is down.
+func TestTheCauseOutlivesTheEvidence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		checks := checksOf("calgary")[:1]
+		cfg := labConfig(w)
+		changes := 0
+		cfg.OnOpinion = func(o health.Opinion) {
+			changes++
+			if o.Status == health.Down && o.Cause != health.CauseRefused {
+				t.Errorf("down because of %q", o.Cause)
+			}
+		}
+		r := running(t, cfg, checks)
+		time.Sleep(3 * time.Second)
+		for range 3 { // the third time it needs 48 successes
+			w.set(closed, all, checks...)
+			time.Sleep(3 * time.Second)
+			w.set(serving, all, checks...)
+			for status(t, r, checks[0]).Status == health.Down {
+				time.Sleep(time.Second)
+			}
+		}
+		if changes != 1+2*3 {
+			t.Errorf("%d changes of opinion, want up and three times down and up", changes)
+		}
+	})
+}

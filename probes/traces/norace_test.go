@@ -1,0 +1,9 @@
+//go:build !race
+
+package traces_test
+
+// runs of each trace.
+const (
+	runs    = 6
+	slowRun = false
+)
