@@ -84,6 +84,9 @@ type Config struct {
 	Directories map[string]string
 	Version     string
 	Logger      zerolog.Logger
+	// Notify and StatusPage tell people outside.
+	Notify     Notify
+	StatusPage StatusPage
 	// Outward is what runbooks may do outside of the program at this agent.
 	Outward Outward
 	// DialPeer connects to other agents; nil means plain TCP.
@@ -328,6 +331,7 @@ func (a *Agent) startLoops() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	a.cancel = cancel
 	a.loops.Go(func() { a.mem.run(ctx) })
+	a.loops.Go(func() { a.writeStatusPage(ctx) })
 	a.loops.Go(func() { a.past.run(ctx) })
 	a.loops.Go(func() { a.observe(ctx) })
 	a.loops.Go(func() { a.report(ctx) })

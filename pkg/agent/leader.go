@@ -38,6 +38,8 @@ func (a *Agent) lead(ctx context.Context, term uint64) {
 	beside.Go(func() { a.leadUpdates(ctx) })
 	beside.Go(func() { a.keepMembers(ctx) })
 	beside.Go(func() { a.leadRuns(ctx, since) })
+	beside.Go(func() { a.leadNotify(ctx) })
+	beside.Go(func() { a.leadHeartbeat(ctx) })
 	for ctx.Err() == nil {
 		if a.pub.frozen() != "" {
 			a.stepAside(ctx)

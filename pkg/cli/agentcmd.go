@@ -152,6 +152,9 @@ func agentConfig(file *config.Agent, version string, log zerolog.Logger) (agent.
 	if err := identify(&cfg, file); err != nil {
 		return cfg, err
 	}
+	if err := tellPeople(&cfg, file); err != nil {
+		return cfg, err
+	}
 	cfg.Outward = agent.Outward{Exec: file.Outward.Exec, Webhooks: file.Outward.Webhooks}
 	if file.Raft.Profile == "lan" {
 		cfg.Raft.Profile = raftstore.LAN()

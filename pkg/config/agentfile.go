@@ -49,6 +49,10 @@ type Agent struct {
 	// Commands and Directories are what exec and storage checks name.
 	Commands    []Command   `yaml:"commands,omitempty" json:"commands,omitempty" jsonschema_description:"Commands that exec checks of the fleet file may name; no other is run."`
 	Directories []Directory `yaml:"directories,omitempty" json:"directories,omitempty" jsonschema_description:"Directories that storage checks of the fleet file may name; nothing is written elsewhere."`
+	// Notify says whom the leading agent tells of what happens.
+	Notify Notify `yaml:"notify,omitempty" json:"notify,omitzero" jsonschema_description:"Whom the leading agent tells of what happens; the same at all agents. Default: nobody."`
+	// StatusPage says where this agent writes the page for customers.
+	StatusPage StatusPage `yaml:"status_page,omitempty" json:"status_page,omitzero" jsonschema_description:"Where this agent writes the page for customers: HTML, JSON and Atom. Default: nowhere."`
 	// Outward says what runbooks may do outside of the program. Default: nothing.
 	Outward Outward `yaml:"outward,omitempty" json:"outward,omitzero" jsonschema_description:"What runbooks may do outside of the program. Default: nothing."`
 	// Log says how much is logged, how and where.
@@ -263,6 +267,10 @@ func (a *Agent) defaults(dir string) {
 		for i := range a.Gate.Certificates {
 			files = append(files, &a.Gate.Certificates[i].Certificate, &a.Gate.Certificates[i].Key)
 		}
+	}
+	files = append(files, &a.StatusPage.Dir)
+	for i := range a.Notify.Mail {
+		files = append(files, &a.Notify.Mail[i].PasswordFile)
 	}
 	for i := range a.DNS.Zones {
 		files = append(files, &a.DNS.Zones[i].File)

@@ -30,7 +30,15 @@ var english = language{
 		"binding-missing": "failed: registrations were accepted and not kept",
 	},
 	words: map[string]string{
-		"lang":   "en",
+		"lang": "en",
+
+		"page.title": "Status of %[1]s", "page.operational": "All services work", "page.degraded": "Something is wrong, and calls find another way", "page.outage": "There is an outage",
+		"service.operational": "works", "service.degraded": "degraded", "service.outage": "outage",
+		"page.open": "Now", "page.past": "The last 14 days", "page.none": "No incidents.", "page.updated": "Last change: %[1]s.",
+		"page.notice": "%[1]s, since %[2]s", "page.requests": "Some connections %[1]s.", "page.over": "Some connections over %[1]s %[2]s.", "page.reported": "We look into a fault that was reported to us.",
+		"page.services": "Affected: %[1]s.", "page.moved": "Traffic goes to other sites. Your phones register again by themselves within about %[1]d minutes; no reboot is needed.",
+		"page.resolved": "Over since %[1]s.", "page.next": "You hear from us again by %[1]s.",
+
 		"moment": "%[1]s, %[2]s (%[3]s)",
 		"title":  "Incident report %[1]s",
 		"made":   "Made by sipsteer on %[1]s from the replicated record of the fleet %[2]s.",

@@ -34,7 +34,15 @@ var french = language{
 		"binding-missing": "échouaient : l’enregistrement était accepté mais pas conservé",
 	},
 	words: map[string]string{
-		"lang":   "fr",
+		"lang": "fr",
+
+		"page.title": "État de %[1]s", "page.operational": "Tous les services fonctionnent", "page.degraded": "Un incident est en cours, les appels trouvent un autre chemin", "page.outage": "Une panne est en cours",
+		"service.operational": "en service", "service.degraded": "perturbé", "service.outage": "en panne",
+		"page.open": "En ce moment", "page.past": "Les 14 derniers jours", "page.none": "Aucun incident.", "page.updated": "Dernier changement : %[1]s.",
+		"page.notice": "%[1]s, depuis le %[2]s", "page.requests": "Certaines connexions %[1]s.", "page.over": "Certaines connexions en %[1]s %[2]s.", "page.reported": "Nous examinons une panne qui nous a été signalée.",
+		"page.services": "Concerné : %[1]s.", "page.moved": "Le trafic passe par d’autres sites. Vos téléphones s’enregistrent de nouveau d’eux-mêmes en %[1]d minutes environ ; inutile de les redémarrer.",
+		"page.resolved": "Terminé depuis le %[1]s.", "page.next": "Prochaine information au plus tard le %[1]s.",
+
 		"moment": "%[1]s à %[2]s (%[3]s)",
 		"title":  "Rapport d’incident %[1]s",
 		"made":   "Établi par sipsteer le %[1]s à partir du registre répliqué de la flotte %[2]s.",

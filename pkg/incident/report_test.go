@@ -10,7 +10,7 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/steer"
 )
 
-var verb = regexp.MustCompile(`%\[\d\]s`)
+var verb = regexp.MustCompile(`%\[\d\][sd]`)
 
 // TestTheLanguagesSayTheSame: a key that one language lacks, or that takes
 // other values there, would show to a customer.
@@ -46,7 +46,7 @@ func uses(s string) string {
 	for i := range 5 {
 		v := "%[" + string(rune('1'+i)) + "]s"
 		for _, m := range verb.FindAllString(s, -1) {
-			if m == v {
+			if strings.TrimSuffix(m, "d") == strings.TrimSuffix(v, "s") || m == v {
 				out = append(out, v)
 				break
 			}

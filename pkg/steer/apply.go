@@ -112,6 +112,9 @@ func (t *transition) run() error {
 		return t.changeIncident()
 	case KindApprove:
 		return t.approve()
+	case KindNotified:
+		t.Notified = max(t.Notified, t.cmd.Notified)
+		return nil
 	case KindRunStart, KindRunMove, KindRunApprove, KindRunPause, KindRunResume, KindRunSkip, KindRunAbort, KindRunUndo:
 		return t.runCommand()
 	case KindTenantStage:

@@ -52,6 +52,7 @@ const (
 	KindRunUndo    Kind = "run-undo"
 
 	KindRunMove       Kind = "run-move"
+	KindNotified      Kind = "notified"
 	KindVerdicts      Kind = "verdicts"
 	KindWithdraw      Kind = "withdraw"
 	KindAdvise        Kind = "advise"
@@ -95,13 +96,14 @@ type Command struct {
 	Past     *Past            `json:"past,omitempty"`     // KindRollback
 	Incident *IncidentChange  `json:"incident,omitempty"` // KindIncident…
 	Run      *RunChange       `json:"run,omitempty"`      // KindRun…
+	Notified uint64           `json:"notified,omitempty"` // KindNotified: revision of the last event told
 }
 
 // Automation reports whether the command is one that only the leader's own
 // Decide may propose.
 func (c Command) Automation() bool {
 	switch c.Kind {
-	case KindRunMove, KindVerdicts, KindWithdraw, KindAdvise, KindDrainStage, KindDrainExpire, KindHoldExpire,
+	case KindRunMove, KindNotified, KindVerdicts, KindWithdraw, KindAdvise, KindDrainStage, KindDrainExpire, KindHoldExpire,
 		KindFailbackStep, KindFailbackAbort, KindUnblock:
 		return true
 	}

@@ -43,6 +43,7 @@ type State struct {
 	Incidents []Incident `json:"incidents,omitempty"` // oldest first
 	Runs      []Run      `json:"runs,omitempty"`      // of runbooks, oldest first
 	Events    []Event    `json:"events,omitempty"`    // oldest first, at most MaxEvents
+	Notified  uint64     `json:"notified,omitempty"`  // revision of the last event that people were told
 	Seen      []string   `json:"seen,omitempty"`      // IDs of the last commands: a repeated one has no second effect
 }
 
