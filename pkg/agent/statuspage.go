@@ -69,7 +69,7 @@ func (p StatusPage) write(s steer.State, now time.Time) error {
 	for name, render := range files {
 		text, err := render()
 		if err == nil {
-			err = replaceFile(filepath.Join(p.Dir, name), text)
+			err = putPage(filepath.Join(p.Dir, name), text)
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", name, err))
@@ -78,9 +78,9 @@ func (p StatusPage) write(s steer.State, now time.Time) error {
 	return errors.Join(errs...)
 }
 
-// replaceFile puts a whole file in place, so that a web server never reads half
+// putPage puts a whole file in place, so that a web server never reads half
 // of one.
-func replaceFile(path string, text []byte) error {
+func putPage(path string, text []byte) error {
 	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
 		return nil
 	}
