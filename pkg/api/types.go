@@ -136,7 +136,7 @@ type CommandRequest struct {
 	Fleet       string   `json:"fleet,omitempty" maxLength:"4194304" doc:"Text of a fleet file, for set-fleet."`
 
 	Run      *RunRequest     `json:"run,omitempty" doc:"For the kinds that begin with run."`
-	Tenants  *TenantChange   `json:"tenants,omitempty" doc:"For the kinds that begin with tenant."`
+	Tenants  *TenantChange   `json:"tenants,omitempty" doc:"For the kinds that begin with tenant; for set-fleet its touches."`
 	Incident *IncidentChange `json:"incident,omitempty" doc:"For the kinds that begin with incident."`
 }
 

@@ -57,7 +57,12 @@ func (a *app) planFleetCmd(show func(context.Context, *wish) error) *cobra.Comma
 		Example: "  sipsteer plan fleet fleet.yaml --reason \"a fourth site\" --out fleet.plan\n  sipsteer apply fleet.plan",
 	}
 	w.flags(c)
+	touches := 0
+	c.Flags().IntVar(&touches, "touches", 0, "how many names may be answered in another way, where that is needed")
 	c.RunE = run(func(cmd *cobra.Command, args []string) error {
+		if touches > 0 {
+			w.req.Tenants = &api.TenantChange{Touches: touches}
+		}
 		if _, err := config.LoadFleet(args[0]); err != nil {
 			return err
 		}
@@ -175,6 +180,9 @@ func requestOf(p plan.Plan) api.CommandRequest {
 	}
 	for _, r := range c.Override {
 		req.Override = append(req.Override, string(r))
+	}
+	if c.Tenants != nil {
+		req.Tenants = &api.TenantChange{Touches: c.Tenants.Touches}
 	}
 	if c.Fleet != nil {
 		if text, err := json.Marshal(c.Fleet); err == nil { // JSON is YAML

@@ -31,6 +31,8 @@ type Plan struct {
 	// Loads and Moved are given when the fleet file states loads.
 	Loads []SiteLoad `json:"loads,omitempty"`
 	Moved *Moved     `json:"moved,omitempty"`
+	// Names says how many names a fleet file touches.
+	Names *steer.NameReach `json:"names,omitempty"`
 	// Tenants says what happens to the tenants, for changes of their table.
 	Tenants *steer.TenantReach `json:"tenants,omitempty"`
 }
@@ -90,6 +92,10 @@ func Make(s steer.State, c steer.Command, now time.Time) (Plan, error) {
 		reach := steer.ReachOf(s, after)
 		p.Tenants = &reach
 		return p, nil // answers of services stay as they are
+	}
+	if c.Kind == steer.KindSetFleet && s.Fleet != nil {
+		reach := steer.FleetReach(s, after)
+		p.Names = &reach
 	}
 	before := steer.Records(s)
 	p.Records = diff(before, steer.Records(after))

@@ -28,6 +28,9 @@ func (p Plan) Write(w io.Writer) {
 		fmt.Fprintln(w, "\nnothing would change")
 		return
 	}
+	if n := p.Names; n != nil && n.Touched > 0 {
+		fmt.Fprintf(w, "\nthis touches %d %% of the names: %d of %d services and tenants\n", n.Percent(), n.Touched, n.Of)
+	}
 	p.writeRecords(w, "records, at once")
 	if len(p.Gates) > 0 {
 		fmt.Fprintln(w, "\ngates, at once:")

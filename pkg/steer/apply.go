@@ -212,10 +212,13 @@ func (t *transition) setFleet() error {
 	if err := t.tenantsInUse(&f); err != nil {
 		return err
 	}
-	first := t.Fleet == nil
+	first, before := t.Fleet == nil, t.State
 	t.Fleet, t.decided = &f, true
 	t.Staging = nil // its rows were checked against the old fleet
 	t.dropUnknown()
+	if r := t.guardFleetReach(before); r != nil {
+		return r
+	}
 	text := fmt.Sprintf("fleet changed: %s, %s", plural(len(f.Sites), "site"), plural(len(f.Services), "service"))
 	if first {
 		text = fmt.Sprintf("fleet set: zone %s, %s, %s", f.Zone, plural(len(f.Sites), "site"), plural(len(f.Services), "service"))

@@ -42,6 +42,9 @@ func (t *transition) rollback() error {
 	if problems := fleet.Validate(f); len(problems) > 0 {
 		return &Invalid{Field: problems[0].Path, Message: fmt.Sprintf("the fleet of epoch %d is not valid today: %s", p.Epoch, problems[0].Message), Hint: problems[0].Hint}
 	}
+	if err := t.tenantsInUse(&f); err != nil {
+		return err
+	}
 	before := t.State
 	t.Fleet, t.Outs, t.Failbacks = &f, slices.Clone(p.Outs), slices.Clone(p.Failbacks)
 	t.Drains = deleted(slices.Clone(p.Drains), func(d Drain) bool { return !d.Until.After(t.Now) })

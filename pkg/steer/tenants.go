@@ -24,7 +24,7 @@ type TenantChange struct {
 	// Replace drops the tenants that the import does not name.
 	Replace bool `json:"replace,omitempty"`
 	// Touches is how many tenants that are there the operator knows to be
-	// changed, where that needs to be said.
+	// changed, where that needs to be said; for KindSetFleet, how many names.
 	Touches int `json:"touches,omitempty"`
 }
 

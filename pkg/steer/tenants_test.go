@@ -160,6 +160,9 @@ func TestAServiceWithTenantsStays(t *testing.T) {
 	if err := g.apply(steer.Command{Kind: steer.KindSetFleet, Fleet: &less}); !errors.As(err, &invalid) {
 		t.Errorf("a service with tenants was taken away: %v", err)
 	}
+	if err := g.apply(steer.Command{Kind: steer.KindRollback, Past: &steer.Past{Epoch: 1, Fleet: &less}}); !errors.As(err, &invalid) {
+		t.Errorf("a service with tenants was rolled away: %v", err)
+	}
 	clash := g.f
 	clash.Sites = append([]fleet.Site{}, clash.Sites...)
 	clash.Sites[0].Host = "t0000001"
@@ -190,5 +193,28 @@ func TestFailoverDoesNotLookAtTenants(t *testing.T) {
 	}
 	if none, many := allocs(0), allocs(20_000); many > none+20 {
 		t.Errorf("%v allocations without tenants, %v with 20,000", none, many)
+	}
+}
+
+// TestAFleetFileThatTouchesManyNames is taken only from who knows how many.
+func TestAFleetFileThatTouchesManyNames(t *testing.T) {
+	g := newGuarded(t, nil)
+	if err := g.importTenants(tenantRows(1000, "east"), steer.TenantChange{}); err != nil {
+		t.Fatal(err)
+	}
+	other := g.f
+	other.Services = append([]fleet.Service{}, other.Services...)
+	other.Services[0].Sites = []fleet.SiteID{"ottawa", "calgary", "vancouver"}
+	if err := g.apply(steer.Command{Kind: steer.KindSetFleet, Fleet: &other}); err != nil {
+		t.Fatalf("one name of 1002: %v", err)
+	}
+	other.Services = append([]fleet.Service{}, other.Services...) // the State holds the other list
+	other.Services[1].Sites = []fleet.SiteID{"calgary", "ottawa", "vancouver"}
+	var r *steer.Refusal
+	if err := g.apply(steer.Command{Kind: steer.KindSetFleet, Fleet: &other}); !errors.As(err, &r) || r.Rule != steer.RuleReach || r.Value != "1001 of 1002 services and tenants are answered in another way" {
+		t.Fatalf("nearly all names: %v", err)
+	}
+	if err := g.apply(steer.Command{Kind: steer.KindSetFleet, Fleet: &other, Tenants: &steer.TenantChange{Touches: 1001}}); err != nil {
+		t.Error(err)
 	}
 }
