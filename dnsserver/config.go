@@ -1,6 +1,7 @@
 package dnsserver
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -34,6 +35,12 @@ type Config struct {
 	// to an address. They stay open: what arrives between two processes waits
 	// in them.
 	Sockets []*os.File
+	// ListenTLS are addresses for DNS over TLS (RFC 7858), usually at port 853.
+	// Questions and answers there are as over TCP. Limits are shared with it.
+	ListenTLS []netip.AddrPort
+	// Certificate is asked for at each handshake of DNS over TLS, so that a new
+	// one is taken without a restart.
+	Certificate func() (*tls.Certificate, error)
 	// NSID names this server to those who ask by the NSID option (RFC 5001) or
 	// for id.server (RFC 4892): the site's name. Empty means that it is not
 	// said.
@@ -118,6 +125,14 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if len(c.NSID) > maxText || len(c.Version) > maxText {
 		return c, fmt.Errorf("configure name server: NSID or version longer than %d octets", maxText)
+	}
+	for _, a := range c.ListenTLS {
+		if !a.Addr().IsValid() {
+			return c, errors.New("configure name server: invalid address to listen on for TLS")
+		}
+	}
+	if len(c.ListenTLS) > 0 && c.Certificate == nil {
+		return c, errors.New("configure name server: DNS over TLS without a certificate")
 	}
 	c.UDPSize = orDefault(c.UDPSize, defaultUDPSize)
 	if c.UDPSize < minUDPSize || c.UDPSize > maxUDPSize {

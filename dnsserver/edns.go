@@ -22,7 +22,12 @@ type options struct {
 	hasIdle   bool
 	idle      uint16 // RFC 7828: how long the connection may be idle, in units of 100 ms
 	why       extended
+	pad       bool // to a multiple of padBlock (RFC 8467 §4.1)
 }
+
+// padBlock is the size that answers over TLS are padded to, so that their
+// lengths tell little.
+const padBlock = 468
 
 // optFixed is the size of an OPT record without options.
 const optFixed = 11
@@ -65,6 +70,11 @@ func (o *options) append(msg []byte, q *query, udpSize int, code rcode) []byte {
 	}
 	if o.why != edeNone {
 		msg = append(msg, 0, optionEDE, 0, 2, byte(o.why>>8), byte(o.why))
+	}
+	if room := maxMessage - len(msg) - 4; o.pad && room >= 0 {
+		n := min((padBlock-(len(msg)+4)%padBlock)%padBlock, room)
+		msg = append(msg, 0, optionPadding, byte(n>>8), byte(n))
+		msg = append(msg, make([]byte, n)...)
 	}
 	putU16(msg[start-2:], uint16(len(msg)-start))
 	return msg

@@ -14,6 +14,7 @@ type query struct {
 	do      bool   // DNSSEC OK, copied into the answer (RFC 3225 §3)
 	nsid    bool   // wants NSID (RFC 5001)
 	alive   bool   // wants to know how long the connection may be idle (RFC 7828)
+	padded  bool   // was padded, and may be answered so (RFC 7830)
 	cookie  []byte // of the client, maybe with one of ours behind it (RFC 7873)
 	tsig    bool   // signed (RFC 8945)
 	tsigAt  int    // where its TSIG record begins
@@ -126,6 +127,7 @@ const (
 	optionNSID      = 3  // RFC 5001
 	optionCookie    = 10 // RFC 7873
 	optionKeepalive = 11 // RFC 7828
+	optionPadding   = 12 // RFC 7830
 	optionEDE       = 15 // RFC 8914
 )
 
@@ -146,6 +148,8 @@ func (q *query) parseOPT(rr, options []byte) bool {
 		switch data := options[4:n]; u16(options) {
 		case optionNSID:
 			q.nsid = true
+		case optionPadding:
+			q.padded = true
 		case optionKeepalive:
 			q.alive = true
 		case optionCookie:

@@ -84,10 +84,11 @@ func (r *responder) options(via transport) {
 	if q.nsid {
 		r.opts.nsid = r.conf.NSID
 	}
+	r.opts.pad = q.padded && via == TLS
 	if r.opts.hasCookie = q.cookie != nil; r.opts.hasCookie {
 		r.proven = r.key.check(&r.opts.cookie, q.cookie, r.client, r.now)
 	}
-	if r.opts.hasIdle = q.alive && via == TCP; r.opts.hasIdle {
+	if r.opts.hasIdle = q.alive && via != UDP; r.opts.hasIdle {
 		r.opts.idle = uint16(min(r.conf.TCPIdle/(100*time.Millisecond), 1<<16-1))
 	}
 }

@@ -39,6 +39,7 @@ type Server struct {
 	addrs         []netip.AddrPort
 	udp           []udpSocket
 	tcp           []*net.TCPListener
+	tls           []*net.TCPListener // for DNS over TLS
 
 	ending  chan struct{}  // closed by Stop
 	answers sync.Pool      // of *[maxMessage]byte, room for TCP answers
@@ -88,6 +89,9 @@ func (s *Server) Start() error {
 	if err := given.left(); err != nil {
 		return errors.Join(fmt.Errorf("start name server: %w", err), s.closeSockets(udpSocket.abandon))
 	}
+	if err := s.listenTLS(); err != nil {
+		return errors.Join(fmt.Errorf("start name server: %w", err), s.closeSockets(udpSocket.abandon))
+	}
 	s.started, s.addrs = true, addrs
 	for _, u := range s.udp { // ended by Stop, which closes the sockets
 		r := s.newResponder()
@@ -96,7 +100,11 @@ func (s *Server) Start() error {
 	s.notifier.start()
 	for _, l := range s.tcp {
 		c := s.newCounters()
-		s.running.Go(func() { s.acceptTCP(l, c) })
+		s.running.Go(func() { s.acceptTCP(l, c, nil) })
+	}
+	for _, l := range s.tls {
+		c := s.newCounters()
+		s.running.Go(func() { s.acceptTCP(l, c, s.tlsConfig()) })
 	}
 	return nil
 }
@@ -170,9 +178,9 @@ func (s *Server) closeSockets(closeUDP func(udpSocket) error) error {
 	for _, u := range s.udp {
 		errs = append(errs, closeUDP(u))
 	}
-	for _, l := range s.tcp {
+	for _, l := range append(s.tcp, s.tls...) {
 		errs = append(errs, l.Close())
 	}
-	s.udp, s.tcp = nil, nil
+	s.udp, s.tcp, s.tls = nil, nil, nil
 	return errors.Join(errs...)
 }

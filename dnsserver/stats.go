@@ -14,12 +14,16 @@ type transport uint8
 const (
 	UDP transport = iota
 	TCP
+	TLS // DNS over TLS
 	transports
 )
 
 func (t transport) String() string {
-	if t == TCP {
+	switch t {
+	case TCP:
 		return "tcp"
+	case TLS:
+		return "tls"
 	}
 	return "udp"
 }
@@ -85,7 +89,7 @@ type counters struct {
 
 // AnswerCount is how many answers of one kind were made.
 type AnswerCount struct {
-	Transport string // udp, tcp
+	Transport string // udp, tcp, tls
 	Type      string // of the question: SRV, A, …, transfer, other
 	RCode     string // NOERROR, NXDOMAIN, …
 	Count     uint64

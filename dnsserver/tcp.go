@@ -3,16 +3,17 @@ package dnsserver
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"time"
 )
 
-// acceptTCP accepts until the listener is closed.
-func (s *Server) acceptTCP(l *net.TCPListener, count *counters) {
+// acceptTCP accepts until the listener is closed; secure is nil without TLS.
+func (s *Server) acceptTCP(l *net.TCPListener, count *counters, secure *tls.Config) {
 	for {
-		c, err := l.AcceptTCP()
+		plain, err := l.AcceptTCP()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
@@ -23,7 +24,11 @@ func (s *Server) acceptTCP(l *net.TCPListener, count *counters) {
 			}
 			continue
 		}
-		e := s.conns.add(c)
+		c, via := net.Conn(plain), TCP
+		if secure != nil {
+			c, via = tls.Server(plain, secure), TLS // the handshake comes with the first read, in its time
+		}
+		e := s.conns.add(plain)
 		if e == nil {
 			return
 		}
@@ -31,7 +36,8 @@ func (s *Server) acceptTCP(l *net.TCPListener, count *counters) {
 			defer s.conns.remove(e)
 			r := s.responder(count)
 			r.client = c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr()
-			s.serveTCP(c, e, r)
+			s.serveTCP(c, e, r, via)
+			_ = c.Close() // over TLS it says so to the client
 		})
 	}
 }
@@ -42,8 +48,8 @@ const readBuffer = 1024
 
 // serveTCP answers messages in their order (RFC 7766 §6.2.1: a client may send
 // many without waiting) until the client ends, or is too slow.
-func (s *Server) serveTCP(c net.Conn, e *conn, r *responder) {
-	x := &exchange{s: s, r: r, conn: e, in: bufio.NewReaderSize(c, readBuffer), out: bufio.NewWriterSize(c, 2048)}
+func (s *Server) serveTCP(c net.Conn, e *conn, r *responder, via transport) {
+	x := &exchange{s: s, r: r, via: via, conn: e, in: bufio.NewReaderSize(c, readBuffer), out: bufio.NewWriterSize(c, 2048)}
 	wait := s.conf.TCPMessage // the first question counts from the start
 	for {
 		_ = c.SetDeadline(time.Now().Add(wait))
@@ -65,6 +71,7 @@ func (s *Server) serveTCP(c net.Conn, e *conn, r *responder) {
 type exchange struct {
 	s    *Server
 	r    *responder
+	via  transport
 	conn *conn
 	in   *bufio.Reader
 	out  *bufio.Writer
@@ -128,7 +135,7 @@ func (x *exchange) answer(msg []byte) error {
 	if done, err := x.transfer(msg); done || err != nil {
 		return err
 	}
-	answer := x.r.respond(buf[:], msg, TCP)
+	answer := x.r.respond(buf[:], msg, x.via)
 	if answer == nil {
 		return errors.Join(errNoAnswer, x.out.Flush())
 	}

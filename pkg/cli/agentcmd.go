@@ -159,6 +159,9 @@ func agentConfig(file *config.Agent, version string, log zerolog.Logger) (agent.
 	if file.Raft.Profile == "lan" {
 		cfg.Raft.Profile = raftstore.LAN()
 	}
+	if err := dnsTLS(&cfg.DNS, file.DNS.TLS); err != nil {
+		return cfg, err
+	}
 	if err := secondaries(&cfg.DNS, file.DNS); err != nil {
 		return cfg, err
 	}

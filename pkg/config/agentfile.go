@@ -79,6 +79,8 @@ type DNS struct {
 	// WhyAllow are the networks that may ask for TXT at _why.NAME. They learn
 	// which sites are down. Default: nobody.
 	WhyAllow []netip.Prefix `yaml:"why_allow,omitempty" json:"why_allow,omitempty" jsonschema_description:"Networks that may ask for the reason of an answer: TXT at _why.NAME. They learn which sites are down. Default: nobody."`
+	// TLS may be absent: no DNS over TLS.
+	TLS *DNSTLS `yaml:"tls,omitempty" json:"tls,omitempty" jsonschema_description:"DNS over TLS (RFC 7858). Absent: none."`
 	// Zones are files in master file format (RFC 1035 §5).
 	Zones []ZoneFile `yaml:"zones,omitempty" json:"zones,omitempty" jsonschema_description:"Zone files (RFC 1035) for what else these name servers answer; the same at every agent."`
 	// Keys sign transfers.
@@ -271,6 +273,9 @@ func (a *Agent) defaults(dir string) {
 	files = append(files, &a.StatusPage.Dir)
 	for i := range a.Notify.Mail {
 		files = append(files, &a.Notify.Mail[i].PasswordFile)
+	}
+	if t := a.DNS.TLS; t != nil {
+		files = append(files, &t.Certificate, &t.Key)
 	}
 	for i := range a.DNS.Zones {
 		files = append(files, &a.DNS.Zones[i].File)

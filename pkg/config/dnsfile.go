@@ -41,6 +41,45 @@ type Update struct {
 	Pause fleet.Duration `yaml:"pause,omitempty" json:"pause,omitzero" jsonschema_description:"Least time between two updates, where the server limits them. Default: none."`
 }
 
+// DNSTLS says where DNS over TLS (RFC 7858) is answered.
+type DNSTLS struct {
+	// Listen are the addresses, usually at port 853.
+	Listen []netip.AddrPort `yaml:"listen" json:"listen" jsonschema:"minItems=1" jsonschema_description:"Addresses and ports to answer on; 853 is usual."`
+	// Certificate and Key are PEM files; a new pair is taken without a restart.
+	Certificate string `yaml:"certificate" json:"certificate" jsonschema_description:"PEM file with the certificate for the name server's name and its chain; relative to this file. A new one is taken without a restart."`
+	Key         string `yaml:"key" json:"key" jsonschema_description:"PEM file with its key, mode 0600 at most; relative to this file."`
+}
+
+func (c *agentCheck) dnsTLS() {
+	t := c.agent.DNS.TLS
+	if t == nil {
+		return
+	}
+	if len(t.Listen) == 0 {
+		c.at("$.dns.tls.listen", `listen: ["192.0.2.1:853"]`, "DNS over TLS listens nowhere")
+	}
+	for i, l := range t.Listen {
+		path := fmt.Sprintf("$.dns.tls.listen[%d]", i)
+		if l.Port() == 0 {
+			c.at(path, "853 is the port that resolvers ask", "port 0")
+			continue
+		}
+		c.socket(path, "tcp", l.String())
+	}
+	if t.Certificate == "" {
+		c.at("$.dns.tls.certificate", "certificate: ns1.pem", "certificate is missing")
+	}
+	if t.Key == "" {
+		c.at("$.dns.tls.key", "key: ns1.key", "key is missing")
+	}
+	c.exists("$.dns.tls.certificate", t.Certificate)
+	if c.exists("$.dns.tls.key", t.Key) {
+		if err := CheckPrivate(t.Key); err != nil {
+			c.at("$.dns.tls.key", "chmod 600 "+t.Key, "%v", err)
+		}
+	}
+}
+
 // Secret reads the key's secret. The error names the file and what it should
 // hold, never what it holds.
 func (k TSIGKey) Secret() ([]byte, error) {
@@ -64,6 +103,7 @@ func (k TSIGKey) Secret() ([]byte, error) {
 
 // transfers checks keys and secondaries.
 func (c *agentCheck) transfers() {
+	c.dnsTLS()
 	dns := c.agent.DNS
 	names := map[string]bool{}
 	for i, k := range dns.Keys {
