@@ -199,7 +199,7 @@ func agentConfig(file *config.Agent, version string, log zerolog.Logger) (agent.
 
 func gateConfig(file *config.Agent, log zerolog.Logger) (*gate.Config, error) {
 	g := file.Gate
-	out := &gate.Config{Site: file.Site, Logger: log.With().Str("part", "gate").Logger()}
+	out := &gate.Config{Site: file.Site, FreeBind: g.Driver == "listen" || g.Driver == "exec", Logger: log.With().Str("part", "gate").Logger()}
 	var err error
 	if out.Refusals, err = refusals(g.Refusals); err != nil {
 		return nil, err

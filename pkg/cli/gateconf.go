@@ -14,7 +14,7 @@ import (
 // divertConfig is for the drivers that have somebody else refuse; nil for inline.
 func divertConfig(file *config.Agent, log zerolog.Logger) *divert.Config {
 	g := file.Gate
-	if g == nil || g.Driver == "inline" {
+	if g == nil || g.Driver == "inline" || g.Driver == "listen" {
 		return nil
 	}
 	transports := g.Edge.Transports

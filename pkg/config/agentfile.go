@@ -121,11 +121,11 @@ type API struct {
 // Gate says how this site's SIP traffic is refused.
 type Gate struct {
 	// Driver is who refuses, and how traffic gets there. Default inline.
-	Driver string `yaml:"driver,omitempty" json:"driver,omitempty" jsonschema:"enum=inline,enum=edge,enum=exec" jsonschema_description:"Who refuses. inline, the default: all traffic passes the gate, which relays. edge: a proxy that stands in front already. exec: a program that knows how, and that may bring the traffic to the gate."`
+	Driver string `yaml:"driver,omitempty" json:"driver,omitempty" jsonschema:"enum=inline,enum=listen,enum=edge,enum=exec" jsonschema_description:"Who refuses. inline, the default: all traffic passes the gate, which relays. listen: the gate waits on addresses that VRRP or BGP brings to this machine (Linux). edge: a proxy that stands in front already. exec: a program that knows how, and that may bring the traffic to the gate."`
 	// Edge says who refuses in place of the gate; for edge and exec.
 	Edge GateEdge `yaml:"edge,omitempty" json:"edge,omitzero" jsonschema_description:"Who refuses in place of the gate, for the drivers edge and exec."`
 	// Listen are the site's public SIP addresses in the fleet file.
-	Listen []GateListener `yaml:"listen,omitempty" json:"listen,omitempty" jsonschema_description:"The site's public SIP addresses, as in the fleet file. Needed for inline; for exec where the program brings the traffic to; not for edge."`
+	Listen []GateListener `yaml:"listen,omitempty" json:"listen,omitempty" jsonschema_description:"The site's public SIP addresses, as in the fleet file. Needed for inline and listen; for exec where the program brings the traffic to; not for edge."`
 	// Refusals is the rule table: who is refused in another way than by 503.
 	// The first row that fits counts; the program's own rows follow.
 	Refusals []Refusal `yaml:"refusals,omitempty" json:"refusals,omitempty" jsonschema_description:"Who is refused in another way than by 503: the first row that fits counts, and the program's own rows for known devices follow. Default: those rows only."`

@@ -164,13 +164,25 @@ func ntohs(n uint16) uint16 {
 
 const canShare = true
 
-// share lets several sockets have one address (SO_REUSEPORT).
-func share(_, _ string, rc syscall.RawConn) error {
-	var failed error
-	if err := rc.Control(func(fd uintptr) {
-		failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
-	}); err != nil {
-		return err
+// canFreeBind says that a socket may have an address that the machine has not.
+const canFreeBind = true
+
+// socketOptions sets what a socket needs before it gets its address: share lets
+// several have one (SO_REUSEPORT), free lets it have one that comes to this
+// machine later (IP_FREEBIND, for IPv6 too).
+func socketOptions(shared, free bool) func(network, address string, rc syscall.RawConn) error {
+	return func(_, _ string, rc syscall.RawConn) error {
+		var failed error
+		if err := rc.Control(func(fd uintptr) {
+			if shared {
+				failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+			}
+			if free && failed == nil {
+				failed = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_FREEBIND, 1)
+			}
+		}); err != nil {
+			return err
+		}
+		return failed
 	}
-	return failed
 }

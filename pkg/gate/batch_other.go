@@ -39,4 +39,9 @@ func (b *batch) write(packets []packet) {
 
 const canShare = false
 
-func share(_, _ string, _ syscall.RawConn) error { return nil }
+// canFreeBind says that a socket may have an address that the machine has not.
+const canFreeBind = false
+
+func socketOptions(_, _ bool) func(network, address string, rc syscall.RawConn) error {
+	return func(string, string, syscall.RawConn) error { return nil }
+}

@@ -42,6 +42,9 @@ type Config struct {
 	// TLS is for tls listeners beside: versions, ciphers, and without
 	// Certificates also its own.
 	TLS *tls.Config
+	// FreeBind lets the gate listen on addresses that come to this machine
+	// later and may leave it, by VRRP or BGP. Linux only.
+	FreeBind bool
 	// Refusals is the rule table, unless a Policy brings its own.
 	Refusals []Refusal
 	// Meter bounds what is remembered of devices and calls.
@@ -127,6 +130,9 @@ func (c Config) validate() error {
 	}
 	if len(c.Listen) == 0 {
 		return errors.New("no listener")
+	}
+	if c.FreeBind && !canFreeBind {
+		return errors.New("FreeBind: only Linux lets a socket have an address that the machine has not")
 	}
 	for _, l := range c.Listen {
 		switch l.Transport {

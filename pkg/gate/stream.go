@@ -24,7 +24,7 @@ type streamListener struct {
 func (g *Gate) listenStream(l Listener) (*streamListener, error) {
 	// Keep-alive costs four system calls, which a phone that is refused need not
 	// cost: it is set when a connection is to stay.
-	lc := net.ListenConfig{KeepAlive: -1}
+	lc := net.ListenConfig{KeepAlive: -1, Control: socketOptions(false, g.cfg.FreeBind)}
 	nl, err := lc.Listen(context.Background(), "tcp", l.Address.String())
 	if err != nil {
 		return nil, err

@@ -19,7 +19,7 @@ var streams = []fleet.Transport{fleet.TCP, fleet.TLS}
 
 // hurry makes the limits so short that a test meets them.
 func hurry(c *gate.Config) {
-	c.MessageTimeout, c.HandshakeTimeout, c.DialTimeout = 200*time.Millisecond, 200*time.Millisecond, 200*time.Millisecond
+	c.MessageTimeout, c.HandshakeTimeout, c.DialTimeout = 400*time.Millisecond, 500*time.Millisecond, 400*time.Millisecond
 	c.DrainSpread = 100 * time.Millisecond
 }
 

@@ -40,7 +40,8 @@ func (g *Gate) listenUDP(addr netip.AddrPort) error {
 	if canShare && g.cfg.UDPSockets > 1 {
 		// A shared address is open to any process of ours, so a second gate
 		// would not be noticed: ask first without sharing.
-		conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(addr))
+		lc := net.ListenConfig{Control: socketOptions(false, g.cfg.FreeBind)}
+		conn, err := lc.ListenPacket(context.Background(), "udp", addr.String())
 		if err != nil {
 			return err
 		}
@@ -48,10 +49,7 @@ func (g *Gate) listenUDP(addr netip.AddrPort) error {
 		n = g.cfg.UDPSockets
 	}
 	for range n {
-		var lc net.ListenConfig
-		if n > 1 {
-			lc.Control = share
-		}
+		lc := net.ListenConfig{Control: socketOptions(n > 1, g.cfg.FreeBind)}
 		pc, err := lc.ListenPacket(context.Background(), "udp", addr.String())
 		if err != nil {
 			return err
