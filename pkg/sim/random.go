@@ -94,6 +94,9 @@ func (r *roller) fleet() fleet.Fleet {
 		if r.IntN(2) == 0 {
 			s.Capacity = fleet.Capacity{RegisterRate: 1 + r.IntN(500), Registrations: 1 + r.IntN(20)}
 		}
+		if r.IntN(3) == 0 {
+			s.FateGroups = []string{[]string{"storage", "carrier"}[r.IntN(2)]}
+		}
 		for n := range 1 + r.IntN(2) {
 			sw := fleet.Softswitch{Name: fleet.SwitchID(fmt.Sprintf("sw%d%d", i, n))}
 			for _, t := range transports {
@@ -112,6 +115,12 @@ func (r *roller) fleet() fleet.Fleet {
 		}
 		for _, n := range r.Perm(len(f.Sites))[:1+r.IntN(len(f.Sites))] {
 			svc.Sites = append(svc.Sites, f.Sites[n].Name)
+		}
+		if r.IntN(2) == 0 {
+			svc.Load = fleet.Load{Registrations: 1 + r.IntN(15)}
+		}
+		if len(svc.Sites) > 2 && r.IntN(3) == 0 {
+			svc.Shares = []fleet.Share{{Site: svc.Sites[0], Weight: 1 + r.IntN(100)}, {Site: svc.Sites[1], Weight: 1 + r.IntN(100)}}
 		}
 		f.Services = append(f.Services, svc)
 	}

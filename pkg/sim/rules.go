@@ -36,6 +36,7 @@ func Rules() []Rule {
 		{"common-cause", commonCause},
 		{"target-proven", targetProven},
 		{"per-transport", perTransport},
+		{"capacity", capacity},
 		{"calls-survive", callsSurvive},
 		{"manual-back", manualBack},
 		{"expires", expires},
@@ -152,6 +153,24 @@ func targetProven(s Step) error {
 			return x.Service == o.Service && x.Transport == o.Transport && x.Place != steer.Gone && x.Status == health.Up
 		}) {
 			return fmt.Errorf("traffic of %s moved to where nothing is known to be up", o.Slot)
+		}
+	}
+	return nil
+}
+
+// capacity: automation leaves to no site more than it can carry.
+func capacity(s Step) error {
+	if s.Command.Kind != steer.KindWithdraw {
+		return nil
+	}
+	before, after := steer.Loads(s.Before), steer.Loads(s.After)
+	for i := range s.After.Fleet.Sites {
+		site := &s.After.Fleet.Sites[i]
+		if after[site.Name].Registrations <= before[site.Name].Registrations+1e-6 {
+			continue
+		}
+		if over := steer.Over(s.After.Fleet, site, after[site.Name]); len(over) > 0 {
+			return fmt.Errorf("%s carries too much: %v", site.Name, over)
 		}
 	}
 	return nil
