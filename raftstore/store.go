@@ -87,7 +87,12 @@ func (s *Store) start(cfg Config) error {
 		Stream:  s.network,
 		MaxPool: 4, // heartbeat, push, vote, and one to spare, for each peer
 		Timeout: cfg.Profile.IO,
-		Logger:  rc.Logger,
+		// The library's default of 2 can wedge for good: a leader that is deposed
+		// while it waits for room in its pipeline waits for a reader that has
+		// left, and its shutdown with it. With room, it never waits. Over a long
+		// line more messages under way are also more commits a second.
+		MaxRPCsInFlight: 64,
+		Logger:          rc.Logger,
 	})
 	known, err := raft.HasExistingState(logs, s.disk.journal, s.disk.snapshots)
 	if err != nil {
