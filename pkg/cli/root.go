@@ -57,7 +57,7 @@ Exit codes:   0 done and its effect seen, 1 failed, 2 wrong usage or invalid
 	add("look", a.gateCmd(), a.stragglersCmd())
 	add("look", a.dnsCmd())
 	a.storeCommands(add)
-	add("run", a.agentCmd(), a.configCmd(), a.labCmd(), a.demoCmd(), a.versionCmd())
+	add("run", a.agentCmd(), a.configCmd(), a.labCmd(), a.demoCmd(), a.versionCmd(), a.manCmd())
 	add("run", a.certCmd())
 	return root
 }
