@@ -127,8 +127,9 @@ type Agent struct {
 
 	reportNow chan struct{}
 	runnerMu  sync.Mutex
-	runner    *probes.Runner    // guarded by runnerMu
-	missing   map[string]string // secrets and what is wrong with them; of the loop that observes
+	runner    *probes.Runner // guarded by runnerMu
+	missingMu sync.Mutex
+	missing   map[string]string // guarded by missingMu: secrets and what is wrong with them
 
 	cancel context.CancelFunc
 	loops  sync.WaitGroup

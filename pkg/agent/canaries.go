@@ -32,9 +32,10 @@ func (a *Agent) withLogins(f *fleet.Fleet, specs []probes.Spec) []probes.Spec {
 	return specs
 }
 
-// sayMissing logs what is wrong with a secret when it changes. It is called by
-// the loop that observes.
+// sayMissing logs what is wrong with a secret when it changes.
 func (a *Agent) sayMissing(name string, err error) {
+	a.missingMu.Lock()
+	defer a.missingMu.Unlock()
 	if a.missing == nil {
 		a.missing = map[string]string{}
 	}

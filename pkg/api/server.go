@@ -50,6 +50,7 @@ type Backend interface {
 	Effect(ctx context.Context, epoch uint64, wait time.Duration) (Effect, error)
 	IncidentBackend
 	RunBackend
+	ReadinessBackend
 	// Checkpoints returns what this agent has at the agreed places of the log,
 	// oldest first.
 	Checkpoints(ctx context.Context) ([]Checkpoint, error)
@@ -88,6 +89,7 @@ func (s *server) register(a huma.API) {
 	s.incidents(a)
 	s.runs(a)
 	s.store(a)
+	s.readiness(a)
 	s.access(a)
 	s.membership(a)
 	s.peers(a)
@@ -96,6 +98,9 @@ func (s *server) register(a huma.API) {
 	}
 	if g, ok := s.backend.(GateBackend); ok || s.backend == nil {
 		s.gates(a, g)
+	}
+	if p, ok := s.backend.(ProbeBackend); ok || s.backend == nil {
+		s.probes(a, p)
 	}
 }
 

@@ -2,7 +2,11 @@ package cli_test
 
 import (
 	"context"
+	"crypto/tls"
+	"io"
+	"log"
 	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +17,7 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/fleet/fleettest"
 	"github.com/sipsteer/sipsteer/pkg/health"
+	"github.com/sipsteer/sipsteer/pkg/pki"
 	"github.com/sipsteer/sipsteer/pkg/plan"
 	"github.com/sipsteer/sipsteer/pkg/steer"
 )
@@ -30,15 +35,30 @@ type desk struct {
 }
 
 // newDesk is a fleet of three sites where all is up.
-func newDesk(t *testing.T) (*desk, *httptest.Server) {
+// It returns the address of its API and the file of its authority.
+func newDesk(t *testing.T) (d *desk, url, ca string) {
 	t.Helper()
-	d := &desk{now: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC), state: steer.New(), quorum: true}
+	d = &desk{now: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC), state: steer.New(), quorum: true}
 	f := fleettest.ThreeSites()
 	d.apply(t, steer.Command{Kind: steer.KindSetFleet, By: "init", Fleet: &f})
 	d.verdict(t, "", health.Up)
-	srv := httptest.NewServer(api.Handler(d, "test", nil))
+	now := time.Now()
+	authority, err := pki.NewAuthority("test", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	self, err := pki.Found(dir, authority, "calgary", []string{"127.0.0.1"}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// StartTLS would show a certificate of its own to clients without SNI.
+	srv := httptest.NewUnstartedServer(api.Handler(d, "test", nil))
+	srv.Listener = tls.NewListener(srv.Listener, self.Server(false, time.Now, func(pki.Peer) error { return nil }))
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.Start()
 	t.Cleanup(srv.Close)
-	return d, srv
+	return d, "https://" + srv.Listener.Addr().String(), filepath.Join(dir, "ca.pem")
 }
 
 func (d *desk) apply(t *testing.T, c steer.Command) {

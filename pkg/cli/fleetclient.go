@@ -12,6 +12,7 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/api"
 	"github.com/sipsteer/sipsteer/pkg/config"
 	"github.com/sipsteer/sipsteer/pkg/pki"
+	"github.com/sipsteer/sipsteer/pkg/runbook"
 )
 
 const (
@@ -165,4 +166,14 @@ func try[T any](ctx context.Context, c *api.Client, timeout time.Duration, f fun
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	return f(ctx, c)
+}
+
+// planOf asks what a runbook would do.
+func planOf(req api.RunRequest) func(context.Context, *api.Client) (runbook.Plan, error) {
+	return func(ctx context.Context, c *api.Client) (runbook.Plan, error) { return c.PlanRun(ctx, req) }
+}
+
+// doing has a command carried out.
+func doing(req api.CommandRequest) func(context.Context, *api.Client) (api.Result, error) {
+	return func(ctx context.Context, c *api.Client) (api.Result, error) { return c.Do(ctx, req) }
 }

@@ -53,12 +53,14 @@ Exit codes:   0 done and its effect seen, 1 failed, 2 wrong usage or invalid
 	add("look", a.statusCmd(), a.whyCmd(), a.historyCmd(), a.planCmd(), a.simulateCmd())
 	add("act", a.drainCmd(), a.undrainCmd(), a.failoverCmd(), a.failbackCmd(), a.approveCmd(), a.tenantCmd(), a.holdCmd(), a.releaseCmd(), a.ackCmd(), a.applyCmd())
 	add("look", a.incidentCmd(), a.reportCmd())
-	add("act", a.runbookCmd())
+	add("act", a.runbookCmd(), a.drillCmd())
+	add("look", a.readinessCmd())
 	add("look", a.gateCmd(), a.stragglersCmd())
 	add("look", a.dnsCmd())
 	a.storeCommands(add)
 	add("run", a.agentCmd(), a.configCmd(), a.labCmd(), a.demoCmd(), a.versionCmd(), a.manCmd())
 	add("run", a.certCmd())
+	add("look", a.checksCmd(), a.probeCmd(), a.parityCmd())
 	return root
 }
 

@@ -37,12 +37,13 @@ func TestSessions(t *testing.T) {
 type session struct {
 	*desk
 	dir string
+	ca  string
 }
 
 func newSession(t *testing.T) *session {
-	d, srv := newDesk(t)
-	s := &session{d, t.TempDir()}
-	text := "format: 1\nagents:\n  - {name: calgary, api: \"" + srv.URL + "\"}\n"
+	d, url, ca := newDesk(t)
+	s := &session{d, t.TempDir(), ca}
+	text := "format: 1\nagents:\n  - {name: calgary, api: \"" + url + "\"}\nca: " + ca + "\n"
 	if err := os.WriteFile(filepath.Join(s.dir, "client.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +72,7 @@ func (s *session) run(t *testing.T, d *datadriven.TestData) string {
 			t.Fatal(err)
 		}
 	case "agents": // gone: nobody listens at any of them
-		text := "format: 1\nagents: [{name: calgary, api: \"http://127.0.0.1:1\"}, {name: ottawa, api: \"http://127.0.0.1:2\"}]\n"
+		text := "format: 1\nagents: [{name: calgary, api: \"https://127.0.0.1:1\"}, {name: ottawa, api: \"https://127.0.0.1:2\"}]\nca: " + s.ca + "\n"
 		if err := os.WriteFile("client.yaml", []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

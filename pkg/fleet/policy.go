@@ -18,6 +18,8 @@ type Policy struct {
 	// Block is how long automation leaves a service alone after it moved it,
 	// unless a person acknowledges. Default 1h.
 	Block Duration `json:"block,omitzero" yaml:"block,omitempty" jsonschema_description:"How long automation leaves a service alone after it moved it; ends early by an operator's ack. Default: 1h."`
+	// DrillBlocked are the times of the week at which no drill begins.
+	DrillBlocked []string `json:"drill_blocked,omitzero" yaml:"drill_blocked,omitzero" jsonschema_description:"Times of the week, in UTC, at which no drill begins: mon-fri 13:00-23:00, daily 00:00-04:00. Default: none."`
 	// MaxMovesPerHour is how often automation may take a site out in an hour.
 	// Default 6.
 	MaxMovesPerHour int `json:"max_moves_per_hour,omitempty" yaml:"max_moves_per_hour,omitempty" jsonschema:"minimum=1" jsonschema_description:"How often automation may take a site out in an hour. Default: 6."`
@@ -85,6 +87,9 @@ func (p Policy) WithDefaults() Policy {
 	num(&p.RetryAfterMin, 5)
 	if p.RetryAfterMax == 0 {
 		p.RetryAfterMax = max(10, p.RetryAfterMin)
+	}
+	if p.DrillBlocked == nil {
+		p.DrillBlocked = []string{}
 	}
 	if p.EmergencyNumbers == nil {
 		p.EmergencyNumbers = []string{"911", "112"}

@@ -45,6 +45,11 @@ func (v *validation) policy() {
 	if p.MaxMovesPerHour < 1 || p.MaxMovesPerHour > 1000 {
 		v.add("$.policy.max_moves_per_hour", "1 to 1000; to stop automation: automation: advise", "max_moves_per_hour is %d", p.MaxMovesPerHour)
 	}
+	for i, w := range p.DrillBlocked {
+		if _, err := ParseWindow(w); err != nil {
+			v.add(fmt.Sprintf("$.policy.drill_blocked[%d]", i), "mon-fri 13:00-23:00", "%v", err)
+		}
+	}
 	if p.MinSites < 1 {
 		v.add("$.policy.min_sites", "at least 1", "min_sites is %d", p.MinSites)
 	}

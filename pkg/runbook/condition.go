@@ -32,6 +32,8 @@ func Words() []Word {
 	return []Word{
 		{`up(SITE, TRANSPORT)`, "the checks say that the transport works there"},
 		{`well(SITE)`, "every transport of the site is up"},
+		{`all_well()`, "every transport of every site is up"},
+		{`others_well(SITE)`, "every transport of every other site is up"},
 		{`answers(SITE)`, "the site is in the answer of at least one service"},
 		{`share(SITE)`, "per cent of its traffic that the site takes: 100, a failback's step, or 0"},
 		{`stage(SITE)`, `stage of the site's drain: "none", "announce", "register", "refuse", "done"`},
@@ -93,15 +95,17 @@ func environment(f *Facts) map[string]any {
 			}
 			return f.State.SiteStatus(fleet.SiteID(site), t) == health.Up, nil
 		},
-		"well":       f.well,
-		"answers":    func(site string) (bool, error) { n, err := f.share(site); return n > 0, err },
-		"share":      f.share,
-		"stage":      f.stage,
-		"gate":       f.gate,
-		"sites_up":   f.sitesUp,
-		"left":       func(site string) (int, error) { return f.counted("registrations left", f.Left, site) },
-		"stragglers": func(site string) (int, error) { return f.counted("stragglers", f.Stragglers, site) },
-		"behind":     func() int { return f.Behind },
+		"well":        f.well,
+		"all_well":    func() (bool, error) { return f.othersWell("") },
+		"others_well": f.othersWell,
+		"answers":     func(site string) (bool, error) { n, err := f.share(site); return n > 0, err },
+		"share":       f.share,
+		"stage":       f.stage,
+		"gate":        f.gate,
+		"sites_up":    f.sitesUp,
+		"left":        func(site string) (int, error) { return f.counted("registrations left", f.Left, site) },
+		"stragglers":  func(site string) (int, error) { return f.counted("stragglers", f.Stragglers, site) },
+		"behind":      func() int { return f.Behind },
 		"incidents": func() int {
 			n := 0
 			for i := range f.State.Incidents {
@@ -136,6 +140,22 @@ func (f *Facts) well(site string) (bool, error) {
 	for _, t := range s.Transports() {
 		if f.State.SiteStatus(s.Name, t) != health.Up {
 			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// othersWell looks at every site but one.
+func (f *Facts) othersWell(but string) (bool, error) {
+	if f.State.Fleet == nil {
+		return false, fmt.Errorf("no fleet is set")
+	}
+	for _, id := range f.State.Fleet.SiteIDs() {
+		if string(id) == but {
+			continue
+		}
+		if yes, err := f.well(string(id)); err != nil || !yes {
+			return false, err
 		}
 	}
 	return true, nil

@@ -33,6 +33,7 @@ const (
 	RuleMoveLimit    Rule = "move-limit"
 	RuleOneRun       Rule = "one-run"
 	RuleApproval     Rule = "approval"
+	RuleDrillWindow  Rule = "drill-window"
 	RuleRequire      Rule = "require" // asked by the leader before a runbook starts: its conditions may be about gates
 	RuleReach        Rule = "reach"
 )
@@ -66,6 +67,7 @@ func RuleDocs() []RuleDoc {
 		{RuleStillDown, "An incident is resolved when nothing at its sites is down any more.", true},
 		{RuleOneRun, "At most one runbook works at a site at a time.", true},
 		{RuleApproval, "A step that needs two people is approved by two different people.", true},
+		{RuleDrillWindow, "No drill begins in the hours that the fleet file blocks.", false},
 	}
 }
 

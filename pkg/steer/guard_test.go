@@ -236,6 +236,11 @@ func guardCases() []guardCase {
 			},
 			other: &steer.Command{Kind: steer.KindRunApprove, By: "bob", Run: &steer.RunChange{ID: "run-5", Step: "agree"}},
 		},
+		{
+			rule: steer.RuleDrillWindow, command: steer.Command{Kind: steer.KindRunStart, Run: &steer.RunChange{Procedure: &steer.Procedure{Book: steer.DrillBook, Steps: []steer.Step{{ID: "a", Do: steer.ActManual}}}}},
+			fleet: func(f *fleet.Fleet) { f.Policy.DrillBlocked = []string{"daily 11:00-13:00"} },
+			cure:  func(g *guarded) { g.now = g.now.Add(2 * time.Hour) },
+		},
 	}
 }
 

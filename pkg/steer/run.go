@@ -134,8 +134,9 @@ type Run struct {
 	Reason    string         `json:"reason"`
 	StartedAt time.Time      `json:"started_at"`
 	EndedAt   time.Time      `json:"ended_at,omitzero"`
-	Why       string         `json:"why,omitempty"` // of a run that stopped, is undone or was aborted
-	Progress  []StepProgress `json:"progress"`      // of each step, in the order of Steps
+	Why       string         `json:"why,omitempty"`      // of a run that stopped, is undone or was aborted
+	EndedBy   string         `json:"ended_by,omitempty"` // the person who aborted it or took it back
+	Progress  []StepProgress `json:"progress"`           // of each step, in the order of Steps
 }
 
 // StepProgress is where one step is.

@@ -50,6 +50,7 @@ func (t *transition) moveRun(r *Run, c *RunChange) error {
 }
 
 func (t *transition) moveWhole(r *Run, c *RunChange) error {
+	defer t.practised(r)
 	switch {
 	case c.To == MoveUndo && r.State == RunRunning:
 		r.State, r.Why = RunUndoing, c.Detail
@@ -189,6 +190,7 @@ func (t *transition) fail(r *Run, i int, why string) {
 	}
 	r.State, r.Why = RunStopped, r.Steps[i].ID+": "+why
 	t.runEvent(r, "stopped", text+"; next: "+r.Next())
+	t.practised(r)
 }
 
 // revert takes one step back.

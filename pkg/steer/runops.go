@@ -70,6 +70,9 @@ func (t *transition) startRun(c *RunChange) error {
 	if r := t.guardOneRun(p.Sites); r != nil {
 		return r
 	}
+	if r := t.guardDrill(p); r != nil {
+		return r
+	}
 	r := Run{ID: fmt.Sprintf("run-%d", t.Revision), Procedure: *p, State: RunRunning, Owner: t.cmd.By, Reason: t.cmd.Reason, StartedAt: t.Now, Progress: make([]StepProgress, len(p.Steps))}
 	for i := range r.Progress {
 		r.Progress[i].State = StepPending
@@ -204,6 +207,10 @@ func (t *transition) turn(r *Run, to RunState, from ...RunState) error {
 	}
 	if t.cmd.Reason != "" {
 		r.Why = t.cmd.By + ": " + t.cmd.Reason
+	}
+	defer t.practised(r)
+	if to == RunAborted || to == RunUndoing {
+		r.EndedBy = t.cmd.By
 	}
 	t.runEvent(r, string(to), fmt.Sprintf("%s: %s, was %s, by %s", r.ID, to, was, t.cmd.By))
 	return nil

@@ -42,6 +42,7 @@ type State struct {
 	Advice    []Advice   `json:"advice,omitempty"`    // ordered by Slot, Rule
 	Incidents []Incident `json:"incidents,omitempty"` // oldest first
 	Runs      []Run      `json:"runs,omitempty"`      // of runbooks, oldest first
+	Practice  []Practice `json:"practice,omitempty"`  // the last drill of each site, ordered by Site
 	Events    []Event    `json:"events,omitempty"`    // oldest first, at most MaxEvents
 	Notified  uint64     `json:"notified,omitempty"`  // revision of the last event that people were told
 	Seen      []string   `json:"seen,omitempty"`      // IDs of the last commands: a repeated one has no second effect

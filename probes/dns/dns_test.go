@@ -61,7 +61,11 @@ func TestAnswers(t *testing.T) {
 		{"rubbish first", "", func(w mdns.ResponseWriter, _, good *mdns.Msg) { _, _ = w.Write([]byte("hello")); _ = w.WriteMsg(good) }, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			limit := 20 * time.Second
+			if tt.cause == health.CauseTimeout || tt.cause == health.CauseMalformed {
+				limit = 500 * time.Millisecond // runs into it
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
 			spec := probes.Spec{
 				Check:   health.Check{Target: health.Target{Transport: fleet.UDP}, Kind: health.DNS.Named("a")},

@@ -42,7 +42,11 @@ func (p *Prober) Probe(ctx context.Context, spec probes.Spec) probes.Result {
 		TLSClientConfig: &tls.Config{ServerName: spec.ServerName, RootCAs: spec.Roots},
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
-			return d.DialContext(ctx, "tcp", spec.Address.String())
+			conn, err := d.DialContext(ctx, "tcp", spec.Address.String())
+			if err != nil {
+				return nil, err
+			}
+			return wire.Tap(ctx, conn), nil
 		},
 	}
 	defer transport.CloseIdleConnections()

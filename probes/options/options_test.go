@@ -33,7 +33,7 @@ func probe(t *testing.T, tr fleet.Transport, addr netip.AddrPort, timeout time.D
 // Long is for tests that must not run into it, short for those that must.
 const (
 	long  = 20 * time.Second
-	short = 60 * time.Millisecond
+	short = 400 * time.Millisecond
 )
 
 func answer(status string) wiretest.Handler {
@@ -93,7 +93,7 @@ func TestAnswers(t *testing.T) {
 			for tr, addr := range servers {
 				timeout := tt.timeout
 				if timeout == short && tr == fleet.TLS {
-					timeout *= 5 // handshakes on a busy machine
+					timeout *= 3 // handshakes on a busy machine
 				}
 				got := probe(t, tr, addr, timeout)
 				if got.Outcome != tt.want || got.Cause != tt.cause || !strings.Contains(got.Detail, tt.detail) {

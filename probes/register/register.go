@@ -51,17 +51,24 @@ func New(cfg Config) *Prober {
 // CauseUnavailable, 503; CauseStatus, another refusal of a right password;
 // CauseBinding, the registrar says yes but does not hold our Contact.
 func (p *Prober) Probe(ctx context.Context, spec probes.Spec) probes.Result {
+	res, _ := p.Login(ctx, spec)
+	return res
+}
+
+// Login is Probe, and returns the answer to the login too; nil when there was
+// none.
+func (p *Prober) Login(ctx context.Context, spec probes.Spec) (probes.Result, *sip.Response) {
 	start := time.Now()
 	domain := cmp.Or(spec.Login.Domain, spec.ServerName)
 	switch {
 	case spec.Login.User == "" || domain == "":
-		return probes.Failed(health.CauseLocal, "no subscriber or no domain to register at")
+		return probes.Failed(health.CauseLocal, "no subscriber or no domain to register at"), nil
 	case spec.Login.Password == "":
-		return probes.Failed(health.CauseLocal, "this agent does not have the password of "+wire.Clean(spec.Login.User))
+		return probes.Failed(health.CauseLocal, "this agent does not have the password of "+wire.Clean(spec.Login.User)), nil
 	}
 	conn, fault := wire.Dial(ctx, spec.Check.Transport, spec.Address, spec.ServerName)
 	if fault != nil {
-		return probes.Failed(fault.Cause, fault.Detail)
+		return probes.Failed(fault.Cause, fault.Detail), nil
 	}
 	defer conn.Close()
 
@@ -77,7 +84,7 @@ func (p *Prober) Probe(ctx context.Context, spec probes.Spec) probes.Result {
 	})
 	s.expires(p.cfg.Expires)
 	if fault := s.register(); fault != nil {
-		return probes.Failed(fault.Cause, fault.Detail)
+		return probes.Failed(fault.Cause, fault.Detail), nil
 	}
 	rtt := time.Since(start)
 	detail := "logged in and out"
@@ -87,5 +94,5 @@ func (p *Prober) Probe(ctx context.Context, spec probes.Spec) probes.Result {
 	if fault := s.remove(); fault != nil {
 		detail += fmt.Sprintf("; the binding stays for %s: %s", p.cfg.Expires, fault.Detail)
 	}
-	return probes.Succeeded(rtt, detail)
+	return probes.Succeeded(rtt, detail), s.accepted
 }

@@ -27,7 +27,7 @@ const (
 	domain   = "west.voice.example.net"
 	password = "correct horse"
 	long     = 20 * time.Second
-	short    = 100 * time.Millisecond
+	short    = 400 * time.Millisecond
 )
 
 // registrar is a small registrar that checks digests with the same library that

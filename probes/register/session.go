@@ -27,6 +27,7 @@ type session struct {
 	proxy      bool // the challenge came with 407
 	uses       int  // of the challenge's nonce
 	challenged bool
+	accepted   *sip.Response // the answer to the login that was taken
 }
 
 // register logs in and looks for our Contact in the answer.
@@ -48,6 +49,7 @@ func (s *session) register() *wire.Fault {
 	case !s.holds(res):
 		return &wire.Fault{Cause: health.CauseBinding, Detail: "accepted, but our Contact is not among the stored ones"}
 	}
+	s.accepted = res
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/health"
 	"github.com/sipsteer/sipsteer/probes"
 	"github.com/sipsteer/sipsteer/probes/internal/wire"
@@ -25,7 +26,7 @@ const maxGreeting = 16 << 10
 // text has come; CauseContent means that the listener ended without it.
 func (p *Prober) Probe(ctx context.Context, spec probes.Spec) probes.Result {
 	start := time.Now()
-	conn, fault := wire.DialTCP(ctx, spec.Address)
+	conn, fault := wire.Dial(ctx, fleet.TCP, spec.Address, "")
 	if fault != nil {
 		return probes.Failed(fault.Cause, fault.Detail)
 	}

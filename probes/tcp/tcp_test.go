@@ -63,7 +63,11 @@ func TestConnectionAndGreeting(t *testing.T) {
 		{"talks without end", "auth/request", server(t, strings.Repeat("x", 1<<20), true), health.CauseContent},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			limit := 20 * time.Second
+			if tt.cause == health.CauseTimeout {
+				limit = 500 * time.Millisecond // runs into it
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
 			got := tcp.New().Probe(ctx, probes.Spec{Address: tt.addr, Question: probes.Question{Contains: tt.contains}})
 			if got.Cause != tt.cause || strings.ContainsRune(got.Detail, '\x1b') {

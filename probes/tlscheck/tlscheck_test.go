@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const (
 	domain = "west.voice.example.net"
 	long   = 20 * time.Second
-	short  = 60 * time.Millisecond
+	short  = 400 * time.Millisecond
 )
 
 func probe(cfg tlscheck.Config, addr netip.AddrPort, roots *x509.CertPool, timeout time.Duration) probes.Result {

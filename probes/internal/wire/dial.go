@@ -22,9 +22,13 @@ func Dial(ctx context.Context, transport fleet.Transport, addr netip.AddrPort, s
 		if err != nil {
 			return nil, Classify("open socket", err)
 		}
-		return conn, nil
+		return Tap(ctx, conn), nil
 	case fleet.TCP:
-		return DialTCP(ctx, addr)
+		conn, fault := DialTCP(ctx, addr)
+		if fault != nil {
+			return nil, fault
+		}
+		return Tap(ctx, conn), nil
 	case fleet.TLS:
 		conn, fault := DialTCP(ctx, addr)
 		if fault != nil {
@@ -34,7 +38,7 @@ func Dial(ctx context.Context, transport fleet.Transport, addr netip.AddrPort, s
 		if fault != nil {
 			return nil, fault
 		}
-		return tc, nil
+		return Tap(ctx, tc), nil
 	}
 	return nil, &Fault{Cause: health.CauseLocal, Detail: "transport " + transport.String() + " cannot be asked"}
 }
@@ -46,6 +50,7 @@ func DialTCP(ctx context.Context, addr netip.AddrPort) (net.Conn, *Fault) {
 	if err != nil {
 		return nil, Classify("connect", err)
 	}
+	Remark(ctx, "connected from %s to %s", conn.LocalAddr(), conn.RemoteAddr())
 	return conn, nil
 }
 
@@ -77,6 +82,8 @@ func Handshake(ctx context.Context, conn net.Conn, cfg *tls.Config) (*tls.Conn, 
 	tc := tls.Client(conn, cfg)
 	err := tc.HandshakeContext(ctx)
 	if err == nil {
+		state := tc.ConnectionState()
+		Remark(ctx, "TLS handshake done: asked for %q, %s, %s, %d certificates", cfg.ServerName, tls.VersionName(state.Version), tls.CipherSuiteName(state.CipherSuite), len(state.PeerCertificates))
 		return tc, nil
 	}
 	_ = conn.Close()

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/api"
+)
+
+// TestProbesByHand looks at one lab with checks, probe run and parity, before
+// and after its keys are reset at one site.
+func TestProbesByHand(t *testing.T) {
+	l := newLab(t, 12)
+	l.loginsUp()
+	eventually(t, "every agent sees all up", 60*time.Second, func() bool {
+		r := l.run("checks", "--bad")
+		return r.code == 0 && len(strings.Split(strings.TrimSpace(r.out), "\n")) == 1
+	})
+	var agents []api.AgentChecks
+	if r := l.must(0, "checks", "--json"); json.Unmarshal([]byte(r.out), &agents) != nil || len(agents) != 3 {
+		t.Fatalf("checks: %s", r.out)
+	}
+	for _, a := range agents {
+		for _, c := range a.Checks {
+			if len(c.Recent) == 0 || c.Verdict != "up" {
+				t.Errorf("%s: %s has no evidence or no verdict: %+v", a.Agent, c.Check, c)
+			}
+		}
+	}
+
+	r := l.must(0, "probe", "run", "calgary", "register", "--transport", "tls", "--show-wire")
+	if !strings.Contains(r.out, "> REGISTER sip:") || !strings.Contains(r.out, "< SIP/2.0 200 OK") || !strings.Contains(r.out, "TLS handshake done") {
+		t.Errorf("probe run:\n%s", r.out)
+	}
+	if r := l.must(0, "probe", "run", "calgary", "options", "--agent", "ottawa", "--json"); !strings.Contains(r.out, `"agent": "ottawa"`) {
+		t.Errorf("by another agent:\n%s", r.out)
+	}
+	for _, args := range [][]string{{"calgary", "pray"}, {"paris", "options"}, {"calgary", "options", "--agent", "paris"}} {
+		if r := l.must(2, append([]string{"probe", "run"}, args...)...); !strings.Contains(r.err, "hint:") {
+			t.Errorf("%q: %s", args, r.err)
+		}
+	}
+	if r := l.must(0, "parity"); strings.Count(r.out, "the same") != 3 {
+		t.Errorf("parity of equals:\n%s", r.out)
+	}
+
+	l.must(0, "lab", "break", "calgary", "auth-reset")
+	r = l.must(1, "probe", "run", "calgary", "register", "--transport", "udp", "--show-wire")
+	if !strings.Contains(r.out, "BAD auth-rejected") || !strings.Contains(r.out, `response="hidden"`) || !strings.Contains(r.out, "< SIP/2.0 403 Forbidden") {
+		t.Errorf("probe run after a reset:\n%s", r.out)
+	}
+	r = l.must(1, "parity")
+	if !strings.Contains(r.out, "status") || !strings.Contains(r.out, "401 Unauthorized") || !strings.Contains(r.out, "options: the same") {
+		t.Errorf("parity after a reset:\n%s", r.out)
+	}
+	eventually(t, "checks names it", 30*time.Second, func() bool {
+		r := l.must(0, "checks", "--site", "calgary", "--bad")
+		return strings.Contains(r.out, "auth-rejected: a right password is refused")
+	})
+	l.noPassword()
+}

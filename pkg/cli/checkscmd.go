@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/health"
+)
+
+func (a *app) checksCmd() *cobra.Command {
+	var site string
+	var bad bool
+	c := &cobra.Command{
+		Use: "checks", Short: "Show what every agent sees of every softswitch", Args: exactArgs(),
+		Long: `Shows every check, what the agents together believe of it, and what each of
+them sees. A check without a verdict is only shown and moves nothing. With
+--json the last results of each check are there too.`,
+		Example: "  sipsteer checks\n  sipsteer checks --site calgary --bad\n  sipsteer checks --json",
+	}
+	c.Flags().StringVar(&site, "site", "", "only this site")
+	c.Flags().BoolVar(&bad, "bad", false, "only checks that somebody does not see up")
+	c.RunE = run(func(cmd *cobra.Command, _ []string) error {
+		cs, err := a.clients()
+		if err != nil {
+			return err
+		}
+		agents, err := ask(cmd.Context(), cs, func(ctx context.Context, c *api.Client) ([]api.AgentChecks, error) { return c.Checks(ctx) })
+		if err != nil {
+			return err
+		}
+		for i := range agents {
+			agents[i].Checks = slices.DeleteFunc(agents[i].Checks, func(s api.CheckSeen) bool { return site != "" && string(s.Check.Site) != site })
+		}
+		if a.json {
+			a.printJSON(agents)
+			return nil
+		}
+		a.writeChecks(agents, bad)
+		return nil
+	})
+	return c
+}
+
+// writeChecks prints the matrix: a row for each check, a column for each agent.
+func (a *app) writeChecks(agents []api.AgentChecks, onlyBad bool) {
+	p, w := palette{a.colours()}, a.streams.Out
+	seen := map[health.Check][]*api.CheckSeen{}
+	head := []string{"SITE", "SOFTSWITCH", "OVER", "CHECK", "VERDICT"}
+	for i, ag := range agents {
+		head = append(head, ag.Agent)
+		for j := range ag.Checks {
+			c := &ag.Checks[j]
+			if seen[c.Check] == nil {
+				seen[c.Check] = make([]*api.CheckSeen, len(agents))
+			}
+			seen[c.Check][i] = c
+		}
+	}
+	rows, why := [][]string{head}, []string{}
+	for _, c := range slices.SortedFunc(maps.Keys(seen), health.Check.Compare) {
+		row := []string{string(c.Site), string(c.Switch), c.Transport.String(), string(c.Kind), ""}
+		allUp := true
+		for i, s := range seen[c] {
+			if s == nil {
+				row = append(row, "-")
+				continue
+			}
+			row[4] = cmp.Or(p.word(s.Verdict), p.dim("shown"))
+			row = append(row, p.word(s.Status))
+			allUp = allUp && s.Status == "up"
+			if s.Status == "down" {
+				why = append(why, fmt.Sprintf("%s, seen by %s: %s: %s", c, agents[i].Agent, s.Cause, clean(s.Detail)))
+			}
+		}
+		if !onlyBad || !allUp {
+			rows = append(rows, row)
+		}
+	}
+	table(w, p, rows)
+	for _, line := range why {
+		fmt.Fprintln(w, p.bad("down: ")+line)
+	}
+	for _, ag := range agents {
+		if ag.Problem != "" {
+			fmt.Fprintf(w, "%s %s: %s\n", p.warn("agent"), ag.Agent, clean(ag.Problem))
+		}
+	}
+}

@@ -1,0 +1,83 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/runbook"
+	"github.com/sipsteer/sipsteer/pkg/steer"
+)
+
+func (a *app) drillCmd() *cobra.Command {
+	var minutes int
+	var service string
+	var wait bool
+	w := &wish{req: api.CommandRequest{Kind: string(steer.KindRunStart)}}
+	c := &cobra.Command{
+		Use: "drill SITE", Short: "Practise the loss of a site with real traffic", Args: exactArgs("SITE"),
+		Long: `Leads the traffic of a site away for some minutes, as a planned drain does, and
+brings it back by itself. It starts only when all is well, outside of the hours
+that policy.drill_blocked names; it stops and restores when another site does not
+bear the traffic or an incident opens. The verdict (succeeded, failed,
+interrupted, capacity) and the measured times stand in readiness. A drill is a
+runbook: watch, pause and undo it as one.`,
+		Example: "  sipsteer drill vancouver --minutes 30 --reason \"monthly drill\"\n  sipsteer drill calgary --service west --minutes 10 --reason \"new trunk\" --wait --yes",
+	}
+	w.flags(c)
+	f := c.Flags()
+	f.IntVar(&minutes, "minutes", 30, "how long the site stays empty")
+	f.StringVar(&service, "service", "", "only this service; default all")
+	f.StringSliceVar(&w.req.Override, "override", nil, "pass this guard by name; repeatable")
+	f.BoolVar(&wait, "wait", false, "watch it until it ends")
+	c.RunE = run(func(cmd *cobra.Command, args []string) error {
+		lasts := time.Duration(minutes) * time.Minute
+		if lasts < time.Minute || lasts > runbook.MaxDrill {
+			return &usageError{fmt.Sprintf("--minutes is %d", minutes), fmt.Sprintf("a number from 1 to %d", int(runbook.MaxDrill.Minutes()))}
+		}
+		values := map[string]string{"site": args[0]}
+		if service != "" {
+			values["service"] = service
+		}
+		w.req.Run = &api.RunRequest{Book: string(runbook.DrillText(lasts, service)), Values: values}
+		if err := a.complete(verb{kind: "drill", use: "drill " + args[0]}, w); err != nil {
+			return err
+		}
+		return a.drill(cmd, w, args[0], wait)
+	})
+	return c
+}
+
+func (a *app) drill(cmd *cobra.Command, w *wish, site string, wait bool) error {
+	cs, err := a.clients()
+	if err != nil {
+		return err
+	}
+	if !w.yes {
+		if !terminal(a.streams.In) {
+			return &usageError{"not confirmed, and there is no terminal to ask", "add --yes"}
+		}
+		p, err := ask(cmd.Context(), cs, planOf(*w.req.Run))
+		if err != nil {
+			return err
+		}
+		writeRunPlan(a.streams.Err, palette{a.colours()}, p)
+		if err := a.typed(site); err != nil {
+			return err
+		}
+	}
+	res, err := each(cmd.Context(), cs, actTimeout, doing(w.req))
+	if err != nil {
+		return err
+	}
+	if wait {
+		return a.watchRun(cmd.Context(), startedRun(res))
+	}
+	if err := a.printResult(res); err != nil || a.json {
+		return err
+	}
+	fmt.Fprintf(a.streams.Out, "watch it: sipsteer runbook watch %s; end it: sipsteer runbook undo %s\n", startedRun(res), startedRun(res))
+	return nil
+}

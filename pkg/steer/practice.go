@@ -1,0 +1,95 @@
+package steer
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+)
+
+// DrillBook is the name of the runbook that a drill is.
+const DrillBook = "drill"
+
+// DrillVerdict says how a drill ended.
+type DrillVerdict string
+
+// The verdicts.
+const (
+	DrillSucceeded   DrillVerdict = "succeeded"
+	DrillFailed      DrillVerdict = "failed"      // a step did not do what it promises
+	DrillInterrupted DrillVerdict = "interrupted" // a person, or an incident, ended it
+	DrillCapacity    DrillVerdict = "capacity"    // the other sites did not bear the traffic
+)
+
+// Practice is the last drill of a site, and when the last good one was.
+type Practice struct {
+	Site    fleet.SiteID   `json:"site"`
+	Run     string         `json:"run"`
+	At      time.Time      `json:"at"`
+	Verdict DrillVerdict   `json:"verdict"`
+	Why     string         `json:"why,omitempty"`
+	Leave   fleet.Duration `json:"leave"`  // from its begin until the site was out of the answers
+	Return  fleet.Duration `json:"return"` // from the undrain until the site took all of its traffic again
+	GoodAt  time.Time      `json:"good_at,omitzero"`
+}
+
+// DrillDue is how long a good drill counts: after it the site is due again.
+const DrillDue = 30 * 24 * time.Hour
+
+// practised records how a drill ended.
+func (t *transition) practised(r *Run) {
+	if r.Book != DrillBook || len(r.Sites) == 0 || r.Live() && r.State != RunStopped {
+		return
+	}
+	p := Practice{Site: r.Sites[0], Run: r.ID, At: t.Now, Why: r.Why, Verdict: verdictOf(r), Leave: r.took("leave"), Return: r.took("return")}
+	if i := slices.IndexFunc(t.Practice, func(o Practice) bool { return o.Site == p.Site }); i >= 0 {
+		if t.Practice[i].Run == r.ID && t.Practice[i].Verdict == p.Verdict {
+			return // told already
+		}
+		p.GoodAt = t.Practice[i].GoodAt
+	}
+	if p.Verdict == DrillSucceeded {
+		p.GoodAt = t.Now
+	}
+	t.Practice = inserted(t.Practice, p, func(a, b Practice) int { return strings.Compare(string(a.Site), string(b.Site)) })
+	t.runEvent(r, "verdict", r.ID+": drill of "+string(p.Site)+" "+string(p.Verdict)+", out of the answers in "+p.Leave.String()+", back in "+p.Return.String())
+}
+
+func verdictOf(r *Run) DrillVerdict {
+	switch {
+	case r.State == RunDone:
+		return DrillSucceeded
+	case r.EndedBy != "", strings.HasPrefix(r.Why, "abort_if incidents"):
+		return DrillInterrupted
+	case strings.HasPrefix(r.Why, "abort_if not others_well"), strings.HasPrefix(r.Why, "bears: "):
+		return DrillCapacity
+	}
+	return DrillFailed
+}
+
+// took is how long a step lasted; 0 when it did not end well.
+func (r *Run) took(step string) fleet.Duration {
+	i := r.Step(step)
+	if i < 0 || r.Progress[i].State != StepDone && r.Progress[i].State != StepUndone {
+		return 0
+	}
+	return fleet.Duration(r.Progress[i].EndedAt.Sub(r.Progress[i].StartedAt))
+}
+
+// guardDrill refuses a drill in the hours in which the fleet file forbids it.
+func (t *transition) guardDrill(p *Procedure) error {
+	if p.Book != DrillBook || slices.Contains(t.cmd.Override, RuleDrillWindow) {
+		return nil
+	}
+	for _, text := range t.Fleet.Policy.DrillBlocked {
+		w, err := fleet.ParseWindow(text)
+		if err == nil && w.Contains(t.Now) {
+			return &Refusal{
+				Rule: RuleDrillWindow, Text: "no drill is wanted at this time of the week", Value: strings.ToLower(t.Now.UTC().Format("Mon 15:04")) + " UTC",
+				Limit: "outside of " + text, Next: "wait until the window is over, or add --override " + string(RuleDrillWindow),
+			}
+		}
+	}
+	return nil
+}
