@@ -68,8 +68,6 @@ func sum(parts []part, of func(part) float64) (total float64) {
 	return total
 }
 
-func registrations(p part) float64 { return p.registrations }
-
 func streams(p part) float64 {
 	if p.stream {
 		return p.registrations

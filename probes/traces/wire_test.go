@@ -19,7 +19,8 @@ var (
 // lost with the probability, each way.
 func exchange(again []time.Duration, loss float64, rtt time.Duration, rnd *rand.Rand) time.Duration {
 	for _, at := range again {
-		if rnd.Float64() >= loss && rnd.Float64() >= loss {
+		there, back := rnd.Float64() >= loss, rnd.Float64() >= loss
+		if there && back {
 			return at + rtt
 		}
 	}

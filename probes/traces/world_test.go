@@ -40,7 +40,6 @@ type world struct {
 	downs   map[health.Check]time.Duration // first verdict of down, since the begin
 	common  bool
 	observe func(fleet.SiteID, health.Opinion) // told of each opinion, if set
-	moves   int                                // verdicts of down that no common cause holds back
 }
 
 func newWorld(seed uint64) *world {
