@@ -103,6 +103,9 @@ func (t *transition) failback() error {
 	if len(slots) == 0 {
 		return nil // all in: repeating is harmless
 	}
+	if !t.cmd.Now && t.onTheWay(slots) {
+		return nil // repeated while it runs: it goes on where it is
+	}
 	c := t.cmd.change(slots)
 	if r := v.guardProvenSite(c); r != nil {
 		return r
@@ -120,6 +123,13 @@ func (t *transition) failback() error {
 	}
 	t.startFailback(t.cmd.Site, slots, t.Now, t.cmd.By, t.cmd.Reason)
 	return t.firstStep(t.cmd.Site)
+}
+
+// onTheWay reports whether a failback that has taken its first step brings all
+// of the slots back.
+func (t *transition) onTheWay(slots []Slot) bool {
+	i := slices.IndexFunc(t.Failbacks, func(f Failback) bool { return f.Site == t.cmd.Site && f.Step >= 0 })
+	return i >= 0 && !slices.ContainsFunc(slots, func(s Slot) bool { return !slices.Contains(t.Failbacks[i].Slots, s) })
 }
 
 func compareFailbacks(a, b Failback) int { return strings.Compare(string(a.Site), string(b.Site)) }
