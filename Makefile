@@ -9,7 +9,7 @@ all: ## build the program into ./sipsteer
 	$(GO) build -o sipsteer ./cmd/sipsteer
 
 test: peers ## every test, with the real peers where they are installed
-	$(GO) test -race -json -timeout 15m $(PKGS) | $(GO) run ./.ci/testreport
+	$(GO) test -race -json -timeout 40m $(PKGS) | $(GO) run ./.ci/testreport
 
 unit: ## only tests without real peers and processes
 	$(GO) test -short $(PKGS)

@@ -115,9 +115,9 @@ func TestRunbookSurvivesItsLeaders(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(uint64(os.Getpid()), 30))
 	for k := range n {
 		at := k*28/n + rnd.IntN(max(1, 28/n))
-		eventually(t, fmt.Sprintf("step %d", at), 120*time.Second, func() bool { _, done, ok := state(); return ok && done >= at })
+		eventually(t, fmt.Sprintf("step %d", at), patience, func() bool { _, done, ok := state(); return ok && done >= at })
 		leader := ""
-		eventually(t, "a leader to kill", 60*time.Second, func() bool {
+		eventually(t, "a leader to kill", patience, func() bool {
 			st := l.status()
 			leader = st.Leader
 			return st.Quorum && leader != ""
@@ -125,11 +125,11 @@ func TestRunbookSurvivesItsLeaders(t *testing.T) {
 		_, done, _ := state()
 		t.Logf("kill %d: %s leads, %d steps done", k+1, leader, done)
 		l.must(0, "lab", "break", leader, "agent-kill")
-		eventually(t, "another leader", 60*time.Second, func() bool { st := l.status(); return st.Quorum && st.Leader != "" && st.Leader != leader })
+		eventually(t, "another leader", patience, func() bool { st := l.status(); return st.Quorum && st.Leader != "" && st.Leader != leader })
 		l.must(0, "lab", "heal", leader)
 	}
 	var r steer.Run
-	eventually(t, "the runbook is done", 120*time.Second, func() bool {
+	eventually(t, "the runbook is done", patience, func() bool {
 		var ok bool
 		r, _, ok = state()
 		return ok && r.State == steer.RunDone
@@ -168,7 +168,7 @@ func TestRunbookAtTheDesk(t *testing.T) {
 			t.Errorf("list lacks %s", name)
 		}
 	}
-	eventually(t, "all is well", 30*time.Second, func() bool {
+	eventually(t, "all is well", patience, func() bool {
 		r := l.run("runbook", "plan", "cutover", "--set", "site=calgary", "--set", "to=ottawa")
 		return r.code == 0 && strings.Contains(r.out, `well("ottawa") — now yes`)
 	})
@@ -215,12 +215,23 @@ steps:
 	if r := l.must(3, "runbook", "approve", id, "agree", "--yes"); !strings.Contains(r.err, "another person") {
 		t.Errorf("the same person: %s", r.err)
 	}
-	l.must(0, "runbook", "approve", id, "agree", "--owner", "bob", "--yes")
+	// Another name for the same token is the same person; another token is not.
+	l.must(3, "runbook", "approve", id, "agree", "--owner", "bob", "--yes")
+	l.must(0, "operator", "set", "bob", "--role", "operator", "--out", filepath.Join(l.dir, "bob.token"))
+	client, err := os.ReadFile(filepath.Join(l.dir, "client.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bobs := filepath.Join(l.dir, "bob.yaml")
+	if err := os.WriteFile(bobs, []byte(strings.Replace(string(client), "operator.token", "bob.token", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l.must(0, "runbook", "approve", id, "agree", "--owner", "bob", "--yes", "--config", bobs)
 	l.must(0, "runbook", "watch", id)
 	if st := l.status(); len(st.Drains) != 1 {
 		t.Fatalf("drains: %+v", st.Drains)
 	}
 	l.must(0, "runbook", "undo", id, "--reason", "only a test", "--yes")
-	eventually(t, "taken back", 20*time.Second, func() bool { return len(l.status().Drains) == 0 })
+	eventually(t, "taken back", patience, func() bool { return len(l.status().Drains) == 0 })
 	l.must(0, "runbook", "watch", id)
 }
