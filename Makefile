@@ -3,7 +3,7 @@ GO ?= go
 PKGS ?= ./...
 TOOL = $(GO) tool -modfile=.ci/tools/go.mod
 
-.PHONY: crash all test unit race fuzz verdicts bench bench-dns bench-sip sim sim-long drain-calls runbook-long verify format tidy vet staticcheck vuln peers clean
+.PHONY: crash elections all test unit race fuzz verdicts bench bench-dns bench-sip sim sim-long drain-calls runbook-long verify format tidy vet staticcheck vuln peers clean
 
 all: ## build the program into ./sipsteer
 	$(GO) build -o sipsteer ./cmd/sipsteer
@@ -32,6 +32,9 @@ runbook-long: ## a runbook of thirty steps through ten deaths of its leader
 verdicts: ## false moves in ten thousand hours of random loss; writes docs/verdicts.md
 	$(GO) test -timeout 60m -run TestTraces ./probes/traces -update
 	$(GO) test -timeout 60m -v -run TestRandomLoss ./probes/traces -long -update
+
+elections: ## a week of virtual time with 1 % loss, LAN and WAN: no leader loses its office (half an hour)
+	RAFTSTORE_CALM=168h $(GO) test -timeout 0 -count 1 -v -run TestNoFalseElection ./raftstore
 
 crash: ## kill -9 agents and stores 500 times each and find every acknowledged change
 	SIPSTEER_KILLS=500 $(GO) test -timeout 60m -run TestKilledAgentsLoseNothing ./cmd/sipsteer

@@ -74,6 +74,7 @@ func BenchmarkFollowerApply(b *testing.B) {
 	for _, push := range []bool{false, true} {
 		b.Run(fmt.Sprintf("push=%v", push), func(b *testing.B) {
 			c := raftstoretest.OnDisk(b, 3)
+			c.Profile = raftstore.LAN()
 			defer c.Stop()
 			c.Configure = func(_ *raftstoretest.Node, cfg *raftstore.Config) { cfg.NoPush = !push }
 			c.Start()
@@ -113,6 +114,7 @@ func BenchmarkLeaderLost(b *testing.B) {
 	for _, how := range []string{"killed", "vanished"} {
 		b.Run(how, func(b *testing.B) {
 			c := raftstoretest.OnDisk(b, 3)
+			c.Profile = raftstore.LAN()
 			defer c.Stop()
 			silent := &silence{}
 			c.Configure = func(n *raftstoretest.Node, cfg *raftstore.Config) { silent.around(b, n, cfg) }
@@ -175,6 +177,7 @@ func newProposer(b *testing.B, kind string) proposer {
 		return newBare(b)
 	}
 	c := raftstoretest.OnDisk(b, 3)
+	c.Profile = raftstore.LAN()
 	// The recording machine keeps everything; this one keeps nothing.
 	c.Configure = func(_ *raftstoretest.Node, cfg *raftstore.Config) {
 		cfg.Machine, cfg.NoPush = nothing{}, kind == "store-nopush"

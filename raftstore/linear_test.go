@@ -143,7 +143,7 @@ func TestHistoriesAreLinearizable(t *testing.T) {
 			if acknowledged < 100 || faults["kill"]+faults["partition"]+faults["pause"] < 8 {
 				t.Fatalf("void: %d acknowledged, faults %v", acknowledged, faults)
 			}
-			result, _ := porcupine.CheckOperationsVerbose(counter(), h.ops, 20*time.Second)
+			result, _ := porcupine.CheckOperationsVerbose(counter(), h.ops, raftstoretest.Patience)
 			if result != porcupine.Ok {
 				t.Errorf("%s: %d operations, %d acknowledged, faults %v", result, len(h.ops), acknowledged, faults)
 			}

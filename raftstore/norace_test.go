@@ -3,3 +3,7 @@
 package raftstore
 
 const stride = 1
+
+// CalmMinutes is how long, in virtual time, a leader has to lead for
+// TestNoFalseElection.
+const CalmMinutes = 10

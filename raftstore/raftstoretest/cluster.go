@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -16,8 +15,9 @@ import (
 	"github.com/sipsteer/sipsteer/raftstore"
 )
 
-// Patience is how long the helpers wait for what must come about.
-const Patience = 20 * time.Second
+// Patience is how long the helpers wait for what must come about. It is for
+// machines that are slow and busy.
+const Patience = time.Minute
 
 // Node is one member of a Cluster. Store and Machine are those of its present
 // life.
@@ -36,6 +36,8 @@ type Cluster struct {
 	Net     *Network // nil with real sockets
 	Nodes   []*Node
 	Members []raftstore.Member
+	// Profile holds the timings of the members. The zero value is LAN.
+	Profile raftstore.Profile
 	// Configure, if set, may change each member's Config before it is opened.
 	Configure func(*Node, *raftstore.Config)
 	logger    zerolog.Logger
@@ -54,21 +56,18 @@ func InMemory(t testing.TB, voters int) *Cluster {
 }
 
 // OnDisk returns a cluster of that many members that has not started, with
-// files in temporary directories and real sockets on 127.0.0.1.
+// files in temporary directories and real sockets on loopback. Several members
+// have the timings of the WAN profile, so that a machine which is busy with
+// other tests does not cost a leader its office in the middle of a call.
 func OnDisk(t testing.TB, voters int) *Cluster {
 	c := newCluster(t)
+	if voters > 1 {
+		c.Profile = raftstore.WAN()
+	}
 	dir := t.TempDir()
 	for i := range voters {
 		id := fleet.AgentID(fmt.Sprintf("n%d", i+1))
-		// Port 0 now, and the same port again for every later life.
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := l.Close(); err != nil {
-			t.Fatal(err)
-		}
-		c.add(&Node{ID: id, Address: l.Addr().String(), Dir: filepath.Join(dir, string(id))})
+		c.add(&Node{ID: id, Address: address(t), Dir: filepath.Join(dir, string(id))})
 	}
 	return c
 }
@@ -107,6 +106,7 @@ func (c *Cluster) Open(n *Node) error {
 		Memory:  n.Memory,
 		Listen:  n.Address,
 		Members: c.Members,
+		Profile: c.Profile,
 		Logger:  c.logger,
 	}
 	n.Machine = &Machine{}
