@@ -3,7 +3,6 @@ package dnsserver
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -16,6 +15,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/lab/loopbacktest"
 )
 
 // secondaryPeers are name servers of others, as secondaries of ours.
@@ -102,20 +102,20 @@ func TestRealSecondaries(t *testing.T) {
 				t.Skipf("%s is not installed", peer.program)
 			}
 			t.Parallel()
-			port := freeUDPPort(t)
+			at := loopbacktest.Fixed(t)
 			cfg := withSecondary()
-			cfg.Secondaries[0].Notify = netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port)
+			cfg.Secondaries[0].Notify = at
 			first := tenantZone(t, 7, fleet.TenantsExpand, fewTenants())
 			s := start(t, cfg, first)
-			runPeer(t, program, peer.args, peer.config, port, s.Addrs()[0].Port())
-			follow(t, port, 7, "10")
+			runPeer(t, program, peer.args, peer.config, at, s.Addrs()[0].Port())
+			follow(t, at, 7, "10")
 			next := zoneOf(t, 8, strings.ReplaceAll(labRecords, "SRV 10 ", "SRV 910 ")+eastRecords)
 			next.Tenants = first.Tenants
 			began := time.Now()
 			if err := s.Serve(next); err != nil {
 				t.Fatal(err)
 			}
-			follow(t, port, 8, "910")
+			follow(t, at, 8, "910")
 			t.Logf("followed the failover after %s", time.Since(began).Round(time.Millisecond))
 			if st := s.Stats(); st.TransfersWhole+st.TransfersIncremental < 2 || st.TransfersRefused > 0 {
 				t.Errorf("%+v", st)
@@ -133,20 +133,10 @@ func lookProgram(name string) (string, error) {
 	return path, err
 }
 
-func freeUDPPort(t *testing.T) uint16 {
-	t.Helper()
-	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	return c.LocalAddr().(*net.UDPAddr).AddrPort().Port()
-}
-
 // runPeer runs a program until the test ends, and shows what it said if that fails.
-func runPeer(t *testing.T, program, args, config string, port, primary uint16) {
+func runPeer(t *testing.T, program, args, config string, at netip.AddrPort, primary uint16) {
 	t.Helper()
-	values := map[string]any{"Dir": t.TempDir(), "Port": port, "Primary": primary, "Secret": keySecret}
+	values := map[string]any{"Dir": t.TempDir(), "Port": at.Port(), "Primary": primary, "Secret": keySecret}
 	fill := func(text string) string {
 		var out bytes.Buffer
 		if err := template.Must(template.New("").Parse(text)).Execute(&out, values); err != nil {
@@ -174,19 +164,18 @@ func runPeer(t *testing.T, program, args, config string, port, primary uint16) {
 
 // follow waits until a secondary answers with a serial, and a tenant's first
 // target with a priority.
-func follow(t *testing.T, port uint16, serial uint32, priority string) {
+func follow(t *testing.T, at netip.AddrPort, serial uint32, priority string) {
 	t.Helper()
 	c := &dns.Client{Timeout: 500 * time.Millisecond}
-	to := fmt.Sprintf("127.0.0.1:%d", port)
 	pause := time.NewTicker(10 * time.Millisecond)
 	defer pause.Stop()
 	var last *dns.Msg
 	for end := time.Now().Add(40 * time.Second); time.Now().Before(end); <-pause.C {
-		r, _, err := c.Exchange(question(origin, "SOA"), to)
+		r, _, err := c.Exchange(question(origin, "SOA"), at.String())
 		if err != nil || len(r.Answer) == 0 || r.Answer[0].(*dns.SOA).Serial != serial {
 			continue
 		}
-		if last, _, err = c.Exchange(question("_sip._udp.acme."+origin, "SRV"), to); err == nil && len(last.Answer) == 3 {
+		if last, _, err = c.Exchange(question("_sip._udp.acme."+origin, "SRV"), at.String()); err == nil && len(last.Answer) == 3 {
 			var got []string
 			for _, rr := range last.Answer {
 				got = append(got, fmt.Sprint(rr.(*dns.SRV).Priority))

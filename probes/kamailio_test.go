@@ -18,6 +18,7 @@ import (
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/health"
+	"github.com/sipsteer/sipsteer/pkg/lab/loopbacktest"
 	"github.com/sipsteer/sipsteer/probes"
 	"github.com/sipsteer/sipsteer/probes/internal/wiretest"
 	"github.com/sipsteer/sipsteer/probes/options"
@@ -74,7 +75,8 @@ func kamailio(t *testing.T, ca *wiretest.Authority, domain string) (plain, secur
 		}
 		binary = "/usr/sbin/kamailio"
 	}
-	plain, secure = wiretest.Free(t, "tcp"), wiretest.Free(t, "tcp")
+	own := loopbacktest.Address(t, 5060, 5061)
+	plain, secure = netip.AddrPortFrom(own, 5060), netip.AddrPortFrom(own, 5061)
 	dir := t.TempDir()
 	cert, key := wiretest.WritePEM(t, dir, ca.Config(wiretest.Leaf{DNS: []string{domain}}))
 	file := filepath.Join(dir, "kamailio.cfg")

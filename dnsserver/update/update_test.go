@@ -22,6 +22,7 @@ import (
 
 	"github.com/sipsteer/sipsteer/dnsserver/update"
 	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/lab/loopbacktest"
 	"github.com/sipsteer/sipsteer/pkg/srv"
 )
 
@@ -116,12 +117,7 @@ func runPrimary(t *testing.T, program, args, config string) netip.AddrPort {
 			t.Skipf("%s is not installed", program)
 		}
 	}
-	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := c.LocalAddr().(*net.UDPAddr).AddrPort()
-	_ = c.Close()
+	addr := loopbacktest.Fixed(t)
 	dir := t.TempDir()
 	fill := func(text string) string {
 		var out bytes.Buffer

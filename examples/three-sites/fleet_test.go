@@ -196,7 +196,7 @@ func (f *fleet) status() api.Status {
 }
 
 func (f *fleet) ask() (api.Status, error) {
-	ctx, cancel := context.WithTimeout(f.t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(f.t.Context(), 30*time.Second)
 	defer cancel()
 	authority, err := pki.ParseAuthority(filepath.Join(f.dir, "data", "ottawa", "pki", "ca.pem"))
 	if err != nil {

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"net"
 	"net/netip"
 	"path/filepath"
 	"testing"
@@ -15,13 +14,14 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/api"
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/fleet/fleettest"
+	"github.com/sipsteer/sipsteer/pkg/lab/loopbacktest"
 	"github.com/sipsteer/sipsteer/raftstore"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience bounds the wait for what must come about.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // world is three agents in this process, without gates, on loopback.
 type world struct {
@@ -39,7 +39,7 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 	var peers []Peer
 	for i := range f.Sites {
 		name := f.Sites[i].Name
-		peers = append(peers, Peer{Name: fleet.AgentID(name), Site: name, Raft: freePort(t), API: freePort(t)})
+		peers = append(peers, Peer{Name: fleet.AgentID(name), Site: name, Raft: loopbacktest.AddrPort(t, 7000).String(), API: loopbacktest.AddrPort(t, 7001).String()})
 	}
 	var founders []raftstore.Member
 	for _, p := range peers {
@@ -74,17 +74,6 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 		}
 	}
 	return w
-}
-
-// freePort returns an address on which nothing listens now.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func (w *world) start(i int) {

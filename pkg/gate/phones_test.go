@@ -21,6 +21,7 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/gate"
 	"github.com/sipsteer/sipsteer/pkg/gate/meter"
+	"github.com/sipsteer/sipsteer/pkg/lab/loopbacktest"
 )
 
 // tenant is the domain of the two phones.
@@ -51,7 +52,7 @@ func TestTwoPhonesThroughADrain(t *testing.T) {
 	}
 	a.set(gate.Rule{Mode: gate.Draining, PassInvite: true, Reason: "site drained"})
 	apart := 0
-	for end := time.Now().Add(40 * time.Second); a.g.Live().Left > 0; {
+	for end := time.Now().Add(2 * time.Minute); a.g.Live().Left > 0; {
 		if time.Now().After(end) {
 			t.Fatalf("the phones do not move: %+v", a.g.Live().Report)
 		}
@@ -85,10 +86,10 @@ type site struct {
 func newSite(t *testing.T, name fleet.SiteID) *site {
 	t.Helper()
 	kamailio := kamailioPath(t)
-	public := freePort(t, fleet.UDP)
+	public := loopbacktest.AddrPort(t, 5060)
 	// Another address with the same port, as in practice: a Via that advertises
 	// the gate then has the right port for the answer.
-	sw := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.2"), public.Port())
+	sw := loopbacktest.AddrPort(t, public.Port())
 	cfg, err := filepath.Abs("testdata/kamailio/registrar.cfg")
 	if err != nil {
 		t.Fatal(err)
@@ -161,8 +162,10 @@ func records(q dnsmessage.Question, first, second netip.AddrPort) []dnsmessage.R
 			target := dnsmessage.MustNewName(fmt.Sprintf("site%d.%s.", i+1, tenant))
 			out = append(out, dnsmessage.Resource{Header: h, Body: &dnsmessage.SRVResource{Priority: uint16(10 * (i + 1)), Weight: 1, Port: s.Port(), Target: target}})
 		}
-	case q.Type == dnsmessage.TypeA && strings.HasPrefix(name, "site"):
+	case q.Type == dnsmessage.TypeA && strings.HasPrefix(name, "site1."):
 		out = append(out, dnsmessage.Resource{Header: h, Body: &dnsmessage.AResource{A: first.Addr().As4()}})
+	case q.Type == dnsmessage.TypeA && strings.HasPrefix(name, "site2."):
+		out = append(out, dnsmessage.Resource{Header: h, Body: &dnsmessage.AResource{A: second.Addr().As4()}})
 	}
 	return out
 }
@@ -183,7 +186,8 @@ func newBaresip(t *testing.T, name string, every int, dns string) *baresip {
 	}
 	modules, _ := filepath.Glob("/usr/lib/*/baresip/modules/ctrl_tcp.so")
 	modules = append(modules, "/usr/lib/baresip/modules/ctrl_tcp.so")
-	dir, ctl := t.TempDir(), freePort(t, fleet.TCP)
+	dir, own := t.TempDir(), loopbacktest.Address(t, 5060, 4444)
+	ctl := netip.AddrPortFrom(own, 4444)
 	write := func(file, text string) {
 		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -202,7 +206,7 @@ module aubridge.so
 module_tmp account.so
 module_app menu.so
 module_app ctrl_tcp.so
-`, freePort(t, fleet.UDP), dns, ctl, filepath.Dir(modules[0])))
+`, netip.AddrPortFrom(own, 5060), dns, ctl, filepath.Dir(modules[0])))
 	write("accounts", "<sip:"+name+"@"+tenant+";transport=udp>;regint="+strconv.Itoa(every)+";auth_pass=none;answermode=auto\n")
 	write("contacts", "")
 	p := run(t, path, "-f", dir)

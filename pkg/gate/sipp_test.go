@@ -17,6 +17,7 @@ import (
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/gate"
+	"github.com/sipsteer/sipsteer/pkg/lab/loopbacktest"
 )
 
 // callsVariable says how many calls are up in TestDrainWithCalls; make
@@ -41,7 +42,7 @@ func TestDrainWithCalls(t *testing.T) {
 	}
 	for tr, flag := range map[fleet.Transport]string{fleet.UDP: "u1", fleet.TCP: "t1"} {
 		t.Run(tr.String(), func(t *testing.T) {
-			uas := freePort(t, tr)
+			uas := loopbacktest.AddrPort(t, 5060)
 			w := newWorld(t)
 			w.policy.Upstreams[tr] = []netip.AddrPort{uas}
 			w.set(gate.Rule{})
@@ -52,10 +53,12 @@ func TestDrainWithCalls(t *testing.T) {
 				}
 				return path
 			}
-			run(t, sipp, "-sf", scenario("callee"), "-key", "gate", w.addr(tr).String(), "-t", flag, "-i", "127.0.0.1", "-p", strconv.Itoa(int(uas.Port())), "-nostdin")
+			run(t, sipp, "-sf", scenario("callee"), "-key", "gate", w.addr(tr).String(), "-t", flag, "-i", uas.Addr().String(), "-p", strconv.Itoa(int(uas.Port())), "-nostdin")
 			listening(t, tr, uas)
 			caller := func(name, whom string, n, hold int) *process {
-				return run(t, sipp, "-sf", scenario(name), "-s", whom, "-t", flag, "-i", "127.0.0.1", "-m", strconv.Itoa(n), "-r", "250", "-l", strconv.Itoa(n),
+				// Callers of one address would take the same port of theirs.
+				own := loopbacktest.Address(t).String()
+				return run(t, sipp, "-sf", scenario(name), "-s", whom, "-t", flag, "-i", own, "-m", strconv.Itoa(n), "-r", "250", "-l", strconv.Itoa(n),
 					"-d", strconv.Itoa(hold), "-nostdin", "-timeout", "60s", "-timeout_error", w.addr(tr).String())
 			}
 			hold := 1500 + 8*calls // until all are up, and a while longer
@@ -125,24 +128,6 @@ func (p *process) ended() bool {
 }
 
 func (p *process) wait() error { return <-p.done }
-
-func freePort(t *testing.T, tr fleet.Transport) netip.AddrPort {
-	t.Helper()
-	if tr == fleet.UDP {
-		c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(loopback))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		return c.LocalAddr().(*net.UDPAddr).AddrPort()
-	}
-	l, err := net.Listen("tcp", loopback.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).AddrPort()
-}
 
 // listening waits until another process has the port.
 func listening(t *testing.T, tr fleet.Transport, at netip.AddrPort) {

@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 
 // patience bounds a wait for something that must come. It is never waited out
 // in a test that passes.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 var (
 	loopback   = netip.MustParseAddrPort("127.0.0.1:0")

@@ -115,7 +115,7 @@ func TestConnectionWithoutHandshakeIsEnded(t *testing.T) {
 	}
 	l := pki.Listen(inner, i.Server(true, time.Now, anyone))
 	defer l.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", inner.Addr().String())
 	if err != nil {

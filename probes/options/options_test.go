@@ -13,6 +13,7 @@ import (
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/health"
+	"github.com/sipsteer/sipsteer/pkg/lab/loopbacktest"
 	"github.com/sipsteer/sipsteer/probes"
 	"github.com/sipsteer/sipsteer/probes/internal/wiretest"
 	"github.com/sipsteer/sipsteer/probes/options"
@@ -115,9 +116,9 @@ func TestConnections(t *testing.T) {
 		timeout time.Duration
 		cause   health.Cause
 	}{
-		{"udp, nobody listens: ICMP says so", fleet.UDP, func(t *testing.T) netip.AddrPort { return wiretest.Free(t, "udp") }, long, health.CauseRefused},
-		{"tcp, nobody listens", fleet.TCP, func(t *testing.T) netip.AddrPort { return wiretest.Free(t, "tcp") }, long, health.CauseRefused},
-		{"tls, nobody listens", fleet.TLS, func(t *testing.T) netip.AddrPort { return wiretest.Free(t, "tcp") }, long, health.CauseRefused},
+		{"udp, nobody listens: ICMP says so", fleet.UDP, func(t *testing.T) netip.AddrPort { return loopbacktest.AddrPort(t, 5060) }, long, health.CauseRefused},
+		{"tcp, nobody listens", fleet.TCP, func(t *testing.T) netip.AddrPort { return loopbacktest.AddrPort(t, 5060) }, long, health.CauseRefused},
+		{"tls, nobody listens", fleet.TLS, func(t *testing.T) netip.AddrPort { return loopbacktest.AddrPort(t, 5060) }, long, health.CauseRefused},
 		{"tcp, reset after the request", fleet.TCP, func(t *testing.T) netip.AddrPort { return wiretest.TCP(t, wiretest.Reset) }, long, health.CauseReset},
 		{"tcp, closed after the request", fleet.TCP, func(t *testing.T) netip.AddrPort {
 			return wiretest.TCP(t, func(c net.Conn) { _, _ = c.Read(make([]byte, 4096)) })
@@ -132,7 +133,7 @@ func TestConnections(t *testing.T) {
 				wiretest.Silent(c)
 			})
 		}, long, health.CauseTLSRefused},
-		{"a transport that cannot be asked", fleet.WS, func(t *testing.T) netip.AddrPort { return wiretest.Free(t, "tcp") }, long, health.CauseLocal},
+		{"a transport that cannot be asked", fleet.WS, func(t *testing.T) netip.AddrPort { return loopbacktest.AddrPort(t, 5060) }, long, health.CauseLocal},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

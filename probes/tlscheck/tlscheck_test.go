@@ -15,6 +15,7 @@ import (
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/health"
+	"github.com/sipsteer/sipsteer/pkg/lab/loopbacktest"
 	"github.com/sipsteer/sipsteer/probes"
 	"github.com/sipsteer/sipsteer/probes/internal/wiretest"
 	"github.com/sipsteer/sipsteer/probes/tlscheck"
@@ -123,7 +124,7 @@ func TestHandshakes(t *testing.T) {
 			t.Parallel()
 			addr := netip.AddrPort{}
 			if tt.serve == nil {
-				addr = wiretest.Free(t, "tcp")
+				addr = loopbacktest.AddrPort(t, 5061)
 			} else {
 				addr = wiretest.TCP(t, tt.serve)
 			}

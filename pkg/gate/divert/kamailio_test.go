@@ -19,18 +19,19 @@ import (
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/gate"
+	"github.com/sipsteer/sipsteer/pkg/lab/loopbacktest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = 15 * time.Second
+const patience = time.Minute
 
 var both = []fleet.Transport{fleet.UDP, fleet.TCP}
 
 // edge is a Kamailio that includes our snippet.
 type edge struct {
 	t        *testing.T
-	sip, rpc uint16
+	sip, rpc netip.AddrPort
 	config   string
 	cmd      *exec.Cmd
 }
@@ -49,8 +50,9 @@ func newEdge(t *testing.T) *edge {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &edge{t: t, sip: freePort(t), rpc: freePort(t), config: filepath.Join(t.TempDir(), "kamailio.cfg")}
-	full := strings.NewReplacer("RPC_PORT", strconv.Itoa(int(e.rpc)), "SNIPPET", snippet).Replace(string(text))
+	own := loopbacktest.Address(t, 5060, 5080)
+	e := &edge{t: t, sip: netip.AddrPortFrom(own, 5060), rpc: netip.AddrPortFrom(own, 5080), config: filepath.Join(t.TempDir(), "kamailio.cfg")}
+	full := strings.NewReplacer("RPC_ADDRESS", own.String(), "RPC_PORT", strconv.Itoa(int(e.rpc.Port())), "SNIPPET", snippet).Replace(string(text))
 	if err := os.WriteFile(e.config, []byte(full), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +63,7 @@ func newEdge(t *testing.T) *edge {
 
 func (e *edge) start(path string) {
 	dir := filepath.Dir(e.config)
-	listen := fmt.Sprintf("127.0.0.1:%d", e.sip)
+	listen := e.sip.String()
 	e.cmd = exec.Command(path, "-f", e.config, "-DD", "-E", "-l", "udp:"+listen, "-l", "tcp:"+listen, "-m", "32", "-M", "4", "-w", dir, "-Y", dir)
 	e.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := e.cmd.Start(); err != nil {
@@ -74,20 +76,10 @@ func (e *edge) stop() {
 	_ = e.cmd.Wait()
 }
 
-func freePort(t *testing.T) uint16 {
-	t.Helper()
-	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	return c.LocalAddr().(*net.UDPAddr).AddrPort().Port()
-}
-
 // ask sends a request and returns the answer, "" for none.
 func (e *edge) ask(tr fleet.Transport, method, uri, extra string) string {
 	e.t.Helper()
-	conn, err := net.Dial(tr.String(), fmt.Sprintf("127.0.0.1:%d", e.sip))
+	conn, err := net.Dial(tr.String(), e.sip.String())
 	if err != nil {
 		return ""
 	}
@@ -158,7 +150,7 @@ func follow(t *testing.T, d Driver) *Divert {
 // refuses, and what it lets pass.
 func TestKamailioRefuses(t *testing.T) {
 	e := newEdge(t)
-	f := follow(t, &Kamailio{Address: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), e.rpc).String(), Transports: both})
+	f := follow(t, &Kamailio{Address: e.rpc.String(), Transports: both})
 	rules := []gate.Rule{{}, {Mode: gate.Draining, PassInvite: true}, {Mode: gate.Draining}, {Mode: gate.Closed}, {}}
 	cases := []struct {
 		name, method, uri, extra string
@@ -195,7 +187,7 @@ func TestKamailioRefuses(t *testing.T) {
 // while it is away the drain says so.
 func TestKamailioRestarts(t *testing.T) {
 	e := newEdge(t)
-	f := follow(t, &Kamailio{Address: fmt.Sprintf("127.0.0.1:%d", e.rpc), Transports: both})
+	f := follow(t, &Kamailio{Address: e.rpc.String(), Transports: both})
 	f.SetPolicy(policy(gate.Rule{Mode: gate.Draining}))
 	refuses := func() bool { return status(e.ask(fleet.UDP, "REGISTER", "sip:west.test", "")) == "503" }
 	eventually(t, "it refuses", refuses)

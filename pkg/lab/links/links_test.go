@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
 	// patience bounds a wait for what must come.
-	patience = 10 * time.Second
+	patience = time.Minute
 	// silence is how long nothing must come.
 	silence = 150 * time.Millisecond
 )

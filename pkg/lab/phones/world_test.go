@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
 	west     = "west.example.net"
-	patience = 10 * time.Second
+	patience = time.Minute
 	refresh  = 100 * time.Millisecond
 )
 
