@@ -85,11 +85,16 @@ func (c *clock) now(state time.Time) time.Time {
 // the tolerance, else the own one. Of two that differ the earlier counts: an end
 // that comes late harms less than one that comes early.
 func middle(own time.Time, others []time.Time) time.Time {
-	all := append([]time.Time{own}, others...)
-	slices.SortFunc(all, time.Time.Compare)
-	median := all[(len(all)-1)/2]
-	if median.Sub(own).Abs() <= clockTolerance {
+	m := median(append([]time.Time{own}, others...))
+	if m.Sub(own).Abs() <= clockTolerance {
 		return own
 	}
-	return median
+	return m
+}
+
+// median sorts the clocks, of which there is at least one. Of two it is the
+// earlier.
+func median(clocks []time.Time) time.Time {
+	slices.SortFunc(clocks, time.Time.Compare)
+	return clocks[(len(clocks)-1)/2]
 }

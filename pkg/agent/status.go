@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -116,11 +115,10 @@ func nameWrongClocks(effects []peerEffect) {
 	if len(clocks) < 2 {
 		return
 	}
-	slices.SortFunc(clocks, time.Time.Compare)
-	median := clocks[(len(clocks)-1)/2]
+	middle := median(clocks)
 	for i := range effects {
 		e := &effects[i]
-		off := e.Time.Sub(median)
+		off := e.Time.Sub(middle)
 		if e.err != nil || e.Time.IsZero() || off.Abs() <= clockTolerance || e.Problem != "" {
 			continue
 		}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/sipsteer/sipsteer/pkg/api"
 	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/lab/internal/pause"
 	"github.com/sipsteer/sipsteer/pkg/lab/labpki"
 	"github.com/sipsteer/sipsteer/pkg/lab/links"
 	"github.com/sipsteer/sipsteer/pkg/lab/softswitch"
@@ -243,7 +244,7 @@ func retryPorts(ctx context.Context, start func() error) error {
 		if err == nil || !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(deadline) {
 			return err
 		}
-		if err := sleep(ctx, pollInterval); err != nil {
+		if err := pause.For(ctx, pollInterval); err != nil {
 			return err
 		}
 	}
@@ -291,7 +292,7 @@ func (l *Lab) waitReady(ctx context.Context) error {
 			if ok, err := l.children[p.Site].running(); !ok {
 				return err
 			}
-			if err := sleep(ctx, pollInterval); err != nil {
+			if err := pause.For(ctx, pollInterval); err != nil {
 				return fmt.Errorf("agent %s is not ready after %s; see %s", p.Site, readyTimeout, filepath.Join(l.cfg.Dir, string(p.Site)+".log"))
 			}
 		}
@@ -398,15 +399,4 @@ func bounded(stop func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*stopGrace)
 	defer cancel()
 	return stop(ctx)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

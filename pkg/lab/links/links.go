@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/sipsteer/sipsteer/pkg/lab/internal/pause"
 )
 
 const (
@@ -170,7 +172,7 @@ func (l *Link) copy(dst io.Writer, src io.Reader, to netip.Addr) {
 	writer.Go(func() {
 		defer cancel()
 		for c := range queue {
-			if sleepUntil(ctx, c.due) != nil || l.group.wait(ctx, l, to) != nil {
+			if pause.Until(ctx, c.due) != nil || l.group.wait(ctx, l, to) != nil {
 				return
 			}
 			if _, err := dst.Write(c.data); err != nil {
@@ -193,20 +195,5 @@ func (l *Link) copy(dst io.Writer, src io.Reader, to netip.Addr) {
 		if err != nil {
 			return
 		}
-	}
-}
-
-func sleepUntil(ctx context.Context, t time.Time) error {
-	d := time.Until(t)
-	if d <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/emiago/sipgo/sip"
+
+	"github.com/sipsteer/sipsteer/pkg/lab/internal/pause"
 )
 
 // callMisses is how many questions in a row a call may leave unanswered before
@@ -41,7 +43,7 @@ func (p *phone) holdCall(ctx context.Context, to netip.AddrPort, seed uint64) {
 	p.crowd.callUp(to)
 	misses := 0
 	for misses < callMisses {
-		if pause(ctx, p.crowd.cfg.CallCheck) != nil {
+		if pause.For(ctx, p.crowd.cfg.CallCheck) != nil {
 			c.bye()
 			p.crowd.callEnded(to, false)
 			return

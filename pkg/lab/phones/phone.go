@@ -14,6 +14,7 @@ import (
 	"github.com/emiago/sipgo/sip"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/lab/internal/pause"
 	"github.com/sipsteer/sipsteer/pkg/srv"
 )
 
@@ -36,7 +37,7 @@ type phone struct {
 // run registers again and again until ctx ends.
 func (p *phone) run(ctx context.Context) {
 	defer func() { p.link.close() }()
-	if pause(ctx, p.spread(p.crowd.cfg.StartSpread)) != nil {
+	if pause.For(ctx, p.spread(p.crowd.cfg.StartSpread)) != nil {
 		return
 	}
 	for ctx.Err() == nil {
@@ -63,7 +64,7 @@ func (p *phone) wait(ctx context.Context, d time.Duration) {
 	case <-t.C:
 	case <-dead:
 		p.drop()
-		_ = pause(ctx, p.spread(200*time.Millisecond))
+		_ = pause.For(ctx, p.spread(200*time.Millisecond))
 	}
 }
 
@@ -239,15 +240,4 @@ func tlsFor(base *tls.Config, service fleet.ServiceID) *tls.Config {
 	c := base.Clone()
 	c.ServerName = string(service) // the SIP domain, not the target (RFC 5922 §7)
 	return c
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

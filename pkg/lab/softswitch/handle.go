@@ -12,6 +12,7 @@ import (
 	"github.com/emiago/sipgo/sip"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/lab/internal/pause"
 )
 
 // callDropAfter is how long a call lives under the fault call-drop.
@@ -37,7 +38,7 @@ func (s *Softswitch) handle(req *sip.Request, t fleet.Transport, send func(*sip.
 		return
 	}
 	s.work.Go(func() {
-		if pause(s.ctx, s.cfg.SlowBy) == nil {
+		if pause.For(s.ctx, s.cfg.SlowBy) == nil {
 			for _, r := range responses {
 				send(r)
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/lab/internal/pause"
 )
 
 // Config says what a simulated softswitch is.
@@ -202,7 +203,7 @@ func (s *Softswitch) startFlap() {
 			if down {
 				wait = s.cfg.FlapDown
 			}
-			if pause(ctx, wait) != nil {
+			if pause.For(ctx, wait) != nil {
 				return
 			}
 		}
@@ -221,17 +222,6 @@ func (s *Softswitch) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.store.stats(time.Now())
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }
 
 // isClosed reports whether an error only says that the socket was closed.

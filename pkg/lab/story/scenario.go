@@ -10,6 +10,7 @@ import (
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/lab"
+	"github.com/sipsteer/sipsteer/pkg/lab/internal/pause"
 	"github.com/sipsteer/sipsteer/pkg/lab/phones"
 )
 
@@ -58,7 +59,7 @@ func (s *Stage) Play(ctx context.Context, sc Scenario) error {
 				failed++
 			}
 		}
-		if pause(ctx, step.Linger) != nil {
+		if pause.For(ctx, step.Linger) != nil {
 			return ctx.Err()
 		}
 	}
@@ -71,24 +72,13 @@ func (s *Stage) Play(ctx context.Context, sc Scenario) error {
 func (s *Stage) await(ctx context.Context, e Expectation) bool {
 	deadline := time.Now().Add(e.Within)
 	for !e.Met(s) {
-		if time.Now().After(deadline) || pause(ctx, checkInterval) != nil {
+		if time.Now().After(deadline) || pause.For(ctx, checkInterval) != nil {
 			s.say(Fails, "%s (not within %s)", e.Text, e.Within)
 			return false
 		}
 	}
 	s.say(Holds, "%s", e.Text)
 	return true
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }
 
 // Scenarios lists the stories, the default first.
