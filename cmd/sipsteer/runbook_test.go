@@ -163,7 +163,7 @@ func TestRunbookSurvivesItsLeaders(t *testing.T) {
 // approval, undo.
 func TestRunbookAtTheDesk(t *testing.T) {
 	l := newLab(t, 8)
-	for _, name := range []string{"evacuate-site", "failover", "failback", "tls-off", "cutover", "restart-one-at-a-time", "key-reset", "stragglers"} {
+	for _, name := range []string{"evacuate-site", "failover", "failback", "tls-off", "cutover", "restart-one-at-a-time", "key-reset", "region-restore", "stragglers"} {
 		if r := l.must(0, "runbook", "list"); !strings.Contains(r.out, name) {
 			t.Errorf("list lacks %s", name)
 		}

@@ -21,20 +21,26 @@ import (
 type Outward struct {
 	Exec     []string // full paths of programs
 	Webhooks []string // beginnings of URLs
+	Edge     []string // methods of this site's edge
 }
 
 // maxSaid bounds what is kept of a program's output, in octets.
 const maxSaid = 300
 
-// do does an errand and returns what became of it: done, fail, or "" when it may
-// be tried again.
-func (o Outward) do(ctx context.Context, x runbook.Errand) (steer.RunMove, string) {
+// errand does what a step wants done outside of the State and returns what
+// became of it: done, fail, or "" when it may be tried again.
+func (a *Agent) errand(ctx context.Context, x runbook.Errand) (steer.RunMove, string) {
 	ctx, cancel := context.WithTimeout(ctx, x.What.Limit.D())
 	defer cancel()
-	if x.What.Do == steer.ActExec {
-		return o.exec(ctx, x)
+	switch x.What.Do {
+	case steer.ActExec:
+		return a.cfg.Outward.exec(ctx, x)
+	case steer.ActEdge:
+		return a.edgeErrand(ctx, x)
+	case steer.ActParity:
+		return a.parityErrand(ctx, x)
 	}
-	return o.webhook(ctx, x)
+	return a.cfg.Outward.webhook(ctx, x)
 }
 
 // exec starts a program without a shell. What it says is quoted, since it may

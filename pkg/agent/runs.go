@@ -182,7 +182,7 @@ func (e *errands) set(key string, has bool) {
 func (e *errands) start(ctx context.Context, x runbook.Errand) {
 	e.set(x.Key, true)
 	e.wg.Go(func() {
-		to, detail := e.agent.cfg.Outward.do(ctx, x)
+		to, detail := e.agent.errand(ctx, x)
 		if to == "" && ctx.Err() == nil { // to be tried again: the next attempt has a new key
 			pause(ctx, retryPause(x.Attempt))
 			e.set(x.Key, false)

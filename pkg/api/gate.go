@@ -18,6 +18,8 @@ type GateBackend interface {
 	Stragglers(ctx context.Context, site string) (StragglerList, error)
 	// OwnGate returns what this agent's gate does; false without one.
 	OwnGate() (GateReport, bool)
+	// TellEdge has this agent's edge do something, once.
+	TellEdge(ctx context.Context, c EdgeCommand) (EdgeAnswer, error)
 	// OwnStragglers lists who still comes to this agent's gate.
 	OwnStragglers() []Straggler
 	// Registered returns those of the addresses of record that are registered
@@ -149,6 +151,10 @@ func (s *server) gates(a huma.API, b GateBackend) {
 		func(context.Context, *struct{}) (*body[GateReport], error) {
 			r, _ := b.OwnGate()
 			return answer(r, nil)
+		})
+	huma.Register(a, op("tell-edge", http.MethodPost, "/v1/peer/edge", "Have this agent's edge do something"),
+		func(ctx context.Context, in *struct{ Body EdgeCommand }) (*body[EdgeAnswer], error) {
+			return answer(b.TellEdge(ctx, in.Body))
 		})
 	huma.Register(a, op("own-stragglers", http.MethodGet, "/v1/peer/stragglers", "Who still comes to this agent's gate"),
 		func(context.Context, *struct{}) (*body[[]Straggler], error) {

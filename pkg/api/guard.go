@@ -115,6 +115,20 @@ func (w *statusWriter) WriteHeader(status int) {
 // Unwrap lets http.ResponseController reach the connection.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
+// roleOf is the role in which a change is asked for: the caller's own, or what an
+// agent says of the caller for whom it passes the change on. Where nobody guards
+// everybody is admin, as for every route.
+func roleOf(ctx context.Context, passed string) string {
+	switch c := CallerOf(ctx); c.Role {
+	case RoleAgent:
+		return passed
+	case RoleAnyone:
+		return string(RoleAdmin)
+	default:
+		return string(c.Role)
+	}
+}
+
 // onBehalf is the name under which a change is recorded: the caller's own, and
 // what it says of itself beside it.
 func onBehalf(ctx context.Context, claimed string) string {

@@ -62,6 +62,7 @@ func Roles() map[string]Role {
 		"GET /v1/peer/effect":             RoleAgent,
 		"POST /v1/peer/report":            RoleAgent,
 		"GET /v1/peer/gate":               RoleAgent,
+		"POST /v1/peer/edge":              RoleAgent,
 		"GET /v1/peer/stragglers":         RoleAgent,
 		"POST /v1/peer/registered":        RoleAgent,
 		"POST /v1/peer/rejoin":            RoleAgent,

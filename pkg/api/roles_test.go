@@ -131,3 +131,26 @@ func TestChangesAreRecordedUnderTheCallersName(t *testing.T) {
 		}
 	}
 }
+
+// TestRoleOfACommand: nobody but an agent that passes a command on says in which
+// role it was typed.
+func TestRoleOfACommand(t *testing.T) {
+	for _, tc := range []struct {
+		caller        Caller
+		claimed, want string
+	}{
+		{Caller{Name: "alice", Role: RoleOperator}, "admin", "operator"},
+		{Caller{Name: "root", Role: RoleAdmin, Trusted: true}, "", "admin"},
+		{Caller{Name: "calgary", Role: RoleAgent, Trusted: true}, "operator", "operator"},
+		{Caller{Name: "calgary", Role: RoleAgent, Trusted: true}, "", ""},
+		{Caller{}, "operator", "admin"},
+	} {
+		var got string
+		h := Guard(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = roleOf(r.Context(), tc.claimed) }),
+			func(*http.Request) (Caller, error) { return tc.caller, nil }, func(Call) {})
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/healthz", nil))
+		if got != tc.want {
+			t.Errorf("%+v claiming %q: %q, want %q", tc.caller, tc.claimed, got, tc.want)
+		}
+	}
+}

@@ -148,7 +148,7 @@ func (s *server) operate(a huma.API) {
 			Body      CommandRequest
 		},
 		) (*body[Result], error) {
-			in.Body.By = onBehalf(ctx, in.Body.By)
+			in.Body.By, in.Body.Role = onBehalf(ctx, in.Body.By), roleOf(ctx, in.Body.Role)
 			return answer(s.backend.Do(ctx, in.Body, in.Forwarded != ""))
 		})
 }

@@ -155,7 +155,7 @@ func agentConfig(file *config.Agent, version string, log zerolog.Logger) (agent.
 	if err := tellPeople(&cfg, file); err != nil {
 		return cfg, err
 	}
-	cfg.Outward = agent.Outward{Exec: file.Outward.Exec, Webhooks: file.Outward.Webhooks}
+	cfg.Outward = agent.Outward{Exec: file.Outward.Exec, Webhooks: file.Outward.Webhooks, Edge: file.Outward.Edge}
 	if file.Raft.Profile == "lan" {
 		cfg.Raft.Profile = raftstore.LAN()
 	}

@@ -66,6 +66,8 @@ type Outward struct {
 	Exec []string `yaml:"exec,omitempty" json:"exec,omitempty" jsonschema_description:"Programs that a runbook may start, by their full path."`
 	// Webhooks lists the beginnings of URLs that a runbook may call.
 	Webhooks []string `yaml:"webhooks,omitempty" json:"webhooks,omitempty" jsonschema_description:"Beginnings of URLs that a runbook may call: https://hooks.example.net/"`
+	// Edge lists the methods that a runbook may have this site's edge do.
+	Edge []string `yaml:"edge,omitempty" json:"edge,omitempty" jsonschema_description:"RPC methods that a runbook may have this site's edge do: dispatcher.reload. For gate.driver edge."`
 }
 
 // DNS says where the name server listens, on UDP and TCP each.

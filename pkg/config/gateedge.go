@@ -28,6 +28,9 @@ func (c *agentCheck) edge() {
 	if g.Driver != "edge" && g.Edge.Kamailio != "" {
 		c.at("$.gate.edge.kamailio", "driver: edge", "driver %s does not speak to Kamailio", g.Driver)
 	}
+	if g.Driver != "edge" && len(c.agent.Outward.Edge) > 0 {
+		c.at("$.outward.edge", "gate: {driver: edge}, or delete it", "driver %s tells no edge single commands", g.Driver)
+	}
 	if g.Driver != "exec" && len(g.Edge.Command) > 0 {
 		c.at("$.gate.edge.command", "driver: exec", "driver %s starts no program", g.Driver)
 	}

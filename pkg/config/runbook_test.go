@@ -11,7 +11,7 @@ import (
 
 // TestBuiltinRunbooks: what comes with the program can be run.
 func TestBuiltinRunbooks(t *testing.T) {
-	if len(runbook.Builtin()) < 8 {
+	if len(runbook.Builtin()) < 9 {
 		t.Fatalf("only %v", runbook.Builtin())
 	}
 	for _, name := range runbook.Builtin() {
@@ -50,6 +50,11 @@ func TestBadRunbooks(t *testing.T) {
 		"a webhook to a file":   {head + "- {id: a, do: webhook, url: 'file:///etc/passwd'}\n", "a step that does webhook needs url", ":6:"},
 		"a shell":               {head + "- {id: a, do: exec, command: [rm -rf]}\n", "a step that does exec needs command", ":6:"},
 		"people for a drain":    {head + "- {id: a, do: drain, site: x, people: 2}\n", "only approve counts people", ":6:"},
+		"a skipped approval":    {head + "- {id: a, do: approve, text: t, on_limit: skip}\n", "is none", ":6:"},
+		"an edge of nowhere":    {head + "- {id: a, do: edge, command: [dispatcher.reload]}\n", "a step that does edge needs site", ":6:"},
+		"an edge without words": {head + "- {id: a, do: edge, site: x}\n", "a step that does edge needs command", ":6:"},
+		"tries of an edge":      {head + "- {id: a, do: edge, site: x, command: [a.b], tries: 2}\n", "only webhook and parity have tries", ":6:"},
+		"a command for a drain": {head + "- {id: a, do: drain, site: x, command: [a]}\n", "only exec and edge have a command", ":6:"},
 		"no steps":              {"format: 1\nname: x\nsummary: s\nsteps: []\n", "at least one step", ":4:"},
 		"no name":               {"format: 1\nsummary: s\nsteps: [{id: a, do: notify, text: t}]\n", "name", ""},
 		"a later form":          {"format: 9\nname: x\nsummary: s\nsteps: [{id: a, do: notify, text: t}]\n", "form 9 is not known", ":1:"},

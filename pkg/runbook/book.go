@@ -41,7 +41,7 @@ var (
 	kinds = []string{"site", "service", "transport", "duration", "text"}
 	acts  = []steer.Act{
 		steer.ActDrain, steer.ActUndrain, steer.ActFailover, steer.ActFailback, steer.ActHold, steer.ActRelease, steer.ActNotify,
-		steer.ActWait, steer.ActVerify, steer.ActApprove, steer.ActManual, steer.ActWebhook, steer.ActExec,
+		steer.ActWait, steer.ActVerify, steer.ActApprove, steer.ActManual, steer.ActWebhook, steer.ActExec, steer.ActEdge, steer.ActParity,
 	}
 	undos = []steer.Act{steer.ActUndrain, steer.ActDrain, steer.ActFailback, steer.ActFailover, steer.ActRelease, steer.ActHold}
 )
@@ -180,7 +180,7 @@ func (b *Book) bound() []steer.Step {
 				s.Limit = fleet.Duration(30 * time.Second)
 			}
 		}
-		if s.Do == steer.ActWebhook && s.Tries == 0 {
+		if s.Do.Repeatable() && s.Tries == 0 {
 			s.Tries = 3
 		}
 	}

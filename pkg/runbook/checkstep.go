@@ -73,15 +73,32 @@ func (c *checker) needs(s *steer.Step, path string) {
 		need(s.URL != "" && err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "", "url", "url: https://hooks.example.net/drained")
 	case steer.ActExec:
 		need(len(s.Command) > 0 && strings.HasPrefix(s.Command[0], "/"), "command", "command: [/usr/local/bin/program, argument]")
+	case steer.ActEdge:
+		need(s.Site != "", "site", "site: ${site}: whose edge")
+		need(len(s.Command) > 0 && s.Command[0] != "", "command", "command: [dispatcher.reload]")
 	}
-	if s.Do != steer.ActWebhook && (s.URL != "" || s.Body != "" || s.Tries != 0) {
-		c.bad(path+".url", "take it out, or write do: webhook", "only a webhook has url, body and tries")
+	c.needless(s, path)
+}
+
+// needless finds what an act has no use for.
+func (c *checker) needless(s *steer.Step, path string) {
+	if s.Do != steer.ActWebhook && (s.URL != "" || s.Body != "") {
+		c.bad(path+".url", "take it out, or write do: webhook", "only a webhook has url and body")
 	}
-	if s.Do != steer.ActExec && len(s.Command) > 0 {
-		c.bad(path+".command", "take it out, or write do: exec", "only exec has a command")
+	if !s.Do.Repeatable() && s.Tries != 0 {
+		c.bad(path+".tries", "take it out", "only webhook and parity have tries")
+	}
+	if s.Do != steer.ActExec && s.Do != steer.ActEdge && len(s.Command) > 0 {
+		c.bad(path+".command", "take it out, or write do: exec", "only exec and edge have a command")
 	}
 	if s.Do != steer.ActApprove && s.People != 0 {
 		c.bad(path+".people", "add a step that does approve before it", "only approve counts people")
+	}
+	if s.Do == steer.ActApprove && s.OnLimit == steer.LimitSkip {
+		c.bad(path+".on_limit", "stop or undo", "an approval that is left out when nobody answers is none")
+	}
+	if s.Role != "" && s.Role != steer.RoleOperator && s.Role != steer.RoleAdmin {
+		c.bad(path+".role", "operator or admin", "no role that can be needed is called %q", s.Role)
 	}
 	if s.Stays > 0 && s.Until == "" {
 		c.bad(path+".stays", "add until", "stays says how long until is true")

@@ -94,7 +94,7 @@ func (e *engine) start(i int) {
 			return
 		}
 	}
-	if s.Until != "" && s.Stays == 0 && s.Do != steer.ActApprove && s.Do != steer.ActManual {
+	if s.Until != "" && s.Stays == 0 && !s.Do.ByPerson() {
 		if yes, err := True(s.Until, e.facts); err == nil && yes {
 			e.move(s.ID, steer.MoveDone, 0, "true already: "+s.Until)
 			return
@@ -144,7 +144,8 @@ func (e *engine) follow(i int) {
 
 // outside follows a step that the leader does. One that a former leader had in
 // hand is asked first whether it is true already; a webhook is then sent again
-// with the same key, a program is never started twice by itself.
+// with the same key and parity asked again; a program is never started twice by
+// itself, nor an edge told twice.
 func (e *engine) outside(i int) {
 	s, p := &e.run.Steps[i], e.run.Progress[i]
 	key := fmt.Sprintf("%s#%d", e.run.Key(i), p.Attempt)
@@ -158,8 +159,8 @@ func (e *engine) outside(i int) {
 		}
 	}
 	switch {
-	case s.Do == steer.ActExec:
-		e.move(s.ID, steer.MoveFail, 0, "the leader was lost while the program ran: look whether it has done its work, then skip the step or try it again")
+	case !s.Do.Repeatable():
+		e.move(s.ID, steer.MoveFail, 0, "the leader was lost while it was done: look whether it has done its work, then skip the step or try it again")
 	case p.Attempt >= s.Tries:
 		e.move(s.ID, steer.MoveFail, 0, fmt.Sprintf("not done after %d tries", p.Attempt))
 	default:

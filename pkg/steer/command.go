@@ -71,6 +71,7 @@ type Command struct {
 	Kind    Kind      `json:"kind"`
 	At      time.Time `json:"at"` // stamped by the leader
 	By      string    `json:"by"`
+	Role    Role      `json:"role,omitempty"` // of By, as the agent found that heard it; empty: operator
 	Reason  string    `json:"reason,omitempty"`
 	// For is how long the intent lasts.
 	For fleet.Duration `json:"for,omitzero"`

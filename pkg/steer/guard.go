@@ -33,6 +33,7 @@ const (
 	RuleMoveLimit    Rule = "move-limit"
 	RuleOneRun       Rule = "one-run"
 	RuleApproval     Rule = "approval"
+	RuleRole         Rule = "role"
 	RuleDrillWindow  Rule = "drill-window"
 	RuleRequire      Rule = "require" // asked by the leader before a runbook starts: its conditions may be about gates
 	RuleReach        Rule = "reach"
@@ -66,7 +67,8 @@ func RuleDocs() []RuleDoc {
 		{RuleReach, "An import that moves or removes more than a tenth of the tenants, or a fleet file that answers more than a tenth of the names in another way, is taken only from who says how many they are, with --touches; up to a hundred always may be.", true},
 		{RuleStillDown, "An incident is resolved when nothing at its sites is down any more.", true},
 		{RuleOneRun, "At most one runbook works at a site at a time.", true},
-		{RuleApproval, "A step that needs two people is approved by two different people.", true},
+		{RuleApproval, "A step that needs two people is approved by two different people, and nobody leaves it out.", true},
+		{RuleRole, "A step of a runbook is done for who has the role that it needs.", true},
 		{RuleDrillWindow, "No drill begins in the hours that the fleet file blocks.", false},
 	}
 }

@@ -237,6 +237,10 @@ func guardCases() []guardCase {
 			other: &steer.Command{Kind: steer.KindRunApprove, By: "bob", Run: &steer.RunChange{ID: "run-5", Step: "agree"}},
 		},
 		{
+			rule: steer.RuleRole, command: steer.Command{Kind: steer.KindRunStart, Role: steer.RoleOperator, Run: &steer.RunChange{Procedure: forAdmins()}},
+			other: &steer.Command{Kind: steer.KindRunStart, Role: steer.RoleAdmin, Run: &steer.RunChange{Procedure: forAdmins()}},
+		},
+		{
 			rule: steer.RuleDrillWindow, command: steer.Command{Kind: steer.KindRunStart, Run: &steer.RunChange{Procedure: &steer.Procedure{Book: steer.DrillBook, Steps: []steer.Step{{ID: "a", Do: steer.ActManual}}}}},
 			fleet: func(f *fleet.Fleet) { f.Policy.DrillBlocked = []string{"daily 11:00-13:00"} },
 			cure:  func(g *guarded) { g.now = g.now.Add(2 * time.Hour) },
@@ -247,6 +251,11 @@ func guardCases() []guardCase {
 // asking is a runbook at calgary that two people have to agree to.
 func asking() *steer.Procedure {
 	return &steer.Procedure{Book: "ask", Sites: []fleet.SiteID{"calgary"}, Steps: []steer.Step{{ID: "agree", Do: steer.ActApprove, Text: "go?", People: 2}}}
+}
+
+// forAdmins is a runbook with a step that needs an admin.
+func forAdmins() *steer.Procedure {
+	return &steer.Procedure{Book: "ask", Sites: []fleet.SiteID{"calgary"}, Steps: []steer.Step{{ID: "out", Do: steer.ActDrain, Site: "calgary", Role: steer.RoleAdmin}}}
 }
 
 func (g *guarded) startRun() {

@@ -70,6 +70,9 @@ func (t *transition) startRun(c *RunChange) error {
 	if r := t.guardOneRun(p.Sites); r != nil {
 		return r
 	}
+	if r := t.guardRoles(p); r != nil {
+		return r
+	}
 	if r := t.guardDrill(p); r != nil {
 		return r
 	}
@@ -116,7 +119,7 @@ func (t *transition) guardOneRun(sites []fleet.SiteID) error {
 // approveStep takes one person's yes, or the tick of a manual step.
 func (t *transition) approveStep(r *Run, c *RunChange) error {
 	i := r.Step(c.Step)
-	if i < 0 || r.Steps[i].Do != ActApprove && r.Steps[i].Do != ActManual {
+	if i < 0 || !r.Steps[i].Do.ByPerson() {
 		return &Invalid{Field: "step", Message: fmt.Sprintf("%s has no step %q that waits for a person", r.ID, c.Step), Hint: "sipsteer runbook show " + r.ID}
 	}
 	p := &r.Progress[i]
@@ -131,6 +134,9 @@ func (t *transition) approveStep(r *Run, c *RunChange) error {
 			Value: plural(len(p.Approvals), "person"), Limit: fmt.Sprintf("%d different people", max(1, r.Steps[i].People)),
 			Next: "sipsteer runbook approve " + r.ID + " " + c.Step + "   # typed by another person",
 		}
+	}
+	if r := t.guardRole(&r.Steps[i]); r != nil {
+		return r
 	}
 	p.Approvals = append(slices.Clone(p.Approvals), Approval{By: t.cmd.By, At: t.Now})
 	need := 1
@@ -169,6 +175,9 @@ func (t *transition) skipStep(r *Run, c *RunChange) error {
 		return &Invalid{Field: "reason", Message: "a reason is required to leave a step out", Hint: `add --reason "why it is not needed"`}
 	case !r.Live() || r.State == RunUndoing || r.Progress[i].State == StepDone:
 		return &Invalid{Field: "step", Message: fmt.Sprintf("%s cannot be skipped: the run is %s, the step %s", c.Step, r.State, r.Progress[i].State), Hint: nextOr(r, "sipsteer runbook show "+r.ID)}
+	}
+	if refusal := t.guardSkip(r, i); refusal != nil {
+		return refusal
 	}
 	t.finish(r, i, StepSkipped, "skipped by "+t.cmd.By+": "+t.cmd.Reason)
 	t.runEvent(r, "skipped", fmt.Sprintf("%s: %s skipped %s: %s", r.ID, t.cmd.By, c.Step, t.cmd.Reason))

@@ -1,6 +1,7 @@
 package divert
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -52,6 +53,7 @@ func (k *Kamailio) Apply(ctx context.Context, p gate.Policy) error {
 type rpc struct {
 	conn net.Conn
 	id   int
+	once bool // nothing is asked a second time
 }
 
 // ensure sets a value, unless it is there, and looks whether it is there then.
@@ -98,6 +100,9 @@ func (c *rpc) call(ctx context.Context, method string, params ...any) (json.RawM
 			return nil, fmt.Errorf("ask: %w", err)
 		}
 		end := time.Now().Add(resend)
+		if last, ok := ctx.Deadline(); ok && c.once {
+			end = last
+		}
 		for time.Now().Before(end) {
 			_ = c.conn.SetReadDeadline(end)
 			n, err := c.conn.Read(buf)
@@ -111,8 +116,8 @@ func (c *rpc) call(ctx context.Context, method string, params ...any) (json.RawM
 				return result, err
 			}
 		}
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("no answer from %s: %w", c.conn.RemoteAddr(), ctx.Err())
+		if ctx.Err() != nil || c.once {
+			return nil, fmt.Errorf("no answer from %s: %w", c.conn.RemoteAddr(), cmp.Or(ctx.Err(), error(context.DeadlineExceeded)))
 		}
 	}
 }

@@ -1,0 +1,83 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/runbook"
+	"github.com/sipsteer/sipsteer/pkg/steer"
+)
+
+// maxDifferences is how many differences a failed parity step names.
+const maxDifferences = 3
+
+// parityErrand asks all softswitches the same and fails where they differ.
+func (a *Agent) parityErrand(ctx context.Context, x runbook.Errand) (steer.RunMove, string) {
+	t, err := a.Parity(ctx, cmp.Or(x.What.Transport, "udp"))
+	if err != nil {
+		return again(x, err.Error())
+	}
+	var differ []string
+	for _, q := range t.Questions {
+		for _, d := range q.Differences {
+			differ = append(differ, fmt.Sprintf("%s of %s", d.Field, q.Question))
+		}
+	}
+	if len(differ) == 0 {
+		return steer.MoveDone, fmt.Sprintf("%d softswitches answer the same", len(t.Places))
+	}
+	more := ""
+	if n := len(differ) - maxDifferences; n > 0 {
+		differ, more = differ[:maxDifferences], fmt.Sprintf(" and %d more", n)
+	}
+	return steer.MoveFail, fmt.Sprintf("softswitches differ in %s%s; sipsteer parity --transport %s shows all", strings.Join(differ, ", "), more, t.Transport)
+}
+
+// edgeErrand has the agent of the site tell its edge. It is never repeated by
+// itself: what an edge does twice is not known here.
+func (a *Agent) edgeErrand(ctx context.Context, x runbook.Errand) (steer.RunMove, string) {
+	site := fleet.SiteID(x.What.Site)
+	req := api.EdgeCommand{Run: x.Run, Step: x.Step, Words: x.What.Command}
+	var problems []string
+	for _, p := range a.peers() {
+		if p.Site != site {
+			continue
+		}
+		var err error
+		if p.Name == a.cfg.Name {
+			_, err = a.TellEdge(ctx, req)
+		} else {
+			_, err = a.clientOf(p).TellEdge(ctx, req)
+		}
+		if err == nil {
+			return steer.MoveDone, ""
+		}
+		problems = append(problems, fmt.Sprintf("agent %s: %v", p.Name, err))
+		if e := (*api.Error)(nil); !errors.As(err, &e) || e.Category != api.Invalid {
+			break // it may have been done
+		}
+	}
+	if len(problems) == 0 {
+		return steer.MoveFail, fmt.Sprintf("site %s has no agent", site)
+	}
+	return steer.MoveFail, strings.Join(problems, "; ")
+}
+
+// TellEdge implements api.GateBackend: this agent's own edge does something.
+func (a *Agent) TellEdge(ctx context.Context, req api.EdgeCommand) (api.EdgeAnswer, error) {
+	switch {
+	case a.divert == nil:
+		return api.EdgeAnswer{}, &api.Error{Category: api.Invalid, Field: "site", Message: "no edge stands in front of this site", Hint: "gate.driver: edge, in the agent's file"}
+	case len(req.Words) == 0 || !slices.Contains(a.cfg.Outward.Edge, req.Words[0]):
+		return api.EdgeAnswer{}, &api.Error{Category: api.Invalid, Field: "command", Message: fmt.Sprintf("this agent may not have its edge do %q", strings.Join(req.Words, " ")), Hint: "add its method to outward.edge of the agent's file"}
+	}
+	said, err := a.divert.Command(ctx, req.Words)
+	a.log.Info().Str("run", req.Run).Str("step", req.Step).Strs("edge", req.Words).Err(err).Msg("edge command")
+	return api.EdgeAnswer{Said: fmt.Sprintf("%.*s", maxSaid, said)}, err
+}
