@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +13,7 @@ import (
 // nothing sent a second time.
 func TestKamailioCommands(t *testing.T) {
 	e := newEdge(t)
-	f := follow(t, &Kamailio{Address: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), e.rpc).String(), Transports: both})
+	f := follow(t, &Kamailio{Address: e.rpc.String(), Transports: both})
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	eventually(t, "kamailio answers", func() bool { _, err := f.Command(ctx, []string{"core.version"}); return err == nil })
