@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/health"
 )
 
@@ -44,6 +45,9 @@ type Question struct {
 	Command  []string      // of exec, the program first
 	Dir      string        // of storage
 	Slow     time.Duration // latency from which storage fails; 0 means never
+	Source   string        // of metrics, one of fleet.MetricSources
+	Over     time.Duration // of metrics: counters are counted, levels smoothed over it
+	Numbers  []fleet.Number
 }
 
 // local reports that nothing is sent anywhere.

@@ -21,6 +21,7 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/gate/divert"
 	"github.com/sipsteer/sipsteer/pkg/pki"
 	"github.com/sipsteer/sipsteer/probes"
+	"github.com/sipsteer/sipsteer/probes/metrics"
 	"github.com/sipsteer/sipsteer/raftstore"
 	"github.com/sipsteer/sipsteer/raftstore/archive"
 )
@@ -125,6 +126,7 @@ type Agent struct {
 	versions versions
 	apiAddr  net.Listener
 
+	numbers   *metrics.Prober // what the softswitches' numbers are, and usually are
 	reportNow chan struct{}
 	runnerMu  sync.Mutex
 	runner    *probes.Runner // guarded by runnerMu
@@ -184,6 +186,7 @@ func New(cfg Config) (*Agent, error) {
 	}
 	a.opinions = newOpinions(a.peers, reportFresh)
 	a.clock = newClock(a.log)
+	a.numbers = metrics.New(metrics.Config{Unusual: a.unusual})
 	return a, nil
 }
 
@@ -217,6 +220,7 @@ func (a *Agent) Start() error {
 		{"bind API", a.bindAPI}, // binds only: a second agent on this address ends here, before it touches the data
 		{"read zone files", a.files.start},
 		{"recall served state", a.recall},
+		{"recall what is usual", a.recallUsual},
 		{"start gate", a.startGate},
 		{"start name server", a.startDNS},
 		{"open history", a.openPast},

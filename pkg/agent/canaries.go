@@ -21,15 +21,21 @@ func (a *Agent) withLogins(f *fleet.Fleet, specs []probes.Spec) []probes.Spec {
 		k := f.Checks.Canary(s.Check.Site, s.Check.Transport)
 		secret, asked := known[k.Secret]
 		if !asked {
-			var err error
-			if secret, err = a.cfg.Secrets.lookup(k.Secret); err != nil {
-				a.sayMissing(k.Secret, err)
-			}
+			secret = a.secret(k.Secret)
 			known[k.Secret] = secret
 		}
 		s.Login.Password = secret
 	}
 	return specs
+}
+
+// secret returns a secret; "" when this agent does not have it, which is logged.
+func (a *Agent) secret(name string) string {
+	secret, err := a.cfg.Secrets.lookup(name)
+	if err != nil {
+		a.sayMissing(name, err)
+	}
+	return secret
 }
 
 // sayMissing logs what is wrong with a secret when it changes.
@@ -43,5 +49,5 @@ func (a *Agent) sayMissing(name string, err error) {
 		return
 	}
 	a.missing[name] = err.Error()
-	a.log.Warn().Err(err).Bool("absent", errors.Is(err, errNoSecret)).Msg("no login can be tried: this agent has no password for its canary")
+	a.log.Warn().Err(err).Bool("absent", errors.Is(err, errNoSecret)).Msg("no login can be tried: this agent does not have the password that the fleet file names")
 }

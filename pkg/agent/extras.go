@@ -69,6 +69,12 @@ func (a *Agent) extraSpec(f *fleet.Fleet, e *fleet.Extra, sw *fleet.Softswitch, 
 		// A name that this agent does not have brings no data. The address keeps
 		// the check askable.
 		s.Question.Command, s.Address = a.cfg.Commands[e.Run], sw.Listeners[0].Address
+	case health.Metrics:
+		s.Address, s.ServerName = e.AddressAt(sw), f.ServerName(c.Site, sw.Listeners[0])
+		s.Question.Source, s.Question.Over, s.Question.Numbers = e.Source, e.Over.D(), e.Numbers
+		if e.Secret != "" {
+			s.Login.Password = a.secret(e.Secret)
+		}
 	case health.Storage:
 		s.Question.Dir, s.Address = a.cfg.Directories[e.Directory], sw.Listeners[0].Address
 	default:

@@ -40,6 +40,7 @@ func (a *Agent) lead(ctx context.Context, term uint64) {
 	beside.Go(func() { a.leadRuns(ctx, since) })
 	beside.Go(func() { a.leadNotify(ctx) })
 	beside.Go(func() { a.leadHeartbeat(ctx) })
+	beside.Go(func() { a.watchUnseen(ctx) })
 	for ctx.Err() == nil {
 		if a.pub.frozen() != "" {
 			a.stepAside(ctx)

@@ -17,7 +17,7 @@ func (a *Agent) metrics() http.Handler {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		&collector{a: a, desc: descs()}, newStoreCollector(a), &dnsCollector{stats: a.dns.Stats, updates: a.updaters, desc: dnsDescs()},
+		&collector{a: a, desc: descs()}, newStoreCollector(a), newCheckCollector(a), &dnsCollector{stats: a.dns.Stats, updates: a.updaters, desc: dnsDescs()},
 	)
 	if a.gate != nil {
 		reg.MustRegister(newGateCollector(a.gate))

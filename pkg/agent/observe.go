@@ -29,6 +29,9 @@ const (
 	reportFresh = 5 * reportPeriod
 	// rereadPeriod is how often the passwords of canaries are read again.
 	rereadPeriod = 30 * time.Second
+	// keepUsualPeriod is how often what was learnt of numbers is written down;
+	// a crash costs so much of it.
+	keepUsualPeriod = 10 * time.Minute
 	// reportTimeout bounds one report.
 	reportTimeout = time.Second
 )
@@ -36,8 +39,9 @@ const (
 // observe keeps the probes in step with the fleet file.
 func (a *Agent) observe(ctx context.Context) {
 	var fleetNow *fleet.Fleet
-	again := time.NewTicker(rereadPeriod)
+	again, keep := time.NewTicker(rereadPeriod), time.NewTicker(keepUsualPeriod)
 	defer again.Stop()
+	defer keep.Stop()
 	for ctx.Err() == nil {
 		now, changed := a.pub.served()
 		if now.state.Fleet != nil && now.state.Fleet != fleetNow {
@@ -51,9 +55,12 @@ func (a *Agent) observe(ctx context.Context) {
 			if fleetNow != nil {
 				a.adoptFleet(fleetNow, fleetNow)
 			}
+		case <-keep.C:
+			a.keepUsual()
 		}
 	}
 	a.stopProbes()
+	a.keepUsual()
 }
 
 // adoptFleet hands the runner its new checks, of which unchanged ones keep
@@ -73,7 +80,7 @@ func (a *Agent) adoptFleet(old, f *fleet.Fleet) {
 	runner, err := probes.New(probes.Config{
 		Observer: a.cfg.Name, Interval: f.Checks.Interval.D(), Timeout: f.Checks.Timeout.D(), Burst: f.Checks.Burst.D(),
 		Thresholds: health.Thresholds{Fall: f.Checks.Fall, Reset: f.Checks.Reset, Rise: f.Checks.Rise},
-		Probers:    probers(),
+		Probers:    a.probers(),
 		Watchers:   map[health.Kind]probes.Watcher{health.Standing: standing.New(standing.Config{Interval: standingTimes.Interval.D(), Timeout: standingTimes.Timeout.D()})},
 		Logger:     a.log.With().Str("part", "probes").Logger(),
 		OnOpinion:  func(health.Opinion) { a.opinionChanged() },
@@ -92,7 +99,7 @@ func (a *Agent) adoptFleet(old, f *fleet.Fleet) {
 }
 
 // probers are all kinds that are asked.
-func probers() map[health.Kind]probes.Prober {
+func (a *Agent) probers() map[health.Kind]probes.Prober {
 	return map[health.Kind]probes.Prober{
 		health.Options:  options.New(options.Config{}),
 		health.TLS:      tlscheck.New(tlscheck.Config{}),
@@ -102,6 +109,7 @@ func probers() map[health.Kind]probes.Prober {
 		health.DNS:      dns.New(),
 		health.Exec:     exec.New(),
 		health.Storage:  storage.New(),
+		health.Metrics:  a.numbers,
 	}
 }
 

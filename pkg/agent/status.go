@@ -43,6 +43,7 @@ func (a *Agent) Status(ctx context.Context) (api.Status, error) {
 	}
 	for i, p := range peers {
 		out.Agents = append(out.Agents, agentStatus(p, effects[i]))
+		out.Attention = append(out.Attention, effects[i].Attention...)
 	}
 	return out, nil
 }
@@ -50,7 +51,7 @@ func (a *Agent) Status(ctx context.Context) (api.Status, error) {
 // effect is what this agent serves.
 func (a *Agent) effect() api.Effect {
 	now, _ := a.pub.served()
-	e := api.Effect{Agent: string(a.cfg.Name), Epoch: now.state.Epoch, Gates: map[string]string{}, Reflex: len(now.dead) > 0, Problem: cmp.Or(now.problem, a.updateProblem()), Time: time.Now(), Applied: a.appliedIndex(), Commands: steer.CommandVersion}
+	e := api.Effect{Agent: string(a.cfg.Name), Epoch: now.state.Epoch, Gates: map[string]string{}, Reflex: len(now.dead) > 0, Problem: cmp.Or(now.problem, a.updateProblem()), Time: time.Now(), Applied: a.appliedIndex(), Commands: steer.CommandVersion, Attention: a.attention()}
 	policy, ok := a.gatePolicyInForce()
 	if !ok {
 		return e

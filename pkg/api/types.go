@@ -24,6 +24,7 @@ type Status struct {
 	Failbacks []FailbackStatus `json:"failbacks"`
 	Blocks    []BlockStatus    `json:"blocks"`
 	Advice    []AdviceStatus   `json:"advice" doc:"What automation would do and does not, with the command to type."`
+	Attention []Attention      `json:"attention,omitempty" doc:"Checks that fail and steer nothing: a number far from the usual, a further check that is only shown."`
 }
 
 // SiteStatus is one site.
@@ -181,4 +182,13 @@ type Effect struct {
 	Problem   string            `json:"problem,omitempty"`
 	Applied   uint64            `json:"applied" doc:"Last log entry that it has applied."`
 	Commands  int               `json:"commands" doc:"Newest version of commands that it knows."`
+	Attention []Attention       `json:"attention,omitempty" doc:"What its checks find wrong that steers nothing."`
+}
+
+// Attention is a check that fails and steers nothing: people must look.
+type Attention struct {
+	Agent  string       `json:"agent" doc:"Who sees it."`
+	Check  health.Check `json:"check"`
+	Cause  string       `json:"cause,omitempty"`
+	Detail string       `json:"detail,omitempty"`
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -101,6 +102,7 @@ func writeStatus(w io.Writer, p palette, st api.Status) {
 	writeAgents(w, p, st)
 	writeIntents(w, p, st)
 	writeAdvice(w, p, st)
+	writeAttention(w, p, st)
 	for _, in := range st.Incidents {
 		fmt.Fprintf(w, "%s %s %s, %s, since %s: %s\n", p.bad("incident"), in.ID, in.State, in.Severity, in.OpenedAt.Format(time.TimeOnly), clean(in.Summary))
 	}
@@ -228,6 +230,17 @@ func writeIntents(w io.Writer, p palette, st api.Status) {
 }
 
 // writeAdvice says each thing once, however many slots it is about.
+// writeAttention names what fails and steers nothing, each check once.
+func writeAttention(w io.Writer, p palette, st api.Status) {
+	said := map[string]bool{}
+	for _, x := range st.Attention {
+		if key := x.Check.String(); !said[key] {
+			said[key] = true
+			fmt.Fprintf(w, "%s %s, seen by %s: %s\n", p.bad("look at"), key, x.Agent, clean(cmp.Or(x.Detail, x.Cause)))
+		}
+	}
+}
+
 func writeAdvice(w io.Writer, p palette, st api.Status) {
 	said := map[string]bool{}
 	for _, x := range st.Advice {

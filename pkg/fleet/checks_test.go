@@ -64,6 +64,10 @@ func TestWhichCanaryLogsIn(t *testing.T) {
 	}
 }
 
+func numbers(source string, n ...fleet.Number) fleet.Extra {
+	return fleet.Extra{Name: "a", Kind: "metrics", Port: 1, Source: source, Numbers: n}
+}
+
 func TestChecksThatAreRefused(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -91,6 +95,21 @@ func TestChecksThatAreRefused(t *testing.T) {
 		{"name servers that steer", extra(fleet.Extra{Name: "a", Kind: "dns", Question: "_sip._udp.west", Steers: true}), "$.checks.extra[0].steers"},
 		{"transports that say nothing", extra(fleet.Extra{Name: "a", Kind: "tcp", Port: 1, Transports: []fleet.Transport{fleet.UDP}}), "$.checks.extra[0].transports"},
 		{"slower than the timeout", extra(fleet.Extra{Name: "a", Kind: "storage", Directory: "d", Slow: seconds(9)}), "$.checks.extra[0].slow"},
+		{"numbers from nowhere", extra(numbers("smoke signals", fleet.Number{Name: "a", Metric: "m", Usual: "low"})), "$.checks.extra[0].source"},
+		{"numbers that are never wrong", extra(numbers("json", fleet.Number{Name: "a", Metric: "m"})), "$.checks.extra[0].numbers[0]"},
+		{"a number twice", extra(numbers("json", fleet.Number{Name: "a", Metric: "m", Usual: "low"}, fleet.Number{Name: "a", Metric: "m", Usual: "low"})), "$.checks.extra[0].numbers[1].name"},
+		{"a number without a metric", extra(numbers("json", fleet.Number{Name: "a", Usual: "low"})), "$.checks.extra[0].numbers[0].metric"},
+		{"the unusual steers", func(c *fleet.Checks) {
+			e := numbers("json", fleet.Number{Name: "a", Metric: "m", Usual: "low"})
+			e.Steers = true
+			c.Extra = []fleet.Extra{e}
+		}, "$.checks.extra[0].numbers[0].usual"},
+		{"a command that acts", func(c *fleet.Checks) {
+			e := numbers("freeswitch", fleet.Number{Name: "a", Metric: "hupall", Usual: "low"})
+			e.Secret = "esl"
+			c.Extra = []fleet.Extra{e}
+		}, "$.checks.extra[0].numbers[0].metric"},
+		{"an event socket without a password", extra(numbers("freeswitch", fleet.Number{Name: "a", Metric: "status", Usual: "low"})), "$.checks.extra[0].secret"},
 		{"extra twice", func(c *fleet.Checks) {
 			e := fleet.Extra{Name: "a", Kind: "tcp", Port: 1}
 			c.Extra = []fleet.Extra{e, e}

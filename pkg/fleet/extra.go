@@ -6,7 +6,7 @@ import (
 )
 
 // ExtraKinds names the kinds of further checks, as written under checks.extra.
-var ExtraKinds = []string{"tcp", "http", "dns", "exec", "storage"}
+var ExtraKinds = []string{"tcp", "http", "dns", "exec", "storage", "metrics"}
 
 // Extra is a further check, asked of each softswitch that it names; dns is
 // asked of the fleet's name servers instead.
@@ -14,7 +14,7 @@ type Extra struct {
 	// Name is a DNS label. Together with the kind it names the check.
 	Name string `json:"name" yaml:"name" jsonschema_description:"Name of the check: a DNS label."`
 	// Kind is one of ExtraKinds.
-	Kind string `json:"kind" yaml:"kind" jsonschema:"enum=tcp,enum=http,enum=dns,enum=exec,enum=storage" jsonschema_description:"What is done: connect, ask over HTTP, ask the fleet's name servers, run a command, write to a disk."`
+	Kind string `json:"kind" yaml:"kind" jsonschema:"enum=tcp,enum=http,enum=dns,enum=exec,enum=storage,enum=metrics" jsonschema_description:"What is done: connect, ask over HTTP, ask the fleet's name servers, run a command, write to a disk, judge numbers of the softswitch."`
 	// Softswitches that are asked. Default: all.
 	Softswitches []SwitchID `json:"softswitches,omitempty" yaml:"softswitches,omitempty" jsonschema_description:"Softswitches that are asked. Default: all."`
 	// Steers says that a softswitch for which this check is down counts as down,
@@ -23,13 +23,13 @@ type Extra struct {
 	// Transports that are down with it. Default: all of the softswitch's.
 	Transports []Transport `json:"transports,omitempty" yaml:"transports,omitempty" jsonschema_description:"With steers: transports that count as down. Default: all of the softswitch's."`
 
-	// Port of tcp and http, at the address of the softswitch's first listener;
-	// of dns, at the name servers.
-	Port uint16 `json:"port,omitempty" yaml:"port,omitempty" jsonschema:"minimum=1" jsonschema_description:"Port of tcp and http, at the address of the softswitch's first listener; of dns, at the name servers. Default: http 80 or 443, dns 53; tcp has none."`
+	// Port of tcp, http and metrics, at the address of the softswitch's first
+	// listener; of dns, at the name servers.
+	Port uint16 `json:"port,omitempty" yaml:"port,omitempty" jsonschema:"minimum=1" jsonschema_description:"Port of tcp, http and metrics, at the address of the softswitch's first listener; of dns, at the name servers. Default: http 80 or 443, dns 53; tcp and metrics have none."`
 	// Secure speaks HTTP over TLS.
-	Secure bool `json:"secure,omitempty" yaml:"secure,omitempty" jsonschema_description:"http: over TLS, with the certificate checked."`
+	Secure bool `json:"secure,omitempty" yaml:"secure,omitempty" jsonschema_description:"http, metrics: over TLS, with the certificate checked."`
 	// Path is asked for over HTTP.
-	Path string `json:"path,omitempty" yaml:"path,omitempty" jsonschema_description:"http: what is asked for. Default: /"`
+	Path string `json:"path,omitempty" yaml:"path,omitempty" jsonschema_description:"http, metrics: what is asked for. Default: / for http, what is usual for the source for metrics."`
 	// ExpectStatus lists HTTP status codes that are good. Default 200.
 	ExpectStatus []int `json:"expect_status,omitempty" yaml:"expect_status,omitempty" jsonschema_description:"http: status codes that are good. Default: 200."`
 	// Contains must be in the answer: in what a tcp listener says first, in the
@@ -44,6 +44,12 @@ type Extra struct {
 	// Slow is the latency from which storage fails. Default: never.
 	Slow Duration `json:"slow,omitzero" yaml:"slow,omitempty" jsonschema_description:"storage: latency of one write with fsync from which the check fails. Default: only the timeout counts."`
 
+	// Source, Secret, Over and Numbers are what metrics reads and judges.
+	Source  string   `json:"source,omitempty" yaml:"source,omitempty" jsonschema:"enum=prometheus,enum=kamailio,enum=opensips,enum=opensips-datagram,enum=freeswitch,enum=json" jsonschema_description:"metrics: where the numbers come from: a Prometheus page, Kamailio's JSON-RPC over HTTP, OpenSIPS' management interface over HTTP or UDP, FreeSWITCH's event socket, any JSON over HTTP."`
+	Secret  string   `json:"secret,omitempty" yaml:"secret,omitempty" jsonschema_description:"metrics of freeswitch: name of the event socket's password in each agent's secrets, as for canaries."`
+	Over    Duration `json:"over,omitzero" yaml:"over,omitempty" jsonschema_description:"metrics: counters are counted, and levels smoothed, over so long. Default: 1m."`
+	Numbers []Number `json:"numbers,omitempty" yaml:"numbers,omitempty" jsonschema_description:"metrics: what is read, and when it is wrong."`
+
 	// Interval, Timeout, Fall, Reset and Rise as in Checks.
 	Interval Duration `json:"interval,omitzero" yaml:"interval,omitempty" jsonschema_description:"Between two probes. Default: as for all checks."`
 	Timeout  Duration `json:"timeout,omitzero" yaml:"timeout,omitempty" jsonschema_description:"After which a probe has failed. Default: as for all checks."`
@@ -53,7 +59,9 @@ type Extra struct {
 }
 
 // Local reports whether only the agents at a softswitch's own site can ask.
-func (e *Extra) Local() bool { return e.Kind == "exec" || e.Kind == "storage" }
+func (e *Extra) Local() bool {
+	return e.Kind == "exec" || e.Kind == "storage" || e.Kind == "metrics"
+}
 
 // Asks reports whether the check is asked of the softswitch.
 func (e *Extra) Asks(sw SwitchID) bool {
@@ -83,7 +91,7 @@ func (e *Extra) Counts(sw *Softswitch) []Transport {
 	return out
 }
 
-// AddressAt is where tcp and http connect to.
+// AddressAt is where tcp, http and metrics connect to.
 func (e *Extra) AddressAt(sw *Softswitch) netip.AddrPort {
 	port := e.Port
 	if port == 0 && e.Kind == "http" {

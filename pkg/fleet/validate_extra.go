@@ -23,6 +23,9 @@ func (v *validation) extras() {
 		v.extraScope(path, e)
 		v.extraWhat(path, e)
 		v.extraTimes(path, e)
+		if e.Kind == "metrics" {
+			v.extraNumbers(path, e)
+		}
 	}
 }
 
@@ -52,9 +55,9 @@ func (v *validation) extraWhat(path string, e *Extra) {
 		need  bool
 		hint  string
 	}{
-		{"port", e.Port != 0, "tcp http dns", e.Kind == "tcp", "port: 8021"},
-		{"secure", e.Secure, "http", false, ""},
-		{"path", e.Path != "", "http", false, ""},
+		{"port", e.Port != 0, "tcp http dns metrics", e.Kind == "tcp" || e.Kind == "metrics", "port: 8021"},
+		{"secure", e.Secure, "http metrics", false, ""},
+		{"path", e.Path != "", "http metrics", false, ""},
 		{"expect_status", len(e.ExpectStatus) > 0, "http", false, ""},
 		{"contains", e.Contains != "", "tcp http dns", false, ""},
 		{"question", e.Question != "", "dns", true, "question: _sip._udp.west"},
@@ -62,6 +65,10 @@ func (v *validation) extraWhat(path string, e *Extra) {
 		{"run", e.Run != "", "exec", true, "run: the name of a command in each agent's file"},
 		{"directory", e.Directory != "", "storage", true, "directory: the name of a directory in each agent's file"},
 		{"slow", e.Slow != 0, "storage", false, ""},
+		{"source", e.Source != "", "metrics", true, "source: one of " + strings.Join(MetricSources, ", ")},
+		{"secret", e.Secret != "", "metrics", e.Source == "freeswitch", "secret: the name of the event socket's password"},
+		{"over", e.Over != 0, "metrics", false, ""},
+		{"numbers", len(e.Numbers) > 0, "metrics", true, "numbers: [{name: calls, metric: dialog.active_dialogs, usual: low}]"},
 	} {
 		known := slices.Contains(strings.Fields(f.kinds), e.Kind)
 		if f.set && !known {

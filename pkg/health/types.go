@@ -27,6 +27,7 @@ const (
 	DNS     Kind = "dns"     // one question to a name server
 	Exec    Kind = "exec"    // a command, by the exit codes of Nagios
 	Storage Kind = "storage" // write, fsync, read back
+	Metrics Kind = "metrics" // numbers of the softswitch, against limits and what is usual
 )
 
 // Named returns the kind of one further check.
@@ -39,7 +40,9 @@ func (k Kind) Base() Kind {
 }
 
 // Local reports whether only agents at the softswitch's own site can ask.
-func (k Kind) Local() bool { return k.Base() == Exec || k.Base() == Storage }
+func (k Kind) Local() bool {
+	return k.Base() == Exec || k.Base() == Storage || k.Base() == Metrics
+}
 
 // Target is what a check asks: one transport of one softswitch.
 type Target struct {
@@ -128,6 +131,9 @@ const (
 	CauseStorage     Cause = "storage"         // cannot be written, or not read back as it was written
 	CauseSlow        Cause = "slow"            // done, but later than it may be
 	CauseContent     Cause = "content"         // an answer without what should be in it
+	CauseLimit       Cause = "limit"           // a number beyond the limit that is set for it
+	CauseLow         Cause = "abnormally-low"  // a number far below what is usual at this hour of the week
+	CauseHigh        Cause = "abnormally-high" // a number far above it
 )
 
 // Spreads reports whether a failure with this cause comes from data, keys or

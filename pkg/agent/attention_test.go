@@ -1,0 +1,72 @@
+package agent
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/notify"
+)
+
+// TestWhatSteersNothingIsShownAndTold: a softswitch's number is wrong. Nothing
+// moves; status names it, people are told, and told again when it is good.
+func TestWhatSteersNothingIsShownAndTold(t *testing.T) {
+	var calls atomic.Int64
+	softswitch := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"calls": %d}`, calls.Load())
+	}))
+	defer softswitch.Close()
+	addr := netip.MustParseAddrPort(softswitch.Listener.Addr().String())
+	p := &people{lines: map[string]int{}}
+	srv := httptest.NewServer(p)
+	defer srv.Close()
+	least := 5.0
+	w := newWorld(t, func(c *Config) {
+		c.Fleet.Checks.Interval, c.Fleet.Checks.Timeout, c.Fleet.Checks.Burst = 300e6, 200e6, 50e6
+		sw := &c.Fleet.Site("calgary").Softswitches[0]
+		sw.Listeners[0].Address = netip.AddrPortFrom(addr.Addr(), 5060)
+		c.Fleet.Checks.Extra = []fleet.Extra{{
+			Name: "traffic", Kind: "metrics", Source: "json", Port: addr.Port(), Softswitches: []fleet.SwitchID{sw.Name}, Rise: 1, Over: fleet.Duration(5 * time.Second),
+			Numbers: []fleet.Number{{Name: "calls", Metric: "calls", Min: &least, Usual: fleet.UsualLow}},
+		}}
+		c.Notify = Notify{Sender: notify.New(notify.Config{Channels: []notify.Channel{notify.Webhook{URL: srv.URL + "/people"}}, Pause: 10 * time.Millisecond})}
+	})
+	told := func(words string) func() bool {
+		return func() bool {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			for l := range p.lines {
+				if strings.Contains(l, "metrics:traffic: "+words) {
+					return true
+				}
+			}
+			return false
+		}
+	}
+	w.eventually("people are told of the number", told("calls is 0, below its limit of 5"))
+	st, err := w.agents[2].Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(st.Attention) != 1 || st.Attention[0].Agent != "calgary" || !strings.Contains(st.Attention[0].Detail, "calls is 0") {
+		t.Errorf("status of another agent: %+v", st.Attention)
+	}
+	calls.Store(9)
+	w.eventually("people are told that it is good again", told("good again"))
+	w.stop(0)
+	if text, err := os.ReadFile(filepath.Join(w.cfgs[0].Dir, usualFile)); err != nil || !strings.Contains(string(text), `"number":"calls"`) {
+		t.Errorf("what was learnt is not kept: %v %.100s", err, text)
+	}
+	w.start(0)
+	if !w.agents[0].numbers.Learnt() {
+		t.Error("what was learnt was not read again")
+	}
+}
