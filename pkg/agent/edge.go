@@ -65,3 +65,11 @@ func (a *Agent) edgeProblem() string {
 	}
 	return a.divert.Problem()
 }
+
+// edgeNote says what stands in for the driver; "" for nothing.
+func (a *Agent) edgeNote() string {
+	if a.divert == nil {
+		return ""
+	}
+	return a.divert.Note()
+}

@@ -56,7 +56,7 @@ func (a *Agent) effect() api.Effect {
 	if !ok {
 		return e
 	}
-	e.Edge = a.edgeProblem()
+	e.Edge, e.Note = a.edgeProblem(), a.edgeNote()
 	worst := gate.Closed
 	for t, r := range policy.Rules {
 		e.Gates[t.String()] = r.Mode.String()
@@ -132,7 +132,7 @@ func nameWrongClocks(effects []peerEffect) {
 }
 
 func agentStatus(p Peer, e peerEffect) api.AgentStatus {
-	out := api.AgentStatus{Name: string(p.Name), Site: string(p.Site), Reachable: e.err == nil, Epoch: e.Epoch, Gate: e.Gate, Problem: cmp.Or(e.Problem, e.Edge)}
+	out := api.AgentStatus{Name: string(p.Name), Site: string(p.Site), Reachable: e.err == nil, Epoch: e.Epoch, Gate: e.Gate, Problem: cmp.Or(e.Problem, e.Edge, e.Note)}
 	if e.err != nil {
 		out.Problem = "not reachable"
 	}

@@ -179,6 +179,7 @@ type Effect struct {
 	Reflex    bool              `json:"reflex"`
 	GateStats *GateStats        `json:"gate_stats,omitempty"`
 	Edge      string            `json:"edge,omitempty" doc:"Why the edge that refuses for this site does not do what it should."`
+	Note      string            `json:"note,omitempty" doc:"What refuses in place of the driver that should."`
 	Problem   string            `json:"problem,omitempty"`
 	Applied   uint64            `json:"applied" doc:"Last log entry that it has applied."`
 	Commands  int               `json:"commands" doc:"Newest version of commands that it knows."`

@@ -179,7 +179,10 @@ func agentConfig(file *config.Agent, version string, log zerolog.Logger) (agent.
 		}
 		cfg.Fleet = f
 	}
-	cfg.Divert = divertConfig(file, log)
+	var err error
+	if cfg.Divert, err = divertConfig(file, log); err != nil {
+		return cfg, err
+	}
 	if file.Gate != nil && len(file.Gate.Listen) > 0 {
 		g, err := gateConfig(file, log)
 		if err != nil {
@@ -199,7 +202,7 @@ func agentConfig(file *config.Agent, version string, log zerolog.Logger) (agent.
 
 func gateConfig(file *config.Agent, log zerolog.Logger) (*gate.Config, error) {
 	g := file.Gate
-	out := &gate.Config{Site: file.Site, FreeBind: g.Driver == "listen" || g.Driver == "exec", Logger: log.With().Str("part", "gate").Logger()}
+	out := &gate.Config{Site: file.Site, FreeBind: g.Driver == "listen" || g.Uses("exec"), Logger: log.With().Str("part", "gate").Logger()}
 	var err error
 	if out.Refusals, err = refusals(g.Refusals); err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/rs/zerolog"
 
@@ -12,22 +13,50 @@ import (
 )
 
 // divertConfig is for the drivers that have somebody else refuse; nil for inline.
-func divertConfig(file *config.Agent, log zerolog.Logger) *divert.Config {
+func divertConfig(file *config.Agent, log zerolog.Logger) (*divert.Config, error) {
 	g := file.Gate
 	if g == nil || g.Driver == "inline" || g.Driver == "listen" {
-		return nil
+		return nil, nil
 	}
-	transports := g.Edge.Transports
-	if len(transports) == 0 {
-		transports = []fleet.Transport{fleet.UDP, fleet.TCP, fleet.TLS}
+	var all []divert.Named
+	for _, name := range append([]string{g.Driver}, g.Fallback...) {
+		d, err := gateDriver(name, file)
+		if err != nil {
+			return nil, fmt.Errorf("configure driver %s: %w", name, err)
+		}
+		all = append(all, divert.Named{Name: name, Driver: d})
 	}
-	out := &divert.Config{Transports: transports, Logger: log.With().Str("part", "edge").Logger()}
-	if g.Driver == "edge" {
-		out.Driver = &divert.Kamailio{Address: g.Edge.Kamailio, Transports: transports}
-	} else {
-		out.Driver = &divert.Exec{Command: g.Edge.Command, Site: file.Site, Transports: transports}
+	out := &divert.Config{Transports: edgeTransports(g), Driver: all[0].Driver, Logger: log.With().Str("part", "edge").Logger()}
+	if len(all) > 1 {
+		in, err := divert.NewInTurn(all...)
+		if err != nil {
+			return nil, err
+		}
+		out.Driver = in
 	}
-	return out
+	return out, nil
+}
+
+func edgeTransports(g *config.Gate) []fleet.Transport {
+	if len(g.Edge.Transports) > 0 {
+		return g.Edge.Transports
+	}
+	return []fleet.Transport{fleet.UDP, fleet.TCP, fleet.TLS}
+}
+
+func gateDriver(name string, file *config.Agent) (divert.Driver, error) {
+	g := file.Gate
+	switch name {
+	case "nftables":
+		c := divert.NftablesConfig{Direct: append(slices.Clone(g.Nftables.Direct), file.PeerNetworks()...)}
+		for _, l := range g.Listen {
+			c.Diverted = append(c.Diverted, divert.Diverted{Transport: l.Transport, Public: l.Diverts, Gate: l.Address})
+		}
+		return divert.NewNftables(c)
+	case "edge":
+		return &divert.Kamailio{Address: g.Edge.Kamailio, Transports: edgeTransports(g)}, nil
+	}
+	return &divert.Exec{Command: g.Edge.Command, Site: file.Site, Transports: edgeTransports(g)}, nil
 }
 
 // refusals turns the rows of the file into the gate's rule table. The defaults

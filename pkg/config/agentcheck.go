@@ -194,7 +194,7 @@ func (c *agentCheck) gate() {
 	if g == nil {
 		return
 	}
-	c.word("$.gate.driver", g.Driver, "inline", "listen", "edge", "exec")
+	c.word("$.gate.driver", g.Driver, "inline", "listen", "nftables", "edge", "exec")
 	c.edge()
 	if len(g.Listen) == 0 && (g.Driver == "inline" || g.Driver == "listen") {
 		c.at("$.gate.listen", `listen: [{transport: udp, address: "192.0.2.2:5060"}]`, "the gate listens nowhere")

@@ -123,11 +123,16 @@ type API struct {
 // Gate says how this site's SIP traffic is refused.
 type Gate struct {
 	// Driver is who refuses, and how traffic gets there. Default inline.
-	Driver string `yaml:"driver,omitempty" json:"driver,omitempty" jsonschema:"enum=inline,enum=listen,enum=edge,enum=exec" jsonschema_description:"Who refuses. inline, the default: all traffic passes the gate, which relays. listen: the gate waits on addresses that VRRP or BGP brings to this machine (Linux). edge: a proxy that stands in front already. exec: a program that knows how, and that may bring the traffic to the gate."`
+	Driver string `yaml:"driver,omitempty" json:"driver,omitempty" jsonschema:"enum=inline,enum=listen,enum=nftables,enum=edge,enum=exec" jsonschema_description:"Who refuses. inline, the default: all traffic passes the gate, which relays. listen: the gate waits on addresses that VRRP or BGP brings to this machine (Linux). nftables: the kernel of this machine, which the traffic passes, brings it to the gate while the site is drained (Linux). edge: a proxy that stands in front already. exec: a program that knows how, and that may bring the traffic to the gate."`
+	// Fallback are the drivers that stand in, in this order, while the one
+	// before them fails. Each needs what it needs as the driver.
+	Fallback []string `yaml:"fallback,omitempty" json:"fallback,omitempty" jsonschema:"enum=nftables,enum=edge,enum=exec" jsonschema_description:"Drivers that stand in, in this order, while nftables, edge or exec fails: of nftables, edge, exec. Default: none; then the name servers' answers are what is left."`
+	// Nftables says what the kernel leaves alone.
+	Nftables GateNftables `yaml:"nftables,omitempty" json:"nftables,omitzero" jsonschema_description:"For the driver nftables."`
 	// Edge says who refuses in place of the gate; for edge and exec.
 	Edge GateEdge `yaml:"edge,omitempty" json:"edge,omitzero" jsonschema_description:"Who refuses in place of the gate, for the drivers edge and exec."`
 	// Listen are the site's public SIP addresses in the fleet file.
-	Listen []GateListener `yaml:"listen,omitempty" json:"listen,omitempty" jsonschema_description:"The site's public SIP addresses, as in the fleet file. Needed for inline and listen; for exec where the program brings the traffic to; not for edge."`
+	Listen []GateListener `yaml:"listen,omitempty" json:"listen,omitempty" jsonschema_description:"The site's public SIP addresses, as in the fleet file. Needed for inline and listen; for nftables other addresses or ports, each with the public one that it diverts; for exec where the program brings the traffic to; not for edge."`
 	// Refusals is the rule table: who is refused in another way than by 503.
 	// The first row that fits counts; the program's own rows follow.
 	Refusals []Refusal `yaml:"refusals,omitempty" json:"refusals,omitempty" jsonschema_description:"Who is refused in another way than by 503: the first row that fits counts, and the program's own rows for known devices follow. Default: those rows only."`
@@ -171,6 +176,15 @@ type GateListener struct {
 	Transport fleet.Transport `yaml:"transport" json:"transport" jsonschema_description:"udp, tcp or tls."`
 	// Address is IP:port.
 	Address netip.AddrPort `yaml:"address" json:"address" jsonschema_description:"IP:PORT to listen on."`
+	// Diverts is the public address that it stands in for, with nftables.
+	Diverts netip.AddrPort `yaml:"diverts,omitempty" json:"diverts,omitzero" jsonschema_description:"For the driver nftables: the public IP:PORT whose packets the kernel brings here."`
+}
+
+// GateNftables is for the driver nftables.
+type GateNftables struct {
+	// Direct are networks whose packets always reach the softswitch. The other
+	// agents are, as far as the peers have addresses.
+	Direct []netip.Prefix `yaml:"direct,omitempty" json:"direct,omitempty" jsonschema_description:"Networks whose packets always reach the softswitch: agents whose checks come from other addresses than those of the peers, monitoring. Agents that are peers by IP address are added by themselves."`
 }
 
 // Peer is one agent as the others reach it.

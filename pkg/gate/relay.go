@@ -37,7 +37,8 @@ func (w *worker) nextRoute(l *local) []byte {
 // choose picks the softswitch for a request: the one that it names, as requests
 // inside a dialog do, else by Call-ID, so that a REGISTER refresh and all of a
 // dialog stay together without any memory. A softswitch that comes or goes
-// moves only its own share (rendezvous hashing).
+// moves only its own share (rendezvous hashing). One of the listener's own address
+// family is preferred: a packet that came by IPv4 cannot go on by IPv6.
 func (w *worker) choose(l *local, upstreams []netip.AddrPort) netip.AddrPort {
 	if len(upstreams) == 1 {
 		return upstreams[0]
@@ -56,7 +57,11 @@ func (w *worker) choose(l *local, upstreams []netip.AddrPort) netip.AddrPort {
 		w.d.begin(forChoice)
 		w.d.bytes(w.m.CallID())
 		w.d.addr(u)
-		if n := binary.BigEndian.Uint64(w.d.end()); !best.IsValid() || n > most {
+		n := binary.BigEndian.Uint64(w.d.end()) >> 1
+		if u.Addr().Is4() == l.addr.Addr().Is4() {
+			n |= 1 << 63
+		}
+		if !best.IsValid() || n > most {
 			best, most = u, n
 		}
 	}

@@ -27,6 +27,18 @@ type Driver interface {
 	Apply(ctx context.Context, p gate.Policy) error
 }
 
+// Noter is a Driver that has something to say although the policy is in force.
+type Noter interface {
+	// Note is about the last Apply; "" for nothing.
+	Note() string
+}
+
+// closer is a driver whose work ends with this process, and that takes it back
+// when the process ends as it should.
+type closer interface {
+	Close() error
+}
+
 // Config says what is diverted. Zero times mean the defaults.
 type Config struct {
 	Driver Driver
@@ -42,7 +54,8 @@ type Config struct {
 
 // Divert makes a driver follow the newest policy. Make it with New, then Start;
 // Stop ends it and leaves the other side as it is: an agent that restarts in a
-// drain must not open the site.
+// drain must not open the site. Only what cannot work without this process is
+// taken back.
 type Divert struct {
 	cfg    Config
 	wake   chan struct{}
@@ -56,7 +69,8 @@ type Divert struct {
 	looked  chan struct{} // closed and replaced after each look
 	seen    gate.Policy   // what was seen to be in force
 	problem string
-	since   time.Time // of the problem
+	note    string    // what the driver says although it follows
+	since   time.Time // of the problem, or else of the note
 }
 
 // New checks the configuration.
@@ -87,10 +101,13 @@ func (d *Divert) Stop(ctx context.Context) error {
 	d.cancel()
 	select {
 	case <-d.done:
-		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("stop divert: %w", ctx.Err())
 	}
+	if c, ok := d.cfg.Driver.(closer); ok {
+		return c.Close()
+	}
+	return nil
 }
 
 // SetPolicy says what the other side should do from now on.
@@ -133,6 +150,17 @@ func (d *Divert) Wait(ctx context.Context) {
 	}
 }
 
+// Note says what stands in for what should have refused, and since when; "" when
+// there is a Problem, or all is as it should be.
+func (d *Divert) Note() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.problem != "" || d.note == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s (since %s)", d.note, d.since.UTC().Format(time.TimeOnly))
+}
+
 // Problem says why the wanted policy is not seen in force, and since when; ""
 // when it is.
 func (d *Divert) Problem() string {
@@ -172,24 +200,36 @@ func (d *Divert) look(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
+	var note string
+	if n, ok := d.cfg.Driver.(Noter); ok && err == nil {
+		note = clean(n.Note())
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.tried = asked
 	close(d.looked)
 	d.looked = make(chan struct{})
-	before := d.problem
+	d.saw(wanted, err, note)
+}
+
+// saw keeps and logs what a look has brought. It is called with mu held.
+func (d *Divert) saw(wanted gate.Policy, err error, note string) {
+	problem, before, noted := "", d.problem, d.note
 	if err != nil {
-		d.problem = clean(err.Error())
-		if before == "" {
-			d.since = time.Now()
-		}
-		if d.problem != before {
-			d.cfg.Logger.Error().Str("reason", d.problem).Msg("the edge does not do what it should; it is tried again")
-		}
-		return
+		problem = clean(err.Error())
+	} else {
+		d.seen = wanted
 	}
-	d.problem, d.seen = "", wanted
-	if before != "" {
+	if before == "" && problem != "" || problem == "" && note != "" && (before != "" || noted == "") {
+		d.since = time.Now()
+	}
+	d.problem, d.note = problem, note
+	switch {
+	case problem != "" && problem != before:
+		d.cfg.Logger.Error().Str("reason", problem).Msg("the edge does not do what it should; it is tried again")
+	case problem == "" && note != "" && note != noted:
+		d.cfg.Logger.Warn().Str("reason", note).Msg("what should refuse does not; something else stands in")
+	case problem == "" && note == "" && (before != "" || noted != ""):
 		d.cfg.Logger.Info().Msg("the edge follows again")
 	}
 }

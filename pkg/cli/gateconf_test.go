@@ -1,0 +1,40 @@
+package cli
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"github.com/sipsteer/sipsteer/pkg/config"
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/gate/divert"
+)
+
+// TestGateDrivers: which driver a file gives, and that one beside the first stands
+// in for it.
+func TestGateDrivers(t *testing.T) {
+	listen := []config.GateListener{{Transport: fleet.UDP, Address: netip.MustParseAddrPort("192.0.2.2:15060"), Diverts: netip.MustParseAddrPort("192.0.2.2:5060")}}
+	edge := config.GateEdge{Kamailio: "127.0.0.1:9062", Command: []string{"/bin/true"}}
+	for _, x := range []struct {
+		driver   string
+		fallback []string
+		is       func(divert.Driver) bool
+	}{
+		{"edge", nil, is[*divert.Kamailio]},
+		{"exec", nil, is[*divert.Exec]},
+		{"edge", []string{"exec"}, is[*divert.InTurn]},
+	} {
+		got, err := divertConfig(&config.Agent{Gate: &config.Gate{Driver: x.driver, Fallback: x.fallback, Edge: edge, Listen: listen}}, zerolog.Nop())
+		if err != nil || !x.is(got.Driver) {
+			t.Errorf("%s %v: %T, %v", x.driver, x.fallback, got, err)
+		}
+	}
+	for _, own := range []string{"inline", "listen"} {
+		if got, err := divertConfig(&config.Agent{Gate: &config.Gate{Driver: own}}, zerolog.Nop()); got != nil || err != nil {
+			t.Errorf("%s: %v, %v", own, got, err)
+		}
+	}
+}
+
+func is[T any](d divert.Driver) bool { _, ok := d.(T); return ok }
