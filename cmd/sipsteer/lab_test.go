@@ -71,6 +71,14 @@ func TestOperator(t *testing.T) {
 		t.Errorf("refused commands moved the epoch from %d to %d", st.Epoch, now.Epoch)
 	}
 
+	// To look takes no reason; what is saved to be done does.
+	if r := l.must(0, "plan", "drain", "calgary"); !strings.Contains(r.out, "sip.calgary.voice.example.net.") {
+		t.Errorf("plan without a reason:\n%s", r.out)
+	}
+	if r := l.must(2, "plan", "drain", "calgary", "--out", filepath.Join(t.TempDir(), "p")); !strings.Contains(r.err, "a reason is required") {
+		t.Errorf("saved without a reason: %s", r.err)
+	}
+
 	// A plan is bound to its epoch.
 	file := filepath.Join(t.TempDir(), "drain.plan")
 	plan := l.must(0, "plan", "drain", "calgary", "--now", "--reason", "kernel", "--for", "1h", "--out", file)

@@ -20,6 +20,16 @@ func (a *Agent) TenantSummary(context.Context) (api.TenantSummary, error) {
 	return out, nil
 }
 
+// Tenant implements api.TenantBackend.
+func (a *Agent) Tenant(_ context.Context, domain string) (api.TenantPage, error) {
+	d := fleet.TenantID(domain)
+	s, ok := a.state().Tenants.Names().Service(d)
+	if !ok {
+		return api.TenantPage{}, nil
+	}
+	return api.TenantPage{Rows: string(d) + " " + string(s) + ","}, nil
+}
+
 // TenantPage implements api.TenantBackend.
 func (a *Agent) TenantPage(_ context.Context, after string, limit int) (api.TenantPage, error) {
 	var b strings.Builder

@@ -2,9 +2,11 @@ package api
 
 import (
 	"context"
+	"iter"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -51,6 +53,8 @@ type TenantBackend interface {
 	TenantSummary(ctx context.Context) (TenantSummary, error)
 	// TenantPage returns the tenants behind a domain, at most limit.
 	TenantPage(ctx context.Context, after string, limit int) (TenantPage, error)
+	// Tenant returns the one of a domain, or none.
+	Tenant(ctx context.Context, domain string) (TenantPage, error)
 }
 
 func (s *server) tenants(a huma.API, b TenantBackend) {
@@ -60,10 +64,14 @@ func (s *server) tenants(a huma.API, b TenantBackend) {
 		})
 	huma.Register(a, op("tenant-rows", http.MethodGet, "/v1/tenants/rows", "The tenants, in order"),
 		func(ctx context.Context, in *struct {
-			After string `query:"after" maxLength:"253"`
-			Limit int    `query:"limit" default:"10000" minimum:"1" maximum:"100000"`
+			After  string `query:"after" maxLength:"253"`
+			Limit  int    `query:"limit" default:"10000" minimum:"1" maximum:"100000"`
+			Domain string `query:"domain" maxLength:"253" doc:"Only the tenant of this domain."`
 		},
 		) (*body[TenantPage], error) {
+			if in.Domain != "" {
+				return answer(b.Tenant(ctx, in.Domain))
+			}
 			return answer(b.TenantPage(ctx, in.After, in.Limit))
 		})
 }
@@ -77,4 +85,20 @@ func (c *Client) TenantSummary(ctx context.Context) (s TenantSummary, err error)
 func (c *Client) TenantPage(ctx context.Context, after string, limit int) (p TenantPage, err error) {
 	q := url.Values{"after": {after}, "limit": {strconv.Itoa(limit)}}
 	return p, c.call(ctx, http.MethodGet, "/v1/tenants/rows?"+q.Encode(), nil, &p, false)
+}
+
+// Tenant asks for the tenant of a domain; the page is empty if there is none.
+func (c *Client) Tenant(ctx context.Context, domain string) (p TenantPage, err error) {
+	return p, c.call(ctx, http.MethodGet, "/v1/tenants/rows?"+url.Values{"domain": {domain}}.Encode(), nil, &p, false)
+}
+
+// Each yields the tenants of a page with their services.
+func (p TenantPage) Each() iter.Seq2[string, string] {
+	return func(yield func(domain, service string) bool) {
+		for row := range strings.SplitSeq(strings.TrimSuffix(p.Rows, ","), ",") {
+			if domain, service, ok := strings.Cut(row, " "); ok && !yield(domain, service) {
+				return
+			}
+		}
+	}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -49,7 +50,13 @@ type verb struct {
 	site, scope, lasts              bool
 	now                             string // help of --now; "" has no such flag
 	optional                        bool   // the reason is optional
+	// draft reports whether the change is only looked at, so that neither a
+	// reason nor an end is needed; nil never is.
+	draft func() bool
 }
+
+// draftFor is how long what is only looked at would last.
+const draftFor = "2h"
 
 // verbs are the commands that change something; plan has the same ones.
 func verbs() []verb {
@@ -139,6 +146,12 @@ func (a *app) verbCmd(v verb, do func(ctx context.Context, w *wish) error) *cobr
 func (a *app) complete(v verb, w *wish) error {
 	if w.req.By == "" {
 		w.req.By = a.owner()
+	}
+	if v.draft != nil && v.draft() {
+		w.req.Reason = cmp.Or(strings.TrimSpace(w.req.Reason), "plan")
+		if v.lasts {
+			w.req.For = cmp.Or(w.req.For, draftFor)
+		}
 	}
 	line := "sipsteer " + strings.Replace(v.use, "SITE", w.req.Site, 1)
 	if strings.TrimSpace(w.req.Reason) == "" {

@@ -47,7 +47,7 @@ not answer or serves another epoch.`,
 		if err != nil {
 			return err
 		}
-		zone, err := a.zoneAt(cmd.Context(), "now")
+		zone, err := a.zoneAt(cmd.Context(), "now", noTenants)
 		if err != nil {
 			return err
 		}

@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sipsteer/sipsteer/dnsserver"
 	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/srv"
 	"github.com/sipsteer/sipsteer/pkg/steer"
 )
@@ -30,8 +32,9 @@ func (a *app) dnsCmd() *cobra.Command {
 	return c
 }
 
-// zoneAt is the steered zone of an epoch; "now" is the one in force.
-func (a *app) zoneAt(ctx context.Context, epoch string) (srv.Zone, error) {
+// zoneAt is the steered zone of an epoch; "now" is the one in force. It has the
+// tenants of now that pages gives: who a tenant's service was is not kept.
+func (a *app) zoneAt(ctx context.Context, epoch string, pages func(context.Context, clients) iter.Seq2[api.TenantPage, error]) (srv.Zone, error) {
 	n, err := epochOf(epoch)
 	if err != nil {
 		return srv.Zone{}, err
@@ -51,7 +54,41 @@ func (a *app) zoneAt(ctx context.Context, epoch string) (srv.Zone, error) {
 	if err != nil {
 		return srv.Zone{}, err
 	}
-	return steer.Records(p.State), nil
+	zone := steer.Records(p.State)
+	for page, err := range pages(ctx, cs) {
+		if err != nil {
+			return srv.Zone{}, err
+		}
+		var rows []fleet.TenantChange
+		for domain, service := range page.Each() {
+			rows = append(rows, fleet.TenantChange{Domain: fleet.TenantID(domain), Service: fleet.ServiceID(service)})
+		}
+		if zone.Tenants, _, err = zone.Tenants.Edit(rows); err != nil {
+			return srv.Zone{}, fmt.Errorf("read tenants: %w", err)
+		}
+	}
+	return zone, nil
+}
+
+func noTenants(context.Context, clients) iter.Seq2[api.TenantPage, error] {
+	return func(func(api.TenantPage, error) bool) {}
+}
+
+// tenantOf is the tenant that a name in the DNS belongs to, if there is one:
+// what stands before its domain begins with underscores (RFC 8552).
+func tenantOf(name string) func(context.Context, clients) iter.Seq2[api.TenantPage, error] {
+	domain := strings.TrimSuffix(strings.ToLower(name), ".")
+	for strings.HasPrefix(domain, "_") {
+		_, domain, _ = strings.Cut(domain, ".")
+	}
+	return func(ctx context.Context, cs clients) iter.Seq2[api.TenantPage, error] {
+		return func(yield func(api.TenantPage, error) bool) {
+			if domain == "" {
+				return
+			}
+			yield(ask(ctx, cs, func(ctx context.Context, c *api.Client) (api.TenantPage, error) { return c.Tenant(ctx, domain) }))
+		}
+	}
 }
 
 func (a *app) dnsQueryCmd() *cobra.Command {
@@ -60,12 +97,12 @@ func (a *app) dnsQueryCmd() *cobra.Command {
 		Use: "query NAME TYPE", Short: "Show the answer to a question, as it is now or was at an epoch", Args: exactArgs("NAME", "TYPE"),
 		Long: `Computes the whole answer from the decision of an epoch, with the code that
 answers phones: no name server is asked. sipsteer dns check asks them. Records of
-zone files are not in it.`,
+zone files are not in it; tenants have the service that they have now.`,
 		Example: "  sipsteer dns query _sip._udp.west.voice.example.net SRV\n  sipsteer dns query west.voice.example.net NAPTR --at 412",
 	}
 	c.Flags().StringVar(&epoch, "at", epoch, "epoch to answer from")
 	c.RunE = run(func(cmd *cobra.Command, args []string) error {
-		zone, err := a.zoneAt(cmd.Context(), epoch)
+		zone, err := a.zoneAt(cmd.Context(), epoch, tenantOf(args[0]))
 		if err != nil {
 			return err
 		}
@@ -105,7 +142,7 @@ func (a *app) dnsZoneCmd() *cobra.Command {
 	}
 	c.Flags().StringVar(&epoch, "at", epoch, "epoch to print")
 	c.RunE = run(func(cmd *cobra.Command, _ []string) error {
-		zone, err := a.zoneAt(cmd.Context(), epoch)
+		zone, err := a.zoneAt(cmd.Context(), epoch, tenantPages)
 		if err != nil {
 			return err
 		}

@@ -127,8 +127,9 @@ func (a *app) diffCmd() *cobra.Command {
 	}
 }
 
-// rollbackCmd makes the command; do carries it out or plans it.
-func (a *app) rollbackCmd(do func(context.Context, *wish) error) *cobra.Command {
+// rollbackCmd makes the command; do carries it out or plans it, and draft is as
+// in verb.
+func (a *app) rollbackCmd(do func(context.Context, *wish) error, draft func() bool) *cobra.Command {
 	w := &wish{req: api.CommandRequest{Kind: string(steer.KindRollback)}}
 	c := &cobra.Command{
 		Use: "rollback EPOCH", Short: "Bring the fleet file and the intents of an earlier epoch back", Args: exactArgs("EPOCH"),
@@ -148,7 +149,7 @@ and what the checks say is of today. The guards see the whole change at once.`,
 			return &usageError{"which epoch of the past?", "sipsteer history --epochs"}
 		}
 		w.req.Epoch = epoch
-		if err := a.complete(verb{kind: w.req.Kind, use: "rollback " + args[0]}, w); err != nil {
+		if err := a.complete(verb{kind: w.req.Kind, use: "rollback " + args[0], draft: draft}, w); err != nil {
 			return err
 		}
 		return do(cmd.Context(), w)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -23,13 +24,15 @@ func (a *app) planCmd() *cobra.Command {
 		Use: "plan COMMAND", Short: "Show what a command would do, and save it for apply",
 		Long: `Shows the records, gates and shares that a command would change, what follows by
 itself and when, and the guard that would refuse it. It changes nothing. With
---out the plan is saved; sipsteer apply carries it out, and refuses when the
-fleet has changed in between.`,
-		Example: `  sipsteer plan drain calgary --reason "kernel update" --for 2h --out drain.plan
+--out the plan is saved, which takes a reason; sipsteer apply carries it out, and
+refuses when the fleet has changed in between. What would last is looked at for
+` + draftFor + ` unless --for says otherwise.`,
+		Example: `  sipsteer plan drain calgary
+  sipsteer plan drain calgary --reason "kernel update" --for 2h --out drain.plan
   sipsteer apply drain.plan`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return &usageError{"plan what?", "sipsteer plan drain SITE --reason … --for …; sipsteer plan --help"}
+				return &usageError{"plan what?", "sipsteer plan drain SITE; sipsteer plan --help"}
 			}
 			return &usageError{fmt.Sprintf("unknown command %q to plan", args[0]), "sipsteer plan --help   # lists them"}
 		},
@@ -41,16 +44,18 @@ fleet has changed in between.`,
 		w.out = out
 		return a.showPlan(ctx, w)
 	}
+	draft := func() bool { return out == "" }
 	for _, v := range verbs() {
+		v.draft = draft
 		v.short = "Plan: " + v.short
 		v.example = strings.ReplaceAll(strings.ReplaceAll(v.example, "sipsteer ", "sipsteer plan "), " --yes", "")
 		c.AddCommand(a.verbCmd(v, show))
 	}
-	c.AddCommand(a.planFleetCmd(show), a.rollbackCmd(show))
+	c.AddCommand(a.planFleetCmd(show, draft), a.rollbackCmd(show, draft))
 	return c
 }
 
-func (a *app) planFleetCmd(show func(context.Context, *wish) error) *cobra.Command {
+func (a *app) planFleetCmd(show func(context.Context, *wish) error, draft func() bool) *cobra.Command {
 	w := &wish{req: api.CommandRequest{Kind: string(steer.KindSetFleet)}}
 	c := &cobra.Command{
 		Use: "fleet FILE", Short: "Plan: replace the fleet file", Args: exactArgs("FILE"),
@@ -71,7 +76,7 @@ func (a *app) planFleetCmd(show func(context.Context, *wish) error) *cobra.Comma
 			return err
 		}
 		w.req.Fleet = string(text)
-		v := verb{kind: w.req.Kind, use: "plan fleet " + args[0]}
+		v := verb{kind: w.req.Kind, use: "plan fleet " + args[0], draft: draft}
 		if err := a.complete(v, w); err != nil {
 			return err
 		}
@@ -113,22 +118,21 @@ func (a *app) showPlan(ctx context.Context, w *wish) error {
 
 func (a *app) applyCmd() *cobra.Command {
 	var yes bool
-	var owner string
+	var owner, reason string
 	c := &cobra.Command{
 		Use: "apply PLAN", Short: "Carry out a saved plan, if the fleet has not changed since", Args: exactArgs("PLAN"),
 		Example: "  sipsteer apply drain.plan --yes",
 	}
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	c.Flags().StringVar(&owner, "owner", "", "who wants it; default the plan's owner")
+	c.Flags().StringVar(&reason, "reason", "", "why, for the next shift to read; default the plan's reason")
 	c.RunE = run(func(cmd *cobra.Command, args []string) error {
 		p, err := readPlan(args[0])
 		if err != nil {
 			return err
 		}
 		w := &wish{req: requestOf(p), yes: yes}
-		if owner != "" {
-			w.req.By = owner
-		}
+		w.req.By, w.req.Reason = cmp.Or(owner, w.req.By), cmp.Or(reason, w.req.Reason)
 		return a.act(cmd.Context(), w)
 	})
 	return c

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"strings"
 	"time"
@@ -271,17 +272,12 @@ func (a *app) tenantExportCmd() *cobra.Command {
 }
 
 func (a *app) exportRows(ctx context.Context, cs clients, out io.Writer) error {
-	for after := ""; ; {
-		p, err := each(ctx, cs, actTimeout, func(ctx context.Context, c *api.Client) (api.TenantPage, error) {
-			return c.TenantPage(ctx, after, 50_000)
-		})
+	for p, err := range tenantPages(ctx, cs) {
 		if err != nil {
 			return err
 		}
-		for row := range strings.SplitSeq(strings.TrimSuffix(p.Rows, ","), ",") {
-			domain, service, ok := strings.Cut(row, " ")
+		for domain, service := range p.Each() {
 			switch {
-			case !ok:
 			case a.json:
 				line, err := json.Marshal(map[string]string{"domain": domain, "service": service})
 				if err != nil {
@@ -292,8 +288,21 @@ func (a *app) exportRows(ctx context.Context, cs clients, out io.Writer) error {
 				fmt.Fprintf(out, "%s,%s\n", domain, service)
 			}
 		}
-		if after = p.After; after == "" {
-			return nil
+	}
+	return nil
+}
+
+// tenantPages asks for the whole table, page by page.
+func tenantPages(ctx context.Context, cs clients) iter.Seq2[api.TenantPage, error] {
+	return func(yield func(api.TenantPage, error) bool) {
+		for after := ""; ; {
+			p, err := each(ctx, cs, actTimeout, func(ctx context.Context, c *api.Client) (api.TenantPage, error) {
+				return c.TenantPage(ctx, after, 50_000)
+			})
+			if !yield(p, err) || err != nil || p.After == "" {
+				return
+			}
+			after = p.After
 		}
 	}
 }
