@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -30,6 +31,22 @@ func (a *Agent) PlanRun(ctx context.Context, req api.RunRequest) (runbook.Plan, 
 		return runbook.Plan{}, err
 	}
 	return runbook.Make(p, a.facts(ctx, s, slices.Concat(p.Require, p.AbortIf)), a.now()), nil
+}
+
+// RunForecasts implements api.Backend.
+func (a *Agent) RunForecasts(ctx context.Context, id string) ([]runbook.Forecast, error) {
+	s := a.state()
+	r := s.Run(id)
+	if r == nil {
+		return nil, &api.Error{Category: api.Invalid, Field: "id", Message: fmt.Sprintf("no run is called %q", id), Hint: "sipsteer runbook list"}
+	}
+	var conditions []string
+	for i := range r.Steps {
+		if r.Progress[i].State == steer.StepRunning {
+			conditions = append(conditions, r.Steps[i].Until)
+		}
+	}
+	return runbook.Forecasts(a.facts(ctx, s, conditions), r, a.now()), nil
 }
 
 // procedure reads a runbook and fills its values in.
@@ -74,7 +91,7 @@ func (a *Agent) runMayStart(ctx context.Context, cmd steer.Command) error {
 // facts are what the conditions are asked of. The agents are asked only when a
 // condition is about them.
 func (a *Agent) facts(ctx context.Context, s steer.State, conditions []string) *runbook.Facts {
-	f := &runbook.Facts{State: s, Left: map[fleet.SiteID]int{}, Stragglers: map[fleet.SiteID]int{}}
+	f := &runbook.Facts{State: s, Left: map[fleet.SiteID]int{}, Stragglers: map[fleet.SiteID]int{}, Empty: map[fleet.SiteID]time.Time{}}
 	text := strings.Join(conditions, " ")
 	if strings.Contains(text, "behind") {
 		for _, e := range a.effects(ctx, a.peers()) {
@@ -91,6 +108,9 @@ func (a *Agent) facts(ctx context.Context, s steer.State, conditions []string) *
 		for _, g := range gates {
 			if g.Problem == "" {
 				f.Left[fleet.SiteID(g.Site)], f.Stragglers[fleet.SiteID(g.Site)] = g.Left, g.Stragglers
+				if g.Finish != nil {
+					f.Empty[fleet.SiteID(g.Site)] = *g.Finish
+				}
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"net/url"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -14,6 +15,8 @@ import (
 type RunBackend interface {
 	// Runs returns the runs under way and the last ones that ended, oldest first.
 	Runs(ctx context.Context) ([]steer.Run, error)
+	// RunForecasts tells what the steps of a run that are under way wait for.
+	RunForecasts(ctx context.Context, id string) ([]runbook.Forecast, error)
 	// PlanRun shows what a runbook would do.
 	PlanRun(ctx context.Context, req RunRequest) (runbook.Plan, error)
 }
@@ -33,6 +36,13 @@ func (s *server) runs(a huma.API) {
 		func(ctx context.Context, _ *struct{}) (*body[[]steer.Run], error) {
 			return answer(s.backend.Runs(ctx))
 		})
+	huma.Register(a, op("run-forecasts", http.MethodGet, "/v1/runs/{id}/forecasts", "What the steps of a run wait for, why, and until when"),
+		func(ctx context.Context, in *struct {
+			ID string `path:"id" maxLength:"64"`
+		},
+		) (*body[[]runbook.Forecast], error) {
+			return answer(s.backend.RunForecasts(ctx, in.ID))
+		})
 	huma.Register(a, op("plan-run", http.MethodPost, "/v1/runs/plan", "What a runbook would do; changes nothing"),
 		func(ctx context.Context, in *struct{ Body RunRequest }) (*body[runbook.Plan], error) {
 			return answer(s.backend.PlanRun(ctx, in.Body))
@@ -42,6 +52,11 @@ func (s *server) runs(a huma.API) {
 // Runs asks for the runs of runbooks.
 func (c *Client) Runs(ctx context.Context) (list []steer.Run, err error) {
 	return list, c.call(ctx, http.MethodGet, "/v1/runs", nil, &list, false)
+}
+
+// RunForecasts asks what the steps of a run wait for.
+func (c *Client) RunForecasts(ctx context.Context, id string) (list []runbook.Forecast, err error) {
+	return list, c.call(ctx, http.MethodGet, "/v1/runs/"+url.PathEscape(id)+"/forecasts", nil, &list, false)
 }
 
 // PlanRun asks what a runbook would do.

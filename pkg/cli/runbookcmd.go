@@ -143,7 +143,7 @@ func (a *app) runbookShowCmd() *cobra.Command {
 				if err != nil || a.writeJSON(r) {
 					return err
 				}
-				a.writeRun(r, runs, palette{a.colours()})
+				a.writeRun(runView{r, runs, a.forecasts(cmd.Context(), r)}, palette{a.colours()})
 				return nil
 			}
 			b, text, err := book(args[0])

@@ -2,16 +2,11 @@ package cli
 
 import (
 	"bufio"
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
-
-	"github.com/sipsteer/sipsteer/pkg/api"
 	"github.com/sipsteer/sipsteer/pkg/runbook"
 	"github.com/sipsteer/sipsteer/pkg/steer"
 )
@@ -47,62 +42,106 @@ func stepWord(p palette, s steer.StepState) string {
 	return p.dim("  pending")
 }
 
-func (a *app) writeRun(r *steer.Run, runs []steer.Run, p palette) {
-	writeRun(a.streams.Out, r, runs, p, time.Now())
+func (a *app) writeRun(v runView, p palette) { writeRun(a.streams.Out, v, p, time.Now()) }
+
+// runView is a run with what is told beside it.
+type runView struct {
+	run       *steer.Run
+	past      []steer.Run // for how long steps usually take
+	forecasts []runbook.Forecast
+}
+
+// forecast finds what is expected of a step.
+func (v runView) forecast(step string) (runbook.Forecast, bool) {
+	for _, f := range v.forecasts {
+		if f.Step == step {
+			return f, true
+		}
+	}
+	return runbook.Forecast{}, false
 }
 
 // writeRun shows where a run is. A step that takes longer than three of four
-// earlier ones is pointed out.
-func writeRun(w io.Writer, r *steer.Run, runs []steer.Run, p palette, now time.Time) {
+// earlier ones is pointed out; below a step under way stands what it waits for.
+func writeRun(w io.Writer, v runView, p palette, now time.Time) {
+	r := v.run
 	fmt.Fprintf(w, "%s %s: %s, by %s (%s)\n", p.bold(r.ID), r.Book, runWord(p, r.State), clean(r.Owner), clean(r.Reason))
 	if r.Why != "" {
 		fmt.Fprintf(w, "  %s\n", clean(r.Why))
 	}
+	over := 0
+	for _, x := range r.Progress {
+		if x.State == steer.StepDone || x.State == steer.StepSkipped {
+			over++
+		}
+	}
+	fmt.Fprintf(w, "  %s %d of %d steps\n\n", bar(float64(over)/float64(max(1, len(r.Steps)))), over, len(r.Steps))
 	rows := [][]string{{"STEP", "DOES", "STATE", "TOOK", ""}}
-	all := steer.State{Runs: runs}
+	all := steer.State{Runs: v.past}
 	for i, s := range r.Steps {
 		x := r.Progress[i]
 		var took, note string
 		switch {
 		case x.State == steer.StepRunning:
 			lasts := now.Sub(x.StartedAt).Round(time.Second)
-			took, note = lasts.String(), awaited(&s, x, now)
+			took, note = lasts.String(), left(v, &s, x, now)
 			if usual, ok := runbook.Usual(&all, r.Book, s.ID); ok && lasts > usual {
 				note += p.warn(fmt.Sprintf("; slower than usual (%s)", usual.Round(time.Second)))
 			}
 		case !x.EndedAt.IsZero() && !x.StartedAt.IsZero():
-			took, note = x.EndedAt.Sub(x.StartedAt).Round(100*time.Millisecond).String(), x.Detail
+			took, note = x.EndedAt.Sub(x.StartedAt).Round(100*time.Millisecond).String(), clean(x.Detail)
 		default:
-			note = x.Detail
+			note = clean(x.Detail)
 		}
-		rows = append(rows, []string{s.ID, does(&s), stepWord(p, x.State), took, clean(note)})
+		rows = append(rows, []string{s.ID, does(&s), stepWord(p, x.State), took, note})
 	}
 	table(w, p, rows)
+	for i, s := range r.Steps {
+		if r.Progress[i].State == steer.StepRunning {
+			fmt.Fprintf(w, "%s waits for: %s\n", p.bold(s.ID), clean(awaited(v, &s, r.Progress[i], now)))
+		}
+	}
 	if next := r.Next(); next != "" {
 		fmt.Fprintf(w, "next: %s\n", next)
 	}
+}
+
+// barWidth is the width of a progress bar, in cells.
+const barWidth = 20
+
+func bar(done float64) string {
+	full := min(barWidth, int(done*barWidth))
+	return strings.Repeat("█", full) + strings.Repeat("░", barWidth-full)
+}
+
+// left is how much of a step under way is over, and when it ends.
+func left(v runView, s *steer.Step, x steer.StepProgress, now time.Time) string {
+	most := max(0, x.StartedAt.Add(s.Limit.D()).Sub(now).Round(time.Second))
+	f, _ := v.forecast(s.ID)
+	done, ok := f.Done(now)
+	if !ok {
+		return fmt.Sprintf("at most %s more", most)
+	}
+	return fmt.Sprintf("%s %3.0f %%, about %s left, at most %s", bar(done), 100*done, max(0, f.Due.Sub(now).Round(time.Second)), most)
 }
 
 func does(s *steer.Step) string {
 	return strings.TrimSpace(fmt.Sprintf("%s %s %s", s.Do, s.Site, s.Transport))
 }
 
-// awaited says what a running step waits for, and until when.
-func awaited(s *steer.Step, x steer.StepProgress, now time.Time) string {
-	left := x.StartedAt.Add(s.Limit.D()).Sub(now).Round(time.Second)
-	what := s.Until
-	switch {
-	case s.Do == steer.ActApprove || s.Do == steer.ActManual:
-		what = s.Text
-		if s.People > 1 {
-			what = fmt.Sprintf("%s (%d of %d people)", s.Text, len(x.Approvals), s.People)
-		}
-	case !x.TrueSince.IsZero():
-		what = fmt.Sprintf("%s, true for %s of %s", s.Until, now.Sub(x.TrueSince).Round(time.Second), s.Stays)
-	case s.Do.Outside():
-		what = fmt.Sprintf("attempt %d", x.Attempt)
+// awaited says what a running step waits for, and why that takes its time.
+func awaited(v runView, s *steer.Step, x steer.StepProgress, now time.Time) string {
+	what, why := s.Until, ""
+	if f, ok := v.forecast(s.ID); ok {
+		what, why = f.Waits, f.Why
 	}
-	return fmt.Sprintf("waits for: %s; at most %s more", what, max(0, left))
+	if !x.TrueSince.IsZero() {
+		why = fmt.Sprintf("true for %s of %s", now.Sub(x.TrueSince).Round(time.Second), s.Stays)
+	}
+	if why != "" {
+		return what + " — " + why
+	}
+	return what
 }
 
 func writeRunPlan(w io.Writer, p palette, plan runbook.Plan) {
@@ -139,81 +178,4 @@ func writeRunPlan(w io.Writer, p palette, plan runbook.Plan) {
 			fmt.Fprintf(w, "  next: %s\n", r.Refusal.Next)
 		}
 	}
-}
-
-func (a *app) runbookWatchCmd() *cobra.Command {
-	return &cobra.Command{
-		Use: "watch RUN", Short: "Watch a run until it ends or needs a person", Args: exactArgs("RUN"),
-		Long:    "Shows where a run is, again and again: on a terminal as a picture, else one line\nfor each change. Ends when the run has ended or waits for a person; exit code 0\nonly when it is done or undone.",
-		Example: "  sipsteer runbook watch run-412",
-		RunE:    run(func(cmd *cobra.Command, args []string) error { return a.watchRun(cmd.Context(), args[0]) }),
-	}
-}
-
-// watchRun goes on when the agents cannot be reached: the leader may be changing.
-func (a *app) watchRun(ctx context.Context, id string) error {
-	tick := time.NewTicker(watchInterval / 4)
-	defer tick.Stop()
-	said := map[string]string{}
-	for {
-		r, runs, err := a.oneRun(ctx, id)
-		var remote *api.Error
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case errors.As(err, &remote):
-		case err != nil:
-			return err
-		default:
-			a.showRun(r, runs, said)
-			if !r.Live() || r.Next() != "" {
-				return a.runEnded(r)
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
-	}
-}
-
-// showRun draws the run, or prints what is new of it.
-func (a *app) showRun(r *steer.Run, runs []steer.Run, said map[string]string) {
-	if terminal(a.streams.Out) && !a.json {
-		fmt.Fprint(a.streams.Out, "\x1b[H\x1b[2J")
-		a.writeRun(r, runs, palette{a.colours()})
-		return
-	}
-	for i, s := range r.Steps {
-		x := r.Progress[i]
-		text := string(x.State)
-		if x.Detail != "" {
-			text += ": " + clean(x.Detail)
-		}
-		if said[s.ID] == text || x.State == steer.StepPending {
-			continue
-		}
-		said[s.ID] = text
-		if a.json {
-			a.printLine(map[string]any{"run": r.ID, "step": s.ID, "state": x.State, "detail": x.Detail})
-			continue
-		}
-		fmt.Fprintf(a.streams.Out, "%s %s %s\n", r.ID, s.ID, text)
-	}
-}
-
-func (a *app) runEnded(r *steer.Run) error {
-	if a.json {
-		a.printLine(map[string]any{"run": r.ID, "state": r.State, "why": r.Why, "next": r.Next()})
-	} else {
-		fmt.Fprintf(a.streams.Out, "%s %s %s\n", r.ID, r.State, clean(r.Why))
-	}
-	if r.State == steer.RunDone || r.State == steer.RunUndone {
-		return nil
-	}
-	if next := r.Next(); next != "" {
-		fmt.Fprintf(a.streams.Err, "sipsteer: hint: %s\n", next)
-	}
-	return &exitError{1}
 }

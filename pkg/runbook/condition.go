@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/vm"
@@ -19,6 +20,9 @@ type Facts struct {
 	// Left and Stragglers are what the gates say, by site. A site
 	// whose gate could not be asked is not in them.
 	Left, Stragglers map[fleet.SiteID]int
+	// Empty is when the gates expect the last registration to leave, by site;
+	// used for forecasts alone.
+	Empty map[fleet.SiteID]time.Time
 	// Behind is how many agents do not answer the epoch in force yet, those
 	// that cannot be reached included.
 	Behind int
