@@ -7,6 +7,7 @@ type extended uint16
 // which is never sent: it says nothing.
 const (
 	edeNone             extended = 0
+	edeStale            extended = 3  // kept from an earlier time; with good answers too
 	edeNotReady         extended = 14 // no zone was given yet
 	edeProhibited       extended = 18 // a transfer for somebody who may not have it
 	edeNotAuthoritative extended = 20 // not in any zone of ours
@@ -32,8 +33,8 @@ const padBlock = 468
 // optFixed is the size of an OPT record without options.
 const optFixed = 11
 
-// size returns the octets of the OPT record without its extended error, which
-// goes only with answers that have nothing else.
+// size returns the octets of the OPT record. Extended errors but edeStale go only
+// with answers that have nothing else, and need no room kept.
 func (o *options) size() int {
 	n := optFixed
 	if o.nsid != "" {
@@ -43,6 +44,9 @@ func (o *options) size() int {
 		n += 4 + len(o.cookie)
 	}
 	if o.hasIdle {
+		n += 4 + 2
+	}
+	if o.why == edeStale {
 		n += 4 + 2
 	}
 	return n

@@ -13,6 +13,7 @@ type responder struct {
 	zones *atomic.Pointer[zones]
 	key   *cookieSecret
 	count *counters
+	stale *atomic.Bool // nil stands for false
 
 	// client and now are those of the message at hand; now is in seconds.
 	client netip.Addr
@@ -81,6 +82,9 @@ func (r *responder) respond(buf, msg []byte, via transport) []byte {
 func (r *responder) options(via transport) {
 	q := &r.q
 	r.opts.nsid, r.opts.why, r.proven = "", edeNone, false
+	if r.stale != nil && r.stale.Load() {
+		r.opts.why = edeStale
+	}
 	if q.nsid {
 		r.opts.nsid = r.conf.NSID
 	}

@@ -24,6 +24,7 @@ type Server struct {
 	cookies cookieSecret
 	limiter *limiter
 	conns   *conns
+	stale   atomic.Bool
 
 	transfers transfers
 	notifier  *notifier
@@ -45,6 +46,11 @@ type Server struct {
 	answers sync.Pool      // of *[maxMessage]byte, room for TCP answers
 	running sync.WaitGroup // every goroutine that Start or a connection began
 }
+
+// SetStale says whether the zone is kept from an earlier time because newer ones
+// cannot be had. Answers stay as they are, and say so to those who understand
+// extended errors (RFC 8914 §4.4).
+func (s *Server) SetStale(stale bool) { s.stale.Store(stale) }
 
 // New checks the configuration. Nothing is opened before Start.
 func New(cfg Config) (*Server, error) {
@@ -115,7 +121,7 @@ func (s *Server) newResponder() *responder {
 }
 
 func (s *Server) responder(c *counters) *responder {
-	return &responder{conf: &s.conf, zones: &s.zones, key: &s.cookies, count: c}
+	return &responder{conf: &s.conf, zones: &s.zones, key: &s.cookies, count: c, stale: &s.stale}
 }
 
 func (s *Server) newCounters() *counters {

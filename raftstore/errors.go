@@ -34,6 +34,10 @@ var (
 	// ErrForeignDir is returned when a directory belongs to another agent or
 	// to another fleet, or was written by a newer program.
 	ErrForeignDir = errors.New("directory belongs to another store")
+	// ErrRefused is returned by Open, with its cause, when what Dir holds cannot
+	// be gone on with: it is damaged, of a newer program, or its disk refuses.
+	// An agent can still answer from elsewhere: see Refused.
+	ErrRefused = errors.New("store refused")
 	// ErrInUse is returned when another process has the directory open.
 	ErrInUse = errors.New("directory is in use by another process")
 	// ErrBusy is returned when the leader did not take the entry in time.

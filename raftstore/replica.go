@@ -30,6 +30,9 @@ type replica struct {
 	// guarded by applying:
 	link Hash   // chain over the entries applied
 	term uint64 // of the last of them
+	// unreadable is why the last snapshot could not be restored: raft's error
+	// does not say.
+	unreadable error
 
 	mu sync.Mutex
 	// guarded by mu:
@@ -163,7 +166,7 @@ func (r *replica) Restore(from io.ReadCloser) error {
 		return err
 	}
 	place, err := readContent(from, r.machine.Restore)
-	if err != nil {
+	if r.unreadable = err; err != nil {
 		return err
 	}
 	r.link, r.term = place.chain, place.term

@@ -45,9 +45,10 @@ type Store struct {
 // Open opens, or makes, this member's store and joins the others. It returns
 // once the state on disk is restored; there may be no leader yet.
 //
-// It fails with ErrInUse, ErrForeignDir or ErrDamaged when the directory must
-// not be used; nothing was changed then. DESIGN.md says how to replace a
-// damaged one.
+// It fails with ErrInUse or ErrForeignDir when the directory is not this
+// member's to use, and with ErrRefused (and ErrDamaged or ErrDisk, if it is that)
+// when it cannot be gone on with; nothing was changed then. DESIGN.md says how to
+// replace a damaged one.
 func Open(cfg Config) (*Store, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -65,10 +66,10 @@ func Open(cfg Config) (*Store, error) {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	if s.disk, err = openDisk(cfg); err != nil {
-		return nil, errors.Join(fmt.Errorf("open store: %w", err), s.network.Close())
+		return nil, errors.Join(fmt.Errorf("open store: %w", refusal(err)), s.network.Close())
 	}
 	if err := s.start(cfg); err != nil {
-		return nil, errors.Join(fmt.Errorf("open store: %w", err), s.network.Close(), s.disk.close())
+		return nil, errors.Join(fmt.Errorf("open store: %w", refusal(err)), s.network.Close(), s.disk.close())
 	}
 	return s, nil
 }
@@ -113,7 +114,7 @@ func (s *Store) start(cfg Config) error {
 	hungUp := make(chan struct{}, 1)
 	s.network.setHungUp(func() { notify(hungUp) })
 	if s.raft, err = raft.NewRaft(rc, s.replica, logs, s.disk.journal, s.disk.snapshots, s.transport); err != nil {
-		return errors.Join(fmt.Errorf("start raft: %w", err), s.transport.Close())
+		return errors.Join(fmt.Errorf("start raft: %w", errors.Join(err, s.replica.unreadable)), s.transport.Close())
 	}
 	running.Store(s.raft)
 	ctx, cancel := context.WithCancel(context.Background()) // ended by shut

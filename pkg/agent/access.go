@@ -23,7 +23,7 @@ import (
 const rootName = "root"
 
 // allow refuses an identity that was taken back.
-func (a *Agent) allow(p pki.Peer) error { return a.machine.Registry().Allow(p) }
+func (a *Agent) allow(p pki.Peer) error { return a.who().Allow(p) }
 
 // allowRaft is asked before a connection may speak Raft here. An agent that is
 // no member is refused as long as this one hears a leader. Without, it may be
@@ -122,7 +122,7 @@ func (a *Agent) judgeTLS(r *http.Request) (api.Caller, error) {
 	if !ok {
 		return api.Caller{}, nil // some routes are for anyone
 	}
-	o, ok := a.machine.Registry().Operator(token, time.Now())
+	o, ok := a.who().Operator(token, time.Now())
 	if !ok {
 		return api.Caller{}, &api.Error{
 			Category: api.Unauthorized, Message: "the token is not, or no longer, good",

@@ -119,6 +119,8 @@ type Agent struct {
 	gate     *gate.Gate       // nil without one
 	divert   *divert.Divert   // nil without one
 	store    *raftstore.Store // set before opened is closed
+	refused  error            // why this agent only answers, or nil; set by Start
+	recalled pki.Registry     // who was who when this agent last knew
 	opened   chan struct{}
 	opinions *opinions
 	clock    *clock
@@ -171,7 +173,7 @@ func New(cfg Config) (*Agent, error) {
 	}
 	a.mem = newMemory(cfg.Dir, cfg.Logger)
 	a.pub = newPublisher(cfg.Site, dns, g, cfg.Logger)
-	a.pub.keep = a.mem.keep
+	a.pub.keep, a.pub.stale = a.mem.keep, dns.SetStale
 	for _, u := range cfg.Updates {
 		updater, err := update.New(u)
 		if err != nil {
@@ -221,6 +223,7 @@ func (a *Agent) Start() error {
 		{"read zone files", a.files.start},
 		{"recall served state", a.recall},
 		{"recall what is usual", a.recallUsual},
+		{"recall who is who", a.recallRegistry},
 		{"start gate", a.startGate},
 		{"start name server", a.startDNS},
 		{"open history", a.openPast},
@@ -294,7 +297,10 @@ func (a *Agent) openPast() error {
 	cfg.Dir, cfg.Logger = filepath.Join(a.cfg.Dir, historyDir), a.log.With().Str("part", "history").Logger()
 	kept, err := archive.Open(cfg)
 	if err != nil {
-		return err
+		if !a.refuse(err) {
+			return err
+		}
+		kept = &archive.Archive{}
 	}
 	a.past = newPast(kept, cfg.Logger)
 	a.machine.note, a.machine.flush = a.past.note, a.past.flush
@@ -317,17 +323,33 @@ func (a *Agent) openStore() error {
 		}
 		cfg.Listener = pki.Listen(l, a.cfg.Identity.Server(true, time.Now, a.allowRaft))
 	}
-	store, err := raftstore.Open(cfg)
+	store, err := a.openOrRefuse(cfg)
 	if err != nil {
-		if cfg.Listener != nil {
-			err = errors.Join(err, ignoreClosed(cfg.Listener.Close()))
-		}
 		return err
 	}
 	a.store = store
 	close(a.opened)
 	a.onStop("replicated state", store.Close)
 	return nil
+}
+
+// openOrRefuse opens the store, or gives the agent one that has stopped when it
+// can answer without.
+func (a *Agent) openOrRefuse(cfg raftstore.Config) (*raftstore.Store, error) {
+	err := a.refused // the past could not be opened: what is decided now would be missing in it
+	if err == nil {
+		var store *raftstore.Store
+		if store, err = raftstore.Open(cfg); err == nil {
+			return store, nil
+		}
+	}
+	if cfg.Listener != nil {
+		err = errors.Join(err, ignoreClosed(cfg.Listener.Close()))
+	}
+	if a.refused == nil && !(errors.Is(err, raftstore.ErrRefused) && a.refuse(err)) {
+		return nil, err
+	}
+	return raftstore.Refused(cfg, err)
 }
 
 // startLoops starts the goroutines that run as long as the agent; Stop cancels
@@ -347,8 +369,9 @@ func (a *Agent) startLoops() error {
 		a.loops.Go(func() { a.founded(ctx) })
 		a.loops.Go(func() { a.announce(ctx) })
 		a.loops.Go(func() { a.keepNeighbours(ctx) })
+		a.loops.Go(func() { a.keepRegistry(ctx) })
 	}
-	if a.delayed != nil {
+	if a.delayed != nil && a.refused == nil {
 		a.loops.Go(func() { a.delayed.run(ctx) })
 	}
 	a.loops.Go(func() { a.compareStates(ctx) })
@@ -368,7 +391,7 @@ func (a *Agent) guard(ctx context.Context) {
 	case <-a.store.Done():
 		if err := a.store.Err(); err != nil {
 			a.log.Error().Err(err).Msg("the replicated state has stopped; this agent goes on answering its last decision and cannot change any more")
-			a.pub.setProblem("replicated state stopped: " + err.Error())
+			a.pub.setProblem(a.stopped(err))
 		}
 	}
 }

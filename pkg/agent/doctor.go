@@ -35,11 +35,14 @@ func (a *Agent) Store(context.Context) (api.StoreStatus, error) {
 		Agent: string(st.ID), Role: string(st.Role), Leader: string(st.Leader), Quorum: st.Quorum && st.Leader != "", Term: st.Term,
 		Voters: voters(st.Members), Members: len(st.Members), Last: st.Last, Commit: st.Commit, Applied: st.Applied,
 		Contact: st.Contact.Seconds(), WriteP99: st.Write.P99.Seconds(), ApplyP99: st.Apply.P99.Seconds(),
-		SnapshotIndex: st.SnapshotIndex, SnapshotTaken: st.SnapshotTaken, DiskError: st.DiskError, Halted: st.Halted,
+		SnapshotIndex: st.SnapshotIndex, SnapshotTaken: st.SnapshotTaken, DiskError: st.DiskError,
 		Suspect: a.pub.frozen(), Damaged: append(append([]string{}, st.Damaged...), a.past.archive.Damaged()...),
 	}
 	if st.Contact < 0 {
 		out.Contact = -1
+	}
+	if err := a.store.Err(); err != nil {
+		out.Halted, out.HaltedNext = a.stopped(err), wayOut(err)
 	}
 	out.DiskFree, out.DiskSize = diskSpace(a.cfg.Dir)
 	if a.delayed != nil {
@@ -68,7 +71,7 @@ func findings(s api.StoreStatus, now time.Time) []api.Finding {
 		f = append(f, api.Finding{Urgency: urgency, Text: fmt.Sprintf(format, args...), Next: next})
 	}
 	if s.Halted != "" {
-		add(urgentNow, "restart the agent; if it stops again: sipsteer agent rejoin --config FILE", "the replicated state has stopped: %s", s.Halted)
+		add(urgentNow, s.HaltedNext, "%s", s.Halted)
 	}
 	if s.Suspect != "" {
 		add(urgentNow, "sipsteer history --verify, then restart the agents that differ", "%s", s.Suspect)

@@ -19,7 +19,7 @@ func TestFindings(t *testing.T) {
 		want   string // urgency and a word, of each in order
 	}{
 		"no quorum":          {func(s *api.StoreStatus) { s.Quorum = false }, "now no quorum"},
-		"halted":             {func(s *api.StoreStatus) { s.Halted = "x" }, "now has stopped"},
+		"halted":             {func(s *api.StoreStatus) { s.Halted, s.HaltedNext = "it has stopped", "restart it" }, "now has stopped"},
 		"differs":            {func(s *api.StoreStatus) { s.Suspect = "it differs" }, "now it differs"},
 		"full":               {func(s *api.StoreStatus) { s.DiskFree = 4 }, "now 4 % of the disk"},
 		"filling":            {func(s *api.StoreStatus) { s.DiskFree = 14 }, "soon 14 % of the disk"},

@@ -22,6 +22,8 @@ type machine struct {
 	// note keeps a State that an entry made, flush returns when all are kept.
 	note  func(raftstore.Entry, steer.State, []steer.Event)
 	flush func()
+	// registered has a token after each change of the registry.
+	registered chan struct{}
 
 	mu sync.Mutex
 	// guarded by mu; the values themselves never change:
@@ -32,7 +34,8 @@ type machine struct {
 func newMachine(log zerolog.Logger, publish func(steer.State)) *machine {
 	return &machine{
 		log: log, publish: publish, state: steer.New(),
-		note: func(raftstore.Entry, steer.State, []steer.Event) {}, flush: func() {},
+		registered: make(chan struct{}, 1),
+		note:       func(raftstore.Entry, steer.State, []steer.Event) {}, flush: func() {},
 	}
 }
 
@@ -63,6 +66,10 @@ func (m *machine) setRegistry(r pki.Registry) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.registry = r
+	select {
+	case m.registered <- struct{}{}:
+	default:
+	}
 }
 
 func (m *machine) set(s steer.State) {
@@ -172,10 +179,13 @@ func (m *machine) Sum() func() (raftstore.Hash, error) {
 	}
 }
 
+// errNewerState is returned for a State that a newer program has written.
+var errNewerState = errors.New("state of a format that this program does not know")
+
 // knownState refuses a State of a newer format.
 func knownState(s steer.State) error {
 	if s.Format > steer.StateFormat || s.Format < 1 {
-		return fmt.Errorf("decode state: format %d, this program knows up to %d; upgrade this agent", s.Format, steer.StateFormat)
+		return fmt.Errorf("decode state: %w: format %d, known up to %d; upgrade this agent", errNewerState, s.Format, steer.StateFormat)
 	}
 	return nil
 }

@@ -39,6 +39,9 @@ type publisher struct {
 	gate gateway // nil in an agent without a gate
 	log  zerolog.Logger
 	keep func(steer.State) // told of each State that is served
+	// stale is told whether what is served is kept from an earlier time and
+	// does not follow the fleet. May be nil.
+	stale func(bool)
 
 	mu      sync.Mutex
 	state   steer.State              // served now
@@ -146,6 +149,7 @@ func (p *publisher) setProblem(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.halted = text
+	p.tellStale()
 	p.wake()
 }
 
@@ -157,9 +161,17 @@ func (p *publisher) freeze(reason string) (before string) {
 	before = p.suspect
 	if before != reason {
 		p.suspect = reason
+		p.tellStale()
 		p.wake()
 	}
 	return before
+}
+
+// tellStale is called with mu held.
+func (p *publisher) tellStale() {
+	if p.stale != nil {
+		p.stale(p.halted != "" || p.suspect != "")
+	}
 }
 
 // frozen returns why newer States are not served, or "".

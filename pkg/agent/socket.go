@@ -29,18 +29,30 @@ func (a *Agent) startSocket(h http.Handler) error {
 	}
 	// Left by a process that was killed; two agents on one directory would
 	// have been stopped by the store's lock before this.
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("remove old socket: %w", err)
+	l, err := listenSocket(path)
+	if err != nil && a.refused != nil {
+		a.log.Error().Err(err).Msg("no socket for root; operators with a token still have a way in")
+		return nil
 	}
-	l, err := net.Listen("unix", path)
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		return errors.Join(fmt.Errorf("protect socket: %w", err), l.Close())
+		return err
 	}
 	a.serve("socket", a.guarded(h, judgeSocket), l)
 	return nil
+}
+
+func listenSocket(path string) (net.Listener, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("remove old socket: %w", err)
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("protect socket: %w", err), l.Close())
+	}
+	return l, nil
 }
 
 // quietLog takes what the HTTP server says by itself: mostly of clients that

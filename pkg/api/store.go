@@ -31,6 +31,7 @@ type StoreStatus struct {
 	DiskSize      uint64    `json:"disk_size"`
 	DiskError     string    `json:"disk_error,omitempty"`
 	Halted        string    `json:"halted,omitempty" doc:"Why the store stopped by itself."`
+	HaltedNext    string    `json:"halted_next,omitempty" doc:"What to do about that."`
 	Suspect       string    `json:"suspect,omitempty" doc:"Why the State here is in doubt."`
 	Damaged       []string  `json:"damaged" doc:"Files that were set aside."`
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -24,9 +23,6 @@ import (
 	"github.com/sipsteer/sipsteer/raftstore"
 	"github.com/sipsteer/sipsteer/raftstore/archive"
 )
-
-// stopTime bounds the stop of an agent.
-const stopTime = 8 * time.Second
 
 func (a *app) agentCmd() *cobra.Command {
 	var lifeline bool
@@ -74,39 +70,7 @@ func (a *app) runAgent(ctx context.Context, path string) error {
 	if cfg.DNS.Sockets, err = a.handedOn(); err != nil {
 		return err
 	}
-	ag, err := startAgent(ctx, cfg)
-	if err != nil {
-		return fmt.Errorf("start agent %s: %w", file.Name, err)
-	}
-	log.Info().Str("agent", string(file.Name)).Str("version", a.version).Msg("running")
-	<-ctx.Done()
-	log.Info().Msg("stopping")
-	stop, cancel := context.WithTimeout(context.Background(), stopTime)
-	defer cancel()
-	return ag.Stop(stop)
-}
-
-// startAgent starts the agent. A store that is damaged is moved aside, and the
-// agent comes back with an empty one, if the fleet can take it in again.
-func startAgent(ctx context.Context, cfg agent.Config) (*agent.Agent, error) {
-	start := func() (*agent.Agent, error) {
-		ag, err := agent.New(cfg)
-		if err != nil {
-			return nil, err
-		}
-		return ag, ag.Start()
-	}
-	ag, err := start()
-	if !errors.Is(err, raftstore.ErrDamaged) {
-		return ag, err
-	}
-	cfg.Logger.Error().Err(err).Msg("this agent's store is damaged; asking the fleet to take it in again")
-	aside, repairErr := agent.Repair(ctx, cfg)
-	if repairErr != nil {
-		return nil, errors.Join(err, fmt.Errorf("repair from the others: %w", repairErr))
-	}
-	cfg.Logger.Warn().Str("old_store", aside).Msg("starting with an empty store")
-	return start()
+	return keepAgent(ctx, cfg)
 }
 
 func (a *app) logger(file *config.Agent) (zerolog.Logger, func(), error) {

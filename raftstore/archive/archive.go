@@ -48,7 +48,7 @@ type Config struct {
 }
 
 // Archive is the past of one agent. Its methods may be called from any
-// goroutine.
+// goroutine. The zero value is an empty past that nothing may be appended to.
 type Archive struct {
 	cfg Config
 
@@ -138,6 +138,9 @@ func (a *Archive) Append(r Record) error {
 	defer a.mu.Unlock()
 	if r.Index <= a.lastIndex() {
 		return nil
+	}
+	if a.cfg.Dir == "" {
+		return errors.New("write the past: it was not opened")
 	}
 	if err := a.ready(); err != nil {
 		return err
