@@ -21,6 +21,8 @@ type Status struct {
 	Incidents []IncidentStatus `json:"incidents"`
 	Drains    []IntentStatus   `json:"drains"`
 	Holds     []IntentStatus   `json:"holds"`
+	Outs      []OutStatus      `json:"outs" doc:"What is out of the answers until it is brought back."`
+	Runs      []RunStatus      `json:"runs" doc:"Runbooks that are not over."`
 	Failbacks []FailbackStatus `json:"failbacks"`
 	Blocks    []BlockStatus    `json:"blocks"`
 	Advice    []AdviceStatus   `json:"advice" doc:"What automation would do and does not, with the command to type."`
@@ -92,6 +94,27 @@ type IntentStatus struct {
 	Reason    string    `json:"reason"`
 	Since     time.Time `json:"since"`
 	Until     time.Time `json:"until"`
+}
+
+// OutStatus is what is out of a site until somebody brings it back.
+type OutStatus struct {
+	Site       string    `json:"site"`
+	Services   []string  `json:"services"`
+	Transports []string  `json:"transports"`
+	Since      time.Time `json:"since" doc:"Of the first."`
+	By         string    `json:"by" doc:"Who took it out: automation, or an operator."`
+	Reason     string    `json:"reason"`
+	Well       bool      `json:"well" doc:"The checks would have it back."`
+	Next       string    `json:"next" doc:"Command to type; empty while it comes back."`
+}
+
+// RunStatus is a run of a runbook that is not over.
+type RunStatus struct {
+	ID    string `json:"id"`
+	Book  string `json:"book"`
+	State string `json:"state" enum:"running,paused,stopped,undoing"`
+	Owner string `json:"owner"`
+	Next  string `json:"next,omitempty" doc:"Command to type, where somebody is waited for."`
 }
 
 // FailbackStatus is a return in steps.

@@ -214,8 +214,22 @@ func writeIntents(w io.Writer, p palette, st api.Status) {
 		}
 		fmt.Fprintf(w, "%s %s: %s, by %s (%s), ends in %s\n", p.warn("drain"), scope, d.Stage, clean(d.Owner), clean(d.Reason), left(d.Until))
 	}
+	for _, o := range st.Outs {
+		fmt.Fprintf(w, "%s %s over %s, by %s (%s), for %s", p.warn("out"), o.Site, strings.Join(o.Transports, ", "), clean(o.By), clean(o.Reason), st.Time.Sub(o.Since).Round(time.Second))
+		if o.Next != "" {
+			fmt.Fprintf(w, "; next: %s", o.Next)
+		}
+		fmt.Fprintln(w)
+	}
 	for _, f := range st.Failbacks {
 		fmt.Fprintf(w, "%s %s: %d %%, by %s (%s), next step %s\n", p.warn("failback"), f.Site, f.Share, clean(f.Owner), clean(f.Reason), f.Next)
+	}
+	for _, r := range st.Runs {
+		fmt.Fprintf(w, "%s %s (%s): %s, by %s", p.warn("run"), r.ID, r.Book, r.State, clean(r.Owner))
+		if r.Next != "" {
+			fmt.Fprintf(w, "; next: %s", r.Next)
+		}
+		fmt.Fprintln(w)
 	}
 	for _, h := range st.Holds {
 		what := "the whole fleet"
@@ -229,7 +243,6 @@ func writeIntents(w io.Writer, p palette, st api.Status) {
 	}
 }
 
-// writeAdvice says each thing once, however many slots it is about.
 // writeAttention names what fails and steers nothing, each check once.
 func writeAttention(w io.Writer, p palette, st api.Status) {
 	said := map[string]bool{}
@@ -241,6 +254,7 @@ func writeAttention(w io.Writer, p palette, st api.Status) {
 	}
 }
 
+// writeAdvice says each thing once, however many slots it is about.
 func writeAdvice(w io.Writer, p palette, st api.Status) {
 	said := map[string]bool{}
 	for _, x := range st.Advice {

@@ -1,0 +1,52 @@
+package agent
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/fleet/fleettest"
+	"github.com/sipsteer/sipsteer/pkg/health"
+	"github.com/sipsteer/sipsteer/pkg/steer"
+)
+
+// TestOutsSayTheWayBack: what is out is told once for each who took it out, with
+// the command that brings it back as soon as the checks would have it.
+func TestOutsSayTheWayBack(t *testing.T) {
+	f := fleettest.ThreeSites()
+	began := time.Date(2019, 2, 12, 15, 0, 0, 0, time.UTC)
+	out := func(tr fleet.Transport, service fleet.ServiceID, by string, after time.Duration) steer.Out {
+		return steer.Out{Slot: steer.Slot{Service: service, Site: "calgary", Transport: tr}, By: by, Reason: "r", Since: began.Add(after)}
+	}
+	a, b := f.Services[0].Name, f.Services[1].Name
+	s := steer.State{Fleet: &f, Outs: []steer.Out{
+		out(fleet.TCP, a, steer.AutomationOwner, time.Second), out(fleet.UDP, a, steer.AutomationOwner, 0), out(fleet.UDP, b, steer.AutomationOwner, 0),
+		out(fleet.TLS, a, "ann", time.Minute),
+	}}
+	got := outs(s)
+	if len(got) != 2 || len(got[0].Services) != 2 || strings.Join(got[0].Transports, " ") != "tcp udp" || !got[0].Since.Equal(began) || got[1].By != "ann" {
+		t.Fatalf("%+v", got)
+	}
+	if got[0].Well || !strings.Contains(got[0].Next, "status --watch") {
+		t.Errorf("nothing is known of it, and it says %+v", got[0])
+	}
+	for _, sw := range f.Sites[0].Softswitches {
+		for _, l := range sw.Listeners {
+			for _, k := range []health.Kind{health.Options, health.Register, health.TLS} {
+				s.Verdicts = append(s.Verdicts, health.Verdict{Check: health.Check{Target: health.Target{Site: "calgary", Switch: sw.Name, Transport: l.Transport}, Kind: k}, Status: health.Up})
+			}
+		}
+	}
+	if got = outs(s); !got[0].Well || got[0].Next != "sipsteer failback calgary --reason …" {
+		t.Errorf("it is up, and says %+v", got[0])
+	}
+	s.Failbacks = []steer.Failback{{Site: "calgary"}}
+	if got = outs(s); got[0].Next != "" {
+		t.Errorf("it comes back, and says %+v", got[0])
+	}
+	s.Runs = []steer.Run{{ID: "run-1", State: steer.RunDone}, {ID: "run-2", State: steer.RunPaused}}
+	if r := runs(s); len(r) != 1 || r[0].Next != "sipsteer runbook resume run-2" {
+		t.Errorf("%+v", r)
+	}
+}
