@@ -77,7 +77,7 @@ func (r *Runner) round(ctx context.Context, c *check, now time.Time) {
 		r.record(c, now, true, Failed(health.CauseLocal, "no place free to ask for a whole interval"), now)
 	case c.stuck():
 		r.record(c, now, true, Failed(health.CauseLocal, fmt.Sprintf("%d probers have not returned", c.hung)), now)
-	case now.Sub(c.asked) >= r.cfg.Burst: // else just asked, under suspicion
+	case now.Sub(c.asked) >= max(r.cfg.Burst, c.times.Again): // else just asked, under suspicion
 		r.ask(ctx, c, now, true)
 	}
 }
@@ -98,7 +98,11 @@ func (r *Runner) ask(ctx context.Context, c *check, now time.Time, round bool) {
 	}
 	c.asked, c.good = now, false
 	a := &attempt{check: c, start: now, round: round}
-	r.agenda.add(event{at: now.Add(c.times.Timeout / 2), what: dueSlow, check: c, attempt: a})
+	if c.apart() { // it takes its time; only the cut is planned
+		r.agenda.add(event{at: now.Add(c.times.Timeout + c.grace()), what: dueCut, check: c, attempt: a})
+	} else {
+		r.agenda.add(event{at: now.Add(c.times.Timeout / 2), what: dueSlow, check: c, attempt: a})
+	}
 	r.running++
 	c.open++
 	r.work.Add(1)

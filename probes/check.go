@@ -92,6 +92,9 @@ func (c *check) remember(o health.Observation) {
 	c.recent = append(c.recent, o)
 }
 
+// apart reports that the check is asked seldom, and never suspected.
+func (c *check) apart() bool { return c.times.Again > 0 }
+
 // stuck reports that probers of the check hang, and no more may join them.
 func (c *check) stuck() bool { return c.hung > 0 && c.open >= maxHung }
 

@@ -48,6 +48,25 @@ type Question struct {
 	Source   string        // of metrics, one of fleet.MetricSources
 	Over     time.Duration // of metrics: counters are counted, levels smoothed over it
 	Numbers  []fleet.Number
+	Call     Call
+}
+
+// Call is a test call.
+type Call struct {
+	To    string        // number, or user@domain
+	Audio string        // one of fleet.CallAudios: what must be heard
+	Talk  time.Duration // how long the call is up
+	Loss  float64       // share of the audio that may be lost
+	// Callee is who takes the call, when it is one of our own subscribers.
+	Callee Callee
+}
+
+// Callee is a subscriber of ours who logs in at a softswitch and takes a call.
+type Callee struct {
+	Login     Login
+	Transport fleet.Transport
+	Address   netip.AddrPort // of the softswitch; invalid: nobody of ours is called
+	Site      fleet.SiteID
 }
 
 // local reports that nothing is sent anywhere.
@@ -57,6 +76,10 @@ func (q Question) local() bool { return len(q.Command) > 0 || q.Dir != "" }
 type Times struct {
 	Interval, Timeout time.Duration
 	Thresholds        health.Thresholds
+	// Again sets a check apart that must be asked seldom, such as a call: it is
+	// asked again so long after a failure, never in a burst, and neither
+	// suspects others nor is suspected with them. Zero: as all checks.
+	Again time.Duration
 }
 
 // or fills what is zero.

@@ -32,7 +32,7 @@ func (r *Runner) suspect(s *softswitch, now, from time.Time, soft bool) {
 	}
 	s.clean, s.since = true, now
 	for _, c := range s.checks {
-		if c.prober != nil && c.counter.Status() != health.Down {
+		if c.prober != nil && !c.apart() && c.counter.Status() != health.Down {
 			s.bursting = true
 			r.arm(c, from)
 		}
@@ -82,6 +82,12 @@ func (r *Runner) slow(a *attempt, now time.Time) {
 func (r *Runner) react(c *check, start time.Time, outcome health.Outcome, now time.Time) {
 	s := c.owner
 	down := c.counter.Status() == health.Down
+	if c.apart() {
+		if outcome == health.Failure && !down {
+			r.agenda.add(event{at: now.Add(c.times.Again), what: dueNow, check: c})
+		}
+		return
+	}
 	switch outcome {
 	case health.Failure:
 		c.streak, s.clean = 0, false

@@ -52,3 +52,39 @@ func TestAChecksOwnTimes(t *testing.T) {
 		}
 	})
 }
+
+// TestACheckApartIsNeverAskedInABurst: a call is placed again after its own
+// pause, whatever happens to the softswitch, and makes nobody else suspect.
+func TestACheckApartIsNeverAskedInABurst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const again = 3 * time.Second
+		w := newWorld()
+		checks := checksOf("calgary")[:3]
+		call := checks[2]
+		specs := specsOf(checks)
+		specs[2].Times = probes.Times{Interval: 20 * time.Second, Timeout: 2 * time.Second, Thresholds: health.Thresholds{Fall: 3, Reset: 2, Rise: 2}, Again: again}
+		r := running(t, labConfig(w), nil)
+		if err := r.SetSpecs(specs); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Second)
+		others := w.count(checks[0])
+		w.set(closed, func(c health.Check) bool { return c == call }, checks...)
+		time.Sleep(40 * time.Second)
+		if n := w.count(checks[0]) - others; n > 45 {
+			t.Errorf("the others were asked %d times in 40 s: the call made them suspect", n)
+		}
+		if o := status(t, r, call); o.Status != health.Down {
+			t.Errorf("after three failures: %+v", o)
+		}
+		w.set(closed, all, checks...)
+		time.Sleep(20 * time.Second)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for i, at := range w.asked[call] {
+			if i > 0 && at.Sub(w.asked[call][i-1]) < again {
+				t.Errorf("asked again after %s", at.Sub(w.asked[call][i-1]))
+			}
+		}
+	})
+}

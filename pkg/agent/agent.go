@@ -21,6 +21,7 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/gate/divert"
 	"github.com/sipsteer/sipsteer/pkg/pki"
 	"github.com/sipsteer/sipsteer/probes"
+	"github.com/sipsteer/sipsteer/probes/call"
 	"github.com/sipsteer/sipsteer/probes/metrics"
 	"github.com/sipsteer/sipsteer/raftstore"
 	"github.com/sipsteer/sipsteer/raftstore/archive"
@@ -129,6 +130,7 @@ type Agent struct {
 	apiAddr  net.Listener
 
 	numbers   *metrics.Prober // what the softswitches' numbers are, and usually are
+	calls     *call.Prober    // bounds the calls of this agent
 	reportNow chan struct{}
 	runnerMu  sync.Mutex
 	runner    *probes.Runner // guarded by runnerMu
@@ -188,6 +190,7 @@ func New(cfg Config) (*Agent, error) {
 	}
 	a.opinions = newOpinions(a.peers, reportFresh)
 	a.clock = newClock(a.log)
+	a.calls = call.New(call.Config{})
 	a.numbers = metrics.New(metrics.Config{Unusual: a.unusual})
 	return a, nil
 }

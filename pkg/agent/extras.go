@@ -75,6 +75,8 @@ func (a *Agent) extraSpec(f *fleet.Fleet, e *fleet.Extra, sw *fleet.Softswitch, 
 		if e.Secret != "" {
 			s.Login.Password = a.secret(e.Secret)
 		}
+	case health.Call:
+		a.callSpec(f, e, sw, &s)
 	case health.Storage:
 		s.Question.Dir, s.Address = a.cfg.Directories[e.Directory], sw.Listeners[0].Address
 	default:

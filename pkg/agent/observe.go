@@ -110,6 +110,7 @@ func (a *Agent) probers() map[health.Kind]probes.Prober {
 		health.Exec:     exec.New(),
 		health.Storage:  storage.New(),
 		health.Metrics:  a.numbers,
+		health.Call:     a.calls,
 	}
 }
 

@@ -68,6 +68,14 @@ func numbers(source string, n ...fleet.Number) fleet.Extra {
 	return fleet.Extra{Name: "a", Kind: "metrics", Port: 1, Source: source, Numbers: n}
 }
 
+// callTo adds a call and a subscriber who calls.
+func callTo(e fleet.Extra) func(*fleet.Checks) {
+	return func(c *fleet.Checks) {
+		e.Name, e.Kind = "a", "call"
+		c.Canaries, c.Extra = []fleet.Canary{{User: "a", Secret: "a"}}, []fleet.Extra{e}
+	}
+}
+
 func TestChecksThatAreRefused(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -110,6 +118,13 @@ func TestChecksThatAreRefused(t *testing.T) {
 			c.Extra = []fleet.Extra{e}
 		}, "$.checks.extra[0].numbers[0].metric"},
 		{"an event socket without a password", extra(numbers("freeswitch", fleet.Number{Name: "a", Metric: "status", Usual: "low"})), "$.checks.extra[0].secret"},
+		{"a call to nobody", callTo(fleet.Extra{}), "$.checks.extra[0].to"},
+		{"a call to a header", callTo(fleet.Extra{To: "9196>\r\nX: y"}), "$.checks.extra[0].to"},
+		{"a call to no site", callTo(fleet.Extra{ToSite: "paris"}), "$.checks.extra[0].to_site"},
+		{"calls all the time", callTo(fleet.Extra{To: "9196", Interval: seconds(5), Timeout: seconds(5)}), "$.checks.extra[0].interval"},
+		{"a call that talks too long", callTo(fleet.Extra{To: "9196", Talk: seconds(6)}), "$.checks.extra[0].talk"},
+		{"a call with music", callTo(fleet.Extra{To: "9196", Audio: "music"}), "$.checks.extra[0].audio"},
+		{"a call from nobody", extra(fleet.Extra{Name: "a", Kind: "call", To: "9196"}), "$.checks.extra[0]"},
 		{"extra twice", func(c *fleet.Checks) {
 			e := fleet.Extra{Name: "a", Kind: "tcp", Port: 1}
 			c.Extra = []fleet.Extra{e, e}

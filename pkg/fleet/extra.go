@@ -1,12 +1,13 @@
 package fleet
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 )
 
 // ExtraKinds names the kinds of further checks, as written under checks.extra.
-var ExtraKinds = []string{"tcp", "http", "dns", "exec", "storage", "metrics"}
+var ExtraKinds = []string{"tcp", "http", "dns", "exec", "storage", "metrics", "call"}
 
 // Extra is a further check, asked of each softswitch that it names; dns is
 // asked of the fleet's name servers instead.
@@ -14,7 +15,7 @@ type Extra struct {
 	// Name is a DNS label. Together with the kind it names the check.
 	Name string `json:"name" yaml:"name" jsonschema_description:"Name of the check: a DNS label."`
 	// Kind is one of ExtraKinds.
-	Kind string `json:"kind" yaml:"kind" jsonschema:"enum=tcp,enum=http,enum=dns,enum=exec,enum=storage,enum=metrics" jsonschema_description:"What is done: connect, ask over HTTP, ask the fleet's name servers, run a command, write to a disk, judge numbers of the softswitch."`
+	Kind string `json:"kind" yaml:"kind" jsonschema:"enum=tcp,enum=http,enum=dns,enum=exec,enum=storage,enum=metrics,enum=call" jsonschema_description:"What is done: connect, ask over HTTP, ask the fleet's name servers, run a command, write to a disk, judge numbers of the softswitch, place a call."`
 	// Softswitches that are asked. Default: all.
 	Softswitches []SwitchID `json:"softswitches,omitempty" yaml:"softswitches,omitempty" jsonschema_description:"Softswitches that are asked. Default: all."`
 	// Steers says that a softswitch for which this check is down counts as down,
@@ -50,6 +51,15 @@ type Extra struct {
 	Over    Duration `json:"over,omitzero" yaml:"over,omitempty" jsonschema_description:"metrics: counters are counted, and levels smoothed, over so long. Default: 1m."`
 	Numbers []Number `json:"numbers,omitempty" yaml:"numbers,omitempty" jsonschema_description:"metrics: what is read, and when it is wrong."`
 
+	// To or ToSite is who is called by the site's canary; Audio what must be
+	// heard; Talk how long the call is up; Loss the share of audio that may be
+	// lost.
+	To     string   `json:"to,omitempty" yaml:"to,omitempty" jsonschema_description:"call: number, or number@domain, that echoes or announces."`
+	ToSite SiteID   `json:"to_site,omitempty" yaml:"to_site,omitempty" jsonschema_description:"call: site whose canary takes the call, instead of a number: it logs in there and is called."`
+	Audio  string   `json:"audio,omitempty" yaml:"audio,omitempty" jsonschema:"enum=none,enum=announce,enum=echo" jsonschema_description:"call: what must be heard: nothing (none), anything (announce), what we say (echo). Default: announce."`
+	Talk   Duration `json:"talk,omitzero" yaml:"talk,omitempty" jsonschema_description:"call: how long it is up. Default: 2s."`
+	Loss   float64  `json:"loss,omitempty" yaml:"loss,omitempty" jsonschema:"minimum=0" jsonschema_description:"call: share of the audio that may be lost. Default: 0.1."`
+
 	// Interval, Timeout, Fall, Reset and Rise as in Checks.
 	Interval Duration `json:"interval,omitzero" yaml:"interval,omitempty" jsonschema_description:"Between two probes. Default: as for all checks."`
 	Timeout  Duration `json:"timeout,omitzero" yaml:"timeout,omitempty" jsonschema_description:"After which a probe has failed. Default: as for all checks."`
@@ -71,6 +81,10 @@ func (e *Extra) Asks(sw SwitchID) bool {
 // Times returns the check's settings in force. c has its defaults.
 func (e *Extra) Times(c Checks) CheckTimes {
 	own := CheckTimes{Kind: e.Kind, Interval: e.Interval, Timeout: e.Timeout, Fall: e.Fall, Reset: e.Reset, Rise: e.Rise}
+	if e.Kind == "call" {
+		own.Interval, own.Timeout = cmp.Or(own.Interval, callInterval), cmp.Or(own.Timeout, callTimeout)
+		own.Fall, own.Reset, own.Rise = cmp.Or(own.Fall, 2), cmp.Or(own.Reset, 2), cmp.Or(own.Rise, 2)
+	}
 	c.Kinds = []CheckTimes{own}
 	return c.Of(e.Kind)
 }

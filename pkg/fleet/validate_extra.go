@@ -23,8 +23,11 @@ func (v *validation) extras() {
 		v.extraScope(path, e)
 		v.extraWhat(path, e)
 		v.extraTimes(path, e)
-		if e.Kind == "metrics" {
+		switch e.Kind {
+		case "metrics":
 			v.extraNumbers(path, e)
+		case "call":
+			v.extraCall(path, e)
 		}
 	}
 }
@@ -68,6 +71,11 @@ func (v *validation) extraWhat(path string, e *Extra) {
 		{"source", e.Source != "", "metrics", true, "source: one of " + strings.Join(MetricSources, ", ")},
 		{"secret", e.Secret != "", "metrics", e.Source == "freeswitch", "secret: the name of the event socket's password"},
 		{"over", e.Over != 0, "metrics", false, ""},
+		{"to", e.To != "", "call", false, ""},
+		{"to_site", e.ToSite != "", "call", false, ""},
+		{"audio", e.Audio != "", "call", false, ""},
+		{"talk", e.Talk != 0, "call", false, ""},
+		{"loss", e.Loss != 0, "call", false, ""},
 		{"numbers", len(e.Numbers) > 0, "metrics", true, "numbers: [{name: calls, metric: dialog.active_dialogs, usual: low}]"},
 	} {
 		known := slices.Contains(strings.Fields(f.kinds), e.Kind)

@@ -27,6 +27,7 @@ const (
 	DNS     Kind = "dns"     // one question to a name server
 	Exec    Kind = "exec"    // a command, by the exit codes of Nagios
 	Storage Kind = "storage" // write, fsync, read back
+	Call    Kind = "call"    // a call to a test number, answered, with audio
 	Metrics Kind = "metrics" // numbers of the softswitch, against limits and what is usual
 )
 
@@ -134,6 +135,9 @@ const (
 	CauseLimit       Cause = "limit"           // a number beyond the limit that is set for it
 	CauseLow         Cause = "abnormally-low"  // a number far below what is usual at this hour of the week
 	CauseHigh        Cause = "abnormally-high" // a number far above it
+	CauseNoAudio     Cause = "no-audio"        // a call that was answered, and nothing is heard
+	CauseOneWay      Cause = "one-way-audio"   // only one side hears the other
+	CauseAudioLoss   Cause = "audio-loss"      // too much of the audio is lost
 )
 
 // Spreads reports whether a failure with this cause comes from data, keys or

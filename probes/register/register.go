@@ -74,7 +74,7 @@ func (p *Prober) Login(ctx context.Context, spec probes.Spec) (probes.Result, *s
 
 	aor := sip.Uri{Scheme: "sip", User: spec.Login.User, Host: domain}
 	s := &session{
-		ctx: ctx, conn: conn, login: spec.Login,
+		ctx: ctx, conn: conn, auth: uac.Auth{User: spec.Login.User, Password: spec.Login.Password},
 		contact: "sipsteer-" + rand.Text(),
 	}
 	s.req = uac.New(uac.Dialogless{
@@ -88,7 +88,7 @@ func (p *Prober) Login(ctx context.Context, spec probes.Spec) (probes.Result, *s
 	}
 	rtt := time.Since(start)
 	detail := "logged in and out"
-	if !s.challenged {
+	if !s.auth.Challenged() {
 		detail = "logged in without being asked for a password"
 	}
 	if fault := s.remove(); fault != nil {

@@ -2,32 +2,25 @@ package register
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"strconv"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
-	"github.com/icholy/digest"
 
 	"github.com/sipsteer/sipsteer/pkg/health"
-	"github.com/sipsteer/sipsteer/probes"
 	"github.com/sipsteer/sipsteer/probes/internal/uac"
 	"github.com/sipsteer/sipsteer/probes/internal/wire"
 )
 
 // session is one login, from the first REGISTER to the removal.
 type session struct {
-	ctx        context.Context // of the one call to Probe that made this
-	conn       net.Conn
-	login      probes.Login
-	contact    string // user part of our Contact, ours alone
-	req        *sip.Request
-	challenge  *digest.Challenge
-	proxy      bool // the challenge came with 407
-	uses       int  // of the challenge's nonce
-	challenged bool
-	accepted   *sip.Response // the answer to the login that was taken
+	ctx      context.Context // of the one call to Probe that made this
+	conn     net.Conn
+	auth     uac.Auth
+	contact  string // user part of our Contact, ours alone
+	req      *sip.Request
+	accepted *sip.Response // the answer to the login that was taken
 }
 
 // register logs in and looks for our Contact in the answer.
@@ -36,16 +29,16 @@ func (s *session) register() *wire.Fault {
 	switch {
 	case fault != nil:
 		return fault
-	case challengeOf(res):
-		return &wire.Fault{Cause: health.CauseAuth, Detail: "a right password is answered with another challenge: " + line(res)}
-	case res.StatusCode == sip.StatusForbidden && s.challenged:
-		return &wire.Fault{Cause: health.CauseAuth, Detail: "a right password is refused: " + line(res)}
+	case uac.Challenges(res):
+		return &wire.Fault{Cause: health.CauseAuth, Detail: "a right password is answered with another challenge: " + uac.Line(res)}
+	case res.StatusCode == sip.StatusForbidden && s.auth.Challenged():
+		return &wire.Fault{Cause: health.CauseAuth, Detail: "a right password is refused: " + uac.Line(res)}
 	case res.StatusCode == sip.StatusServiceUnavailable:
-		return &wire.Fault{Cause: health.CauseUnavailable, Detail: "refused " + s.when() + " the login: " + line(res)}
-	case res.StatusCode != sip.StatusOK && s.challenged:
-		return &wire.Fault{Cause: health.CauseStatus, Detail: "refused after the login: " + line(res)}
+		return &wire.Fault{Cause: health.CauseUnavailable, Detail: "refused " + s.when() + " the login: " + uac.Line(res)}
+	case res.StatusCode != sip.StatusOK && s.auth.Challenged():
+		return &wire.Fault{Cause: health.CauseStatus, Detail: "refused after the login: " + uac.Line(res)}
 	case res.StatusCode != sip.StatusOK:
-		return &wire.Fault{Cause: health.CauseNoLogin, Detail: "refused before the login: " + line(res)}
+		return &wire.Fault{Cause: health.CauseNoLogin, Detail: "refused before the login: " + uac.Line(res)}
 	case !s.holds(res):
 		return &wire.Fault{Cause: health.CauseBinding, Detail: "accepted, but our Contact is not among the stored ones"}
 	}
@@ -54,7 +47,7 @@ func (s *session) register() *wire.Fault {
 }
 
 func (s *session) when() string {
-	if s.challenged {
+	if s.auth.Challenged() {
 		return "after"
 	}
 	return "before"
@@ -64,12 +57,12 @@ func (s *session) when() string {
 func (s *session) remove() *wire.Fault {
 	uac.Next(s.req)
 	s.expires(0)
-	if fault := s.authorize(); fault != nil {
+	if fault := s.auth.Authorize(s.req); fault != nil {
 		return fault
 	}
 	res, fault := s.ask()
 	if fault == nil && res.StatusCode != sip.StatusOK {
-		fault = &wire.Fault{Cause: health.CauseStatus, Detail: "removal refused: " + line(res)}
+		fault = &wire.Fault{Cause: health.CauseStatus, Detail: "removal refused: " + uac.Line(res)}
 	}
 	return fault
 }
@@ -79,67 +72,21 @@ func (s *session) remove() *wire.Fault {
 func (s *session) ask() (*sip.Response, *wire.Fault) {
 	for try := range 3 {
 		res, fault := uac.Exchange(s.ctx, s.conn, s.req)
-		if fault != nil || !challengeOf(res) {
+		if fault != nil || !uac.Challenges(res) {
 			return res, fault
 		}
-		if fault := s.take(res); fault != nil {
+		if fault := s.auth.Take(res); fault != nil {
 			return nil, fault
 		}
-		if try > 0 && !s.challenge.Stale {
+		if try > 0 && !s.auth.Stale() {
 			return res, nil
 		}
 		uac.Next(s.req)
-		if fault := s.authorize(); fault != nil {
+		if fault := s.auth.Authorize(s.req); fault != nil {
 			return nil, fault
 		}
 	}
 	return nil, &wire.Fault{Cause: health.CauseAuth, Detail: "every nonce is stale at once"}
-}
-
-// take remembers the strongest challenge that we can answer.
-func (s *session) take(res *sip.Response) *wire.Fault {
-	name := "WWW-Authenticate"
-	if s.proxy = res.StatusCode == sip.StatusProxyAuthRequired; s.proxy {
-		name = "Proxy-Authenticate"
-	}
-	var best *digest.Challenge
-	for _, h := range res.GetHeaders(name) {
-		c, err := digest.ParseChallenge(h.Value())
-		if err != nil || !digest.CanDigest(c) {
-			continue
-		}
-		if best == nil || len(c.Algorithm) > len(best.Algorithm) { // SHA-… over MD5
-			best = c
-		}
-	}
-	if best == nil {
-		return &wire.Fault{Cause: health.CauseAuth, Detail: line(res) + " without a challenge that can be answered"}
-	}
-	s.challenge, s.uses, s.challenged = best, 0, true
-	return nil
-}
-
-// authorize puts the answer to the challenge into the request.
-func (s *session) authorize() *wire.Fault {
-	if s.challenge == nil {
-		return nil
-	}
-	s.uses++
-	cred, err := digest.Digest(s.challenge, digest.Options{
-		Method: string(sip.REGISTER), URI: s.req.Recipient.String(), Count: s.uses,
-		Username: s.login.User, Password: s.login.Password,
-	})
-	if err != nil {
-		return &wire.Fault{Cause: health.CauseAuth, Detail: "answer the challenge: " + wire.Clean(err.Error())}
-	}
-	name, other := "Authorization", "Proxy-Authorization"
-	if s.proxy {
-		name, other = other, name
-	}
-	s.req.RemoveHeader(other)
-	s.req.RemoveHeader(name)
-	s.req.AppendHeader(sip.NewHeader(name, cred.String()))
-	return nil
 }
 
 // expires sets the lifetime that is asked for.
@@ -157,12 +104,4 @@ func (s *session) holds(res *sip.Response) bool {
 		}
 	}
 	return false
-}
-
-func challengeOf(res *sip.Response) bool {
-	return res.StatusCode == sip.StatusUnauthorized || res.StatusCode == sip.StatusProxyAuthRequired
-}
-
-func line(res *sip.Response) string {
-	return fmt.Sprintf("%d %s", res.StatusCode, wire.Clean(res.Reason))
 }
