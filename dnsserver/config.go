@@ -56,6 +56,11 @@ type Config struct {
 	// WhyAllow are the networks that may ask why; empty means nobody. They learn
 	// which sites are down and what was done about it.
 	WhyAllow []netip.Prefix
+	// Unseal opens the private half of a key that signs a zone, as NewSigningKey
+	// gave it. Without it, or where it fails, a zone with keys is answered
+	// without signatures, which Stats says: resolvers that validate ask another
+	// server then.
+	Unseal func(sealed string) ([]byte, error)
 	// Keys sign questions and answers (RFC 8945).
 	Keys []TSIGKey
 	// Secondaries may transfer the zones, and are told of new serials.

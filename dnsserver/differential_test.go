@@ -74,6 +74,8 @@ func (r *reference) answer(m *dns.Msg) *dns.Msg {
 		out.Rcode = dns.RcodeFormatError
 	case q.Qtype >= dns.TypeTKEY && q.Qtype < dns.TypeANY && q.Qtype != dns.TypeAXFR && q.Qtype != dns.TypeIXFR:
 		out.Rcode = dns.RcodeNotImplemented
+	case q.Qtype == dns.TypeNXNAME:
+		out.Rcode = dns.RcodeFormatError
 	case q.Qclass != dns.ClassINET || q.Qtype == dns.TypeAXFR || q.Qtype == dns.TypeIXFR || !dns.IsSubDomain(r.origin, q.Name):
 		out.Rcode = dns.RcodeRefused
 	default:
@@ -88,6 +90,8 @@ func (r *reference) answer(m *dns.Msg) *dns.Msg {
 // extendedError is what goes with an error (RFC 8914), 0 if nothing.
 func extendedError(rcode int, qtype uint16) uint16 {
 	switch {
+	case rcode == dns.RcodeFormatError && qtype == dns.TypeNXNAME:
+		return 30 // invalid query type, RFC 9824 §3.5
 	case rcode == dns.RcodeNotImplemented:
 		return dns.ExtendedErrorCodeNotSupported
 	case rcode == dns.RcodeRefused && (qtype == dns.TypeAXFR || qtype == dns.TypeIXFR):

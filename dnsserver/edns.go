@@ -8,10 +8,12 @@ type extended uint16
 const (
 	edeNone             extended = 0
 	edeStale            extended = 3  // kept from an earlier time; with good answers too
+	edeNoSignatures     extended = 10 // the zone is signed, and this server cannot sign
 	edeNotReady         extended = 14 // no zone was given yet
 	edeProhibited       extended = 18 // a transfer for somebody who may not have it
 	edeNotAuthoritative extended = 20 // not in any zone of ours
 	edeNotSupported     extended = 21 // operation or type of question
+	edeInvalidType      extended = 30 // RFC 9824 §3.5
 )
 
 // options are what the OPT record of an answer says (RFC 6891 §6.1.2). Nothing
@@ -23,6 +25,7 @@ type options struct {
 	hasIdle   bool
 	idle      uint16 // RFC 7828: how long the connection may be idle, in units of 100 ms
 	why       extended
+	compact   bool // answers of RFC 9824 §5.1
 	pad       bool // to a multiple of padBlock (RFC 8467 §4.1)
 }
 
@@ -33,8 +36,9 @@ const padBlock = 468
 // optFixed is the size of an OPT record without options.
 const optFixed = 11
 
-// size returns the octets of the OPT record. Extended errors but edeStale go only
-// with answers that have nothing else, and need no room kept.
+// size returns the octets of the OPT record without its padding. Extended errors
+// but edeStale and edeNoSignatures go only with answers that have nothing else,
+// and need no room kept.
 func (o *options) size() int {
 	n := optFixed
 	if o.nsid != "" {
@@ -46,7 +50,7 @@ func (o *options) size() int {
 	if o.hasIdle {
 		n += 4 + 2
 	}
-	if o.why == edeStale {
+	if o.why == edeStale || o.why == edeNoSignatures {
 		n += 4 + 2
 	}
 	return n
@@ -58,6 +62,9 @@ func (o *options) append(msg []byte, q *query, udpSize int, code rcode) []byte {
 	var do byte
 	if q.do {
 		do = 0x80
+	}
+	if o.compact {
+		do |= 0x40
 	}
 	msg = append(msg, 0, 0, typeOPT, byte(udpSize>>8), byte(udpSize), byte(code>>4), 0, do, 0, 0, 0)
 	start := len(msg)

@@ -81,8 +81,11 @@ func dataOf(t testing.TB, rr dns.RR) srv.Data {
 	case *dns.NAPTR:
 		return srv.NAPTR{Order: rr.Order, Preference: rr.Preference, Flags: rr.Flags, Service: rr.Service, Regexp: rr.Regexp, Replacement: rr.Replacement}
 	}
-	t.Fatalf("no data for %s", rr)
-	return nil
+	data, err := recordData(rr)
+	if err != nil {
+		t.Fatalf("no data for %s: %v", rr, err)
+	}
+	return data
 }
 
 // labRecords are like those of the lab: three sites, two with IPv6.

@@ -12,6 +12,7 @@ type query struct {
 	version uint8  // of EDNS
 	size    uint16 // UDP size that the client takes
 	do      bool   // DNSSEC OK, copied into the answer (RFC 3225 §3)
+	compact bool   // compact answers OK (RFC 9824 §5.1)
 	nsid    bool   // wants NSID (RFC 5001)
 	alive   bool   // wants to know how long the connection may be idle (RFC 7828)
 	padded  bool   // was padded, and may be answered so (RFC 7830)
@@ -29,6 +30,7 @@ const (
 	malformed                 // FORMERR
 	notImp                    // NOTIMP
 	badVers                   // BADVERS
+	badType                   // FORMERR: a type that no record has (RFC 9824 §3.5)
 	noQuestion                // nothing is asked but a cookie (RFC 7873 §5.4)
 	good                      // a question in proper form
 )
@@ -62,6 +64,8 @@ func (q *query) parse(msg []byte) verdict {
 		return noQuestion
 	case q.question == nil:
 		return malformed
+	case q.qtype == typeNXNAME:
+		return badType
 	case q.qtype == typeOPT || q.class == 0 || q.class == classNONE:
 		return malformed
 	case q.qtype >= typeTKEY && q.qtype < typeANY && q.qtype != typeAXFR && q.qtype != typeIXFR:
@@ -136,7 +140,7 @@ func (q *query) parseOPT(rr, options []byte) bool {
 	q.edns = true
 	q.size = max(u16(rr[2:]), minUDPSize) // RFC 6891 §6.2.3
 	q.version = rr[5]
-	q.do = rr[6]&0x80 != 0
+	q.do, q.compact = rr[6]&0x80 != 0, rr[6]&0x40 != 0
 	for len(options) > 0 {
 		if len(options) < 4 {
 			return false

@@ -22,6 +22,7 @@ type responder struct {
 	q       query
 	opts    options
 	proven  bool // a cookie says that the client is where it says
+	via     transport
 	lowered [maxName]byte
 	// subject is what the rate limiter counts the last answer under.
 	subject uint64
@@ -56,6 +57,8 @@ func (r *responder) respond(buf, msg []byte, via transport) []byte {
 	switch v {
 	case malformed:
 		a.rcode = rcodeFormErr
+	case badType:
+		a.rcode, r.opts.why = rcodeFormErr, edeInvalidType
 	case notImp:
 		a.rcode = rcodeNotImp
 		r.opts.why = edeNotSupported
@@ -81,7 +84,7 @@ func (r *responder) respond(buf, msg []byte, via transport) []byte {
 // options decides what the answer's OPT record says.
 func (r *responder) options(via transport) {
 	q := &r.q
-	r.opts.nsid, r.opts.why, r.proven = "", edeNone, false
+	r.opts.nsid, r.opts.why, r.opts.compact, r.proven, r.via = "", edeNone, false, false, via
 	if r.stale != nil && r.stale.Load() {
 		r.opts.why = edeStale
 	}
@@ -117,6 +120,15 @@ func (r *responder) lookup(a *answer, limit int) {
 	case q.class != classIN:
 		a.rcode, r.opts.why = rcodeRefused, edeNotAuthoritative
 		return
+	}
+	if q.do && len(z.source.Keys) > 0 && covers(z.origin, name) {
+		switch {
+		case z.signing == nil:
+			r.opts.why = edeNoSignatures
+		case !r.whyAsked(name): // what is said of reasons is signed by nobody
+			r.secure(z, name, a, limit)
+			return
+		}
 	}
 	hash := z.names.hash(name)
 	s, ok := z.answer(name, hash, q.qtype)
@@ -212,6 +224,6 @@ func (r *responder) slip(buf, msg []byte) []byte {
 	var a answer
 	a.begin(buf, msg, &r.q)
 	a.flags, a.rcode = flags&^0xF|flagTC, rcode(flags&0xF)
-	r.opts.nsid, r.opts.why = "", edeNone
+	r.opts.nsid, r.opts.why, r.opts.compact = "", edeNone, false
 	return r.end(&a)
 }

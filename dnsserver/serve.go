@@ -27,6 +27,7 @@ func (s *Server) Serve(z *srv.Zone) error {
 		return err
 	}
 	if next != now.steered {
+		s.prepareToSign(next, now.steered)
 		next.keep(now.steered)
 		s.zones.Store(&zones{steered: next, others: now.others})
 		s.swaps++

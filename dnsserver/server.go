@@ -26,14 +26,17 @@ type Server struct {
 	conns   *conns
 	stale   atomic.Bool
 
-	transfers transfers
-	notifier  *notifier
+	transfers  transfers
+	signatures *recent[[]byte] // of all zones and epochs
+	signBudget window
+	notifier   *notifier
 
 	mu            sync.Mutex // guards what follows, and orders swaps
 	counters      []*counters
 	swaps         uint64
 	refused       uint64
 	lastRefusal   string
+	unsigned      string // why a zone with keys is not signed here
 	lastRefusalAt time.Time
 	started       bool
 	stopped       bool
@@ -63,6 +66,7 @@ func New(cfg Config) (*Server, error) {
 		ending: make(chan struct{}), answers: sync.Pool{New: func() any { return new([maxMessage]byte) }},
 	}
 	s.zones.Store(&zones{})
+	s.signatures = newRecent[[]byte](signRoom)
 	s.notifier = newNotifier(s)
 	if _, err := rand.Read(s.cookies[:]); err != nil {
 		return nil, fmt.Errorf("make cookie secret: %w", err)

@@ -119,7 +119,10 @@ type Stats struct {
 	// the last refusal stays until the next zone is taken.
 	Swaps, RefusedSwaps uint64
 	LastRefusal         string
-	LastRefusalAt       time.Time
+	// Unsigned is why the steered zone, which has keys, is answered without
+	// signatures; "" if it has none, or is signed.
+	Unsigned      string
+	LastRefusalAt time.Time
 }
 
 // SecondaryStats is how far a secondary follows.
@@ -151,7 +154,7 @@ func (s *Server) Stats() Stats {
 	s.mu.Lock()
 	all := append([]*counters{}, s.counters...)
 	out.Swaps, out.RefusedSwaps = s.swaps, s.refused
-	out.LastRefusal, out.LastRefusalAt = s.lastRefusal, s.lastRefusalAt
+	out.LastRefusal, out.LastRefusalAt, out.Unsigned = s.lastRefusal, s.lastRefusalAt, s.unsigned
 	s.mu.Unlock()
 	for _, c := range all {
 		c.addTo(&out, &sum)

@@ -36,8 +36,11 @@ func (x *exchange) transfer(msg []byte) (done bool, err error) {
 	name := append([]byte{}, lower(&r.lowered, q.name)...)
 	zones := x.s.zones.Load()
 	z := zones.exactly(name)
-	if z == nil || !x.s.transfers.begin() {
-		return x.s.transfers.refuse() // respond says that it is prohibited, signed
+	if z == nil || len(z.source.Keys) > 0 || !x.s.transfers.begin() {
+		// A signed zone is not given away: signatures are made for each answer, and
+		// a copy without them would be called forged. Respond says that it is
+		// prohibited, signed.
+		return x.s.transfers.refuse()
 	}
 	defer x.s.transfers.end()
 	w := &transferWriter{x: x, head: plain[:headerSize+len(q.question)], sign: &signer{key: key, before: t.mac}, room: key.room()}

@@ -3,7 +3,6 @@ package dnsserver
 import (
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/miekg/dns"
 
@@ -16,7 +15,7 @@ const whyLabel = "\x04_why"
 // why answers questions for the reason of an answer, for those who may know it;
 // nil if this is none. It may allocate.
 func (r *responder) why(z *zone, name []byte) *section {
-	if r.conf.Why == nil || !strings.HasPrefix(string(name[:min(len(name), len(whyLabel))]), whyLabel) || !r.mayAskWhy() {
+	if !r.whyAsked(name) {
 		return nil
 	}
 	about, _, err := dns.UnpackDomainName(name, len(whyLabel))
@@ -44,6 +43,11 @@ func (r *responder) why(z *zone, name []byte) *section {
 		return nil
 	}
 	return s
+}
+
+// whyAsked reports whether a name asks for a reason, and the client may have it.
+func (r *responder) whyAsked(name []byte) bool {
+	return r.conf.Why != nil && string(name[:min(len(name), len(whyLabel))]) == whyLabel && r.mayAskWhy()
 }
 
 func (r *responder) mayAskWhy() bool {

@@ -20,6 +20,8 @@ type zone struct {
 	// whether any part of the zone is delegated.
 	wildcards, referrals bool
 
+	signing *signing // nil where nothing is signed, or cannot be
+
 	before []*zone // versions before this one, oldest first, for IXFR
 
 	tenants *tenantIndex // nil without tenants

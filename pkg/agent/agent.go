@@ -154,7 +154,7 @@ func New(cfg Config) (*Agent, error) {
 		return nil, err
 	}
 	a := &Agent{cfg: cfg, log: cfg.Logger, reportNow: make(chan struct{}, 1), opened: make(chan struct{})}
-	cfg.DNS.Why = a.whyLines
+	cfg.DNS.Why, cfg.DNS.Unseal = a.whyLines, a.unseal
 	dns, err := dnsserver.New(cfg.DNS)
 	if err != nil {
 		return nil, fmt.Errorf("configure name server: %w", err)
@@ -367,6 +367,7 @@ func (a *Agent) startLoops() error {
 	a.loops.Go(func() { a.report(ctx) })
 	a.loops.Go(func() { a.guard(ctx) })
 	a.loops.Go(func() { a.files.watch(ctx) })
+	a.loops.Go(func() { a.watchSealing(ctx) })
 	if a.cfg.Identity != nil {
 		a.loops.Go(func() { a.renew(ctx) })
 		a.loops.Go(func() { a.founded(ctx) })

@@ -141,6 +141,9 @@ func (a *Agent) doHere(ctx context.Context, cmd steer.Command, start time.Time) 
 	if err := a.runMayStart(ctx, cmd); err != nil {
 		return api.Result{}, err
 	}
+	if err := a.addKey(ctx, &cmd); err != nil {
+		return api.Result{}, err
+	}
 	out, err := a.propose(ctx, []steer.Command{cmd})
 	if err != nil {
 		return api.Result{}, err
@@ -241,6 +244,7 @@ func command(req api.CommandRequest, f *fleet.Fleet) (steer.Command, error) {
 		}
 	}
 	tenantChange(&c, req)
+	keyChange(&c, req)
 	if err := incidentChange(&c, req); err != nil {
 		return c, err
 	}

@@ -56,6 +56,8 @@ type picky struct {
 
 func (p *picky) Epoch() uint64 { return p.epoch }
 
+func (p *picky) Unsigned() string { return "" }
+
 func (p *picky) Serve(z *srv.Zone) error {
 	if p.refuse == nil {
 		p.epoch = z.Epoch

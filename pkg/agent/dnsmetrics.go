@@ -32,6 +32,7 @@ func dnsDescs() map[string]*prometheus.Desc {
 		"update_epoch":  d("update_epoch", "Epoch that stands whole in a zone kept by dynamic update; 0 while another agent writes it.", "zone"),
 		"update_sets":   d("update_sets_total", "Sets written by dynamic update, and those that somebody else had changed.", "zone", "kind"),
 		"update_failed": d("update_failing", "1 while a zone kept by dynamic update is not as it should be.", "zone"),
+		"unsigned":      d("unsigned", "1 while the zone has keys and is answered without signatures."),
 		"swaps":         d("swaps_total", "Zones taken."),
 		"refused_swaps": d("refused_swaps_total", "Zones refused because they failed their checks; the one before stayed."),
 	}
@@ -76,6 +77,11 @@ func (c *dnsCollector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(c.desc["update_failed"], prometheus.GaugeValue, flag(st.Problem != ""), st.Zone)
 		count("update_sets", st.Written, st.Zone, "written")
 		count("update_sets", st.Drift, st.Zone, "drift")
+	}
+	if s.Unsigned != "" {
+		gauge("unsigned", 1)
+	} else {
+		gauge("unsigned", 0)
 	}
 	count("swaps", s.Swaps)
 	count("refused_swaps", s.RefusedSwaps)

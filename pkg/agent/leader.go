@@ -122,6 +122,11 @@ func (a *Agent) proposeOwn(ctx context.Context, cmds []steer.Command) error {
 
 // propose writes commands into the log and returns what became of them.
 func (a *Agent) propose(ctx context.Context, cmds []steer.Command) (applied, error) {
+	for i := range cmds {
+		if c := &cmds[i]; c.Version <= steer.CommandVersion { // made here
+			c.Version = c.Needs()
+		}
+	}
 	if err := a.gateVersions(ctx, cmds); err != nil {
 		return applied{}, err
 	}

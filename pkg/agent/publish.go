@@ -22,6 +22,8 @@ import (
 type nameServer interface {
 	Serve(z *srv.Zone) error
 	Epoch() uint64
+	// Unsigned is why a zone with keys is answered without signatures.
+	Unsigned() string
 }
 
 // gateway is what a publisher needs of package gate.

@@ -51,7 +51,11 @@ func (a *Agent) Status(ctx context.Context) (api.Status, error) {
 // effect is what this agent serves.
 func (a *Agent) effect() api.Effect {
 	now, _ := a.pub.served()
-	e := api.Effect{Agent: string(a.cfg.Name), Epoch: now.state.Epoch, Gates: map[string]string{}, Reflex: len(now.dead) > 0, Problem: cmp.Or(now.problem, a.updateProblem()), Time: time.Now(), Applied: a.appliedIndex(), Commands: steer.CommandVersion, Attention: a.attention()}
+	e := api.Effect{
+		Agent: string(a.cfg.Name), Epoch: now.state.Epoch, Gates: map[string]string{}, Reflex: len(now.dead) > 0,
+		Problem: cmp.Or(now.problem, a.signingProblem(now.state), a.updateProblem()), Time: time.Now(), Applied: a.appliedIndex(),
+		Commands: steer.CommandVersion, Attention: a.attention(), Sealing: a.sealingName(),
+	}
 	policy, ok := a.gatePolicyInForce()
 	if !ok {
 		return e

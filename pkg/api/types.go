@@ -146,7 +146,7 @@ type AdviceStatus struct {
 // CommandRequest is what an operator wants done.
 type CommandRequest struct {
 	ID          string   `json:"id,omitempty" maxLength:"64" doc:"Of the request: repeating it with the same ID has no second effect."`
-	Kind        string   `json:"kind" enum:"drain,undrain,failover,failback,approve,hold,release,ack,set-fleet,rollback,tenant-stage,tenant-commit,tenant-rollback,incident-declare,incident-note,incident-identify,incident-resolve,run-start,run-approve,run-pause,run-resume,run-skip,run-abort,run-undo"`
+	Kind        string   `json:"kind" enum:"drain,undrain,failover,failback,approve,hold,release,ack,set-fleet,rollback,tenant-stage,tenant-commit,tenant-rollback,incident-declare,incident-note,incident-identify,incident-resolve,run-start,run-approve,run-pause,run-resume,run-skip,run-abort,run-undo,key-add,key-confirm,key-drop"`
 	Site        string   `json:"site,omitempty" maxLength:"63"`
 	Service     string   `json:"service,omitempty" maxLength:"253"`
 	Transport   string   `json:"transport,omitempty" maxLength:"8"`
@@ -160,6 +160,7 @@ type CommandRequest struct {
 	Epoch       uint64   `json:"epoch,omitempty" doc:"To go back to, for rollback."`
 	Fleet       string   `json:"fleet,omitempty" maxLength:"4194304" doc:"Text of a fleet file, for set-fleet."`
 
+	KeyTag   uint16          `json:"key_tag,omitempty" doc:"For the kinds that begin with key, but for key-add."`
 	Run      *RunRequest     `json:"run,omitempty" doc:"For the kinds that begin with run."`
 	Tenants  *TenantChange   `json:"tenants,omitempty" doc:"For the kinds that begin with tenant; for set-fleet its touches."`
 	Incident *IncidentChange `json:"incident,omitempty" doc:"For the kinds that begin with incident."`
@@ -205,6 +206,7 @@ type Effect struct {
 	Note      string            `json:"note,omitempty" doc:"What refuses in place of the driver that should."`
 	Problem   string            `json:"problem,omitempty"`
 	Applied   uint64            `json:"applied" doc:"Last log entry that it has applied."`
+	Sealing   string            `json:"sealing,omitempty" doc:"Public name of its sealing key; empty if it has none."`
 	Commands  int               `json:"commands" doc:"Newest version of commands that it knows."`
 	Attention []Attention       `json:"attention,omitempty" doc:"What its checks find wrong that steers nothing."`
 }

@@ -22,39 +22,28 @@ func (a *app) dnsCmd() *cobra.Command {
 		Use: "dns", Short: "What the name servers answer, now and at any epoch",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return &usageError{fmt.Sprintf("unknown command %q for dns", args[0]), "sipsteer dns query NAME TYPE, dns zone, or dns check"}
+				return &usageError{fmt.Sprintf("unknown command %q for dns", args[0]), "sipsteer dns query NAME TYPE, dns zone, dns check, dns ds, or dns key"}
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	c.AddCommand(a.dnsQueryCmd(), a.dnsZoneCmd(), a.dnsCheckCmd())
+	c.AddCommand(a.dnsQueryCmd(), a.dnsZoneCmd(), a.dnsCheckCmd(), a.dnsDSCmd(), a.dnsKeyCmd())
 	return c
 }
 
 // zoneAt is the steered zone of an epoch; "now" is the one in force. It has the
 // tenants of now that pages gives: who a tenant's service was is not kept.
 func (a *app) zoneAt(ctx context.Context, epoch string, pages func(context.Context, clients) iter.Seq2[api.TenantPage, error]) (srv.Zone, error) {
-	n, err := epochOf(epoch)
-	if err != nil {
-		return srv.Zone{}, err
-	}
 	cs, err := a.clients()
 	if err != nil {
 		return srv.Zone{}, err
 	}
-	if n == 0 {
-		s, err := ask(ctx, cs, func(ctx context.Context, c *api.Client) (api.Status, error) { return c.Status(ctx) })
-		if err != nil {
-			return srv.Zone{}, err
-		}
-		n = s.Epoch
-	}
-	p, err := ask(ctx, cs, func(ctx context.Context, c *api.Client) (api.PastState, error) { return c.Past(ctx, n, false) })
+	s, err := stateAt(ctx, cs, epoch)
 	if err != nil {
 		return srv.Zone{}, err
 	}
-	zone := steer.Records(p.State)
+	zone := steer.Records(s)
 	for page, err := range pages(ctx, cs) {
 		if err != nil {
 			return srv.Zone{}, err
@@ -68,6 +57,23 @@ func (a *app) zoneAt(ctx context.Context, epoch string, pages func(context.Conte
 		}
 	}
 	return zone, nil
+}
+
+// stateAt is the State of an epoch, without tenants; "now" is the one in force.
+func stateAt(ctx context.Context, cs clients, epoch string) (steer.State, error) {
+	n, err := epochOf(epoch)
+	if err != nil {
+		return steer.State{}, err
+	}
+	if n == 0 {
+		s, err := ask(ctx, cs, func(ctx context.Context, c *api.Client) (api.Status, error) { return c.Status(ctx) })
+		if err != nil {
+			return steer.State{}, err
+		}
+		n = s.Epoch
+	}
+	p, err := ask(ctx, cs, func(ctx context.Context, c *api.Client) (api.PastState, error) { return c.Past(ctx, n, false) })
+	return p.State, err
 }
 
 func noTenants(context.Context, clients) iter.Seq2[api.TenantPage, error] {

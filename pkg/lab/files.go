@@ -38,7 +38,7 @@ func writeFiles(dir string, l Layout, interval time.Duration, caPEM string) erro
 			return fmt.Errorf("write lab file: %w", err)
 		}
 	}
-	return nil
+	return writeSealingKey(filepath.Join(dir, "secrets", "sealing-key"))
 }
 
 func fleetFile(l Layout, t checkTimes, caPEM string) string {

@@ -26,8 +26,8 @@ const (
 // steered.
 var mnemonics = map[Type]string{
 	TypeA: "A", TypeNS: "NS", TypeCNAME: "CNAME", TypeSOA: "SOA", 12: "PTR", 13: "HINFO", 15: "MX", TypeTXT: "TXT", 17: "RP",
-	TypeAAAA: "AAAA", 29: "LOC", TypeSRV: "SRV", TypeNAPTR: "NAPTR", 37: "CERT", 43: "DS", 44: "SSHFP", 48: "DNSKEY", 52: "TLSA",
-	53: "SMIMEA", 59: "CDS", 60: "CDNSKEY", 61: "OPENPGPKEY", 64: "SVCB", 65: "HTTPS", 99: "SPF", 256: "URI", 257: "CAA",
+	TypeAAAA: "AAAA", 29: "LOC", TypeSRV: "SRV", TypeNAPTR: "NAPTR", 37: "CERT", TypeDS: "DS", 44: "SSHFP", TypeRRSIG: "RRSIG", TypeNSEC: "NSEC", TypeDNSKEY: "DNSKEY", 52: "TLSA",
+	53: "SMIMEA", TypeCDS: "CDS", TypeCDNSKEY: "CDNSKEY", 61: "OPENPGPKEY", 64: "SVCB", 65: "HTTPS", 99: "SPF", 256: "URI", 257: "CAA",
 }
 
 // String returns the mnemonic, TYPE and its number for others (RFC 3597 §5).

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
@@ -31,6 +32,9 @@ type Zone struct {
 	Tenants *fleet.Tenants
 	// TenantAnswers says whether that is the records or a CNAME to them.
 	TenantAnswers fleet.TenantAnswers
+	// Keys sign the answers. A zone without any is not signed. Their DNSKEY set
+	// is among Sets; signatures and NSEC records are made by who answers.
+	Keys []SigningKey
 }
 
 // Key names an RRset.
@@ -67,6 +71,16 @@ func (z *Zone) Lookup(name string, t Type) (RRset, bool) {
 		return z.Sets[i], true
 	}
 	return RRset{}, false
+}
+
+// SetsOf returns the sets of an owner, ordered by type.
+func (z *Zone) SetsOf(name string) []RRset {
+	first := sort.Search(len(z.Sets), func(i int) bool { return z.Sets[i].Name >= name })
+	end := first
+	for end < len(z.Sets) && z.Sets[end].Name == name {
+		end++
+	}
+	return z.Sets[first:end]
 }
 
 // find returns the index of a set, or -1. It is asked often by each check, so
@@ -134,7 +148,7 @@ func (z *Zone) Equal(o *Zone) bool {
 		return a.Key() == b.Key() && a.TTL == b.TTL && slices.EqualFunc(a.Data, b.Data, EqualData)
 	}
 	return z.Origin == o.Origin && z.Epoch == o.Epoch && z.SOA == o.SOA && slices.EqualFunc(z.Sets, o.Sets, sameSet) &&
-		slices.Equal(z.Steered, o.Steered) && z.TenantAnswers == o.TenantAnswers && z.Tenants.Equal(o.Tenants)
+		slices.Equal(z.Steered, o.Steered) && slices.Equal(z.Keys, o.Keys) && z.TenantAnswers == o.TenantAnswers && z.Tenants.Equal(o.Tenants)
 }
 
 func (z *Zone) checkSet(s *RRset, hosts map[string]bool) error {

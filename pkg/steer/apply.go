@@ -40,6 +40,7 @@ func Apply(s State, c Command) (State, []Event, error) {
 			t.Seen = appendBounded(t.Seen, MaxSeen, c.ID)
 		}
 		t.followUp()
+		t.Format = max(t.Format, c.Version)
 		if t.decided || !sameAnswers(before, t.State) {
 			t.Epoch++
 		}
@@ -117,6 +118,8 @@ func (t *transition) run() error {
 		return nil
 	case KindRunStart, KindRunMove, KindRunApprove, KindRunPause, KindRunResume, KindRunSkip, KindRunAbort, KindRunUndo:
 		return t.runCommand()
+	case KindKeyAdd, KindKeyConfirm, KindKeyStep, KindKeyDrop:
+		return t.keyCommand()
 	case KindTenantStage:
 		return t.tenantStage()
 	case KindTenantCommit:

@@ -13,7 +13,8 @@ import (
 // CommandVersion is the newest version of the command encoding that this
 // program applies. A new kind of command, or a new field that changes what a
 // kind does, raises it; it is proposed only when every voter can apply it.
-const CommandVersion = 1
+// Needs says which commands that are.
+const CommandVersion = 2
 
 // Kind is the kind of a command. The words travel in the Raft log and are
 // append-only.
@@ -51,6 +52,11 @@ const (
 	KindRunAbort   Kind = "run-abort"
 	KindRunUndo    Kind = "run-undo"
 
+	KindKeyAdd     Kind = "key-add"
+	KindKeyConfirm Kind = "key-confirm"
+	KindKeyDrop    Kind = "key-drop"
+
+	KindKeyStep       Kind = "key-step"
 	KindRunMove       Kind = "run-move"
 	KindNotified      Kind = "notified"
 	KindVerdicts      Kind = "verdicts"
@@ -97,6 +103,7 @@ type Command struct {
 	Past     *Past            `json:"past,omitempty"`     // KindRollback
 	Incident *IncidentChange  `json:"incident,omitempty"` // KindIncident…
 	Run      *RunChange       `json:"run,omitempty"`      // KindRun…
+	Key      *KeyChange       `json:"key,omitempty"`      // KindKey…
 	Notified uint64           `json:"notified,omitempty"` // KindNotified: revision of the last event told
 }
 
@@ -104,7 +111,7 @@ type Command struct {
 // Decide may propose.
 func (c Command) Automation() bool {
 	switch c.Kind {
-	case KindRunMove, KindNotified, KindVerdicts, KindWithdraw, KindAdvise, KindDrainStage, KindDrainExpire, KindHoldExpire,
+	case KindKeyStep, KindRunMove, KindNotified, KindVerdicts, KindWithdraw, KindAdvise, KindDrainStage, KindDrainExpire, KindHoldExpire,
 		KindFailbackStep, KindFailbackAbort, KindUnblock:
 		return true
 	}

@@ -35,6 +35,7 @@ func Decide(s State, in Input) []Command {
 	d.verdicts()
 	d.expiries()
 	d.stages()
+	d.keySteps()
 	if in.Settled {
 		d.failbacks()
 		d.withdrawals()
@@ -60,7 +61,7 @@ func (d *decision) view() *view {
 }
 
 func (d *decision) propose(c Command) bool {
-	c.Version, c.At, c.By = CommandVersion, d.in.Now, AutomationOwner
+	c.Version, c.At, c.By = c.Needs(), d.in.Now, AutomationOwner
 	next, _, err := Apply(d.state, c)
 	if err != nil {
 		return false

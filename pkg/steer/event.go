@@ -38,6 +38,7 @@ const (
 	EventNotify   EventKind = "notify" // a message to people
 	EventNote     EventKind = "note"   // of a person, on an incident
 	EventTenants  EventKind = "tenants"
+	EventKey      EventKind = "key" // that signs the zone
 )
 
 // Event is one thing that happened, as a sentence and as fields. Events are the

@@ -37,6 +37,8 @@ const (
 	RuleDrillWindow  Rule = "drill-window"
 	RuleRequire      Rule = "require" // asked by the leader before a runbook starts: its conditions may be about gates
 	RuleReach        Rule = "reach"
+	RuleKeyWait      Rule = "key-wait"
+	RuleKeyTrust     Rule = "key-trust"
 )
 
 // RuleDoc is a guard as the documentation and the CLI show it.
@@ -65,6 +67,8 @@ func RuleDocs() []RuleDoc {
 		{RuleMoveLimit, "Automation takes sites out at most max_moves_per_hour times an hour.", true},
 		{RuleCommonCause, "The same failure at two sites inside the window is not cured by moving traffic. One that comes from what sites share, a login, a certificate, data, is first looked for at all of them.", true},
 		{RuleReach, "An import that moves or removes more than a tenth of the tenants, or a fleet file that answers more than a tenth of the names in another way, is taken only from who says how many they are, with --touches; up to a hundred always may be.", true},
+		{RuleKeyWait, "A key signs the zone only when no cache can hold the zone without it.", false},
+		{RuleKeyTrust, "No key is taken away that the zone above or a cache may still name.", false},
 		{RuleStillDown, "An incident is resolved when nothing at its sites is down any more.", true},
 		{RuleOneRun, "At most one runbook works at a site at a time.", true},
 		{RuleApproval, "A step that needs two people is approved by two different people, and nobody leaves it out.", true},

@@ -215,6 +215,18 @@ func guardCases() []guardCase {
 			other: &steer.Command{Kind: steer.KindTenantCommit, Tenants: &steer.TenantChange{Upload: "u", Part: 1, Touches: 110}},
 		},
 		{
+			rule: steer.RuleKeyWait, command: steer.Command{Kind: steer.KindKeyConfirm, Key: &steer.KeyChange{Tag: keyTag(1)}},
+			before: func(g *guarded) { g.must(addKey(1)) },
+			cure:   func(g *guarded) { g.step(2 * time.Hour) },
+		},
+		{
+			rule: steer.RuleKeyTrust, command: steer.Command{Kind: steer.KindKeyDrop, Key: &steer.KeyChange{Tag: keyTag(1)}},
+			before: func(g *guarded) {
+				g.must(addKey(1))
+				g.step(2 * time.Hour)
+			},
+		},
+		{
 			rule: steer.RuleStillDown, command: steer.Command{Kind: steer.KindIncidentResolve},
 			before: func(g *guarded) { g.down("calgary") },
 			cure:   func(g *guarded) { g.verdict("calgary", 0, health.Up, "") },

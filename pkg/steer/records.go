@@ -26,6 +26,7 @@ func Records(s State) srv.Zone {
 	f := s.Fleet
 	b := &zoneBuilder{fleet: f, zone: srv.Zone{Origin: f.FQDN(f.Zone + "."), Epoch: s.Epoch, TenantAnswers: f.TenantAnswers, Tenants: s.Tenants.Names()}}
 	b.apex()
+	b.keys(&s)
 	for i := range f.Sites {
 		b.addresses(f.HostName(&f.Sites[i]), f.Sites[i].Addresses, b.hostTTL())
 	}

@@ -7,8 +7,10 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/health"
 )
 
-// StateFormat is the version of the State's encoding in snapshots.
-const StateFormat = 1
+// StateFormat is the newest version of the State's encoding that this program
+// knows. A State is of the first until a command of a newer version was
+// applied, so that programs that do not know what it may hold refuse it.
+const StateFormat = 2
 
 // State is everything that the agents agree on. It is a value: Apply returns a
 // new one and leaves the old one as it was, so readers need no lock.
@@ -38,6 +40,7 @@ type State struct {
 	Holds     []Hold     `json:"holds,omitempty"`     // ordered by Service; "" is the whole fleet
 	Blocks    []Block    `json:"blocks,omitempty"`    // ordered by Service
 	Moves     []Move     `json:"moves,omitempty"`     // automatic ones of the last hour, oldest first
+	ZoneKeys  []ZoneKey  `json:"zone_keys,omitempty"` // that sign the zone, oldest first
 	Brakes    []Brake    `json:"brakes,omitempty"`    // ordered by Kind, Transport
 	Advice    []Advice   `json:"advice,omitempty"`    // ordered by Slot, Rule
 	Incidents []Incident `json:"incidents,omitempty"` // oldest first
@@ -180,4 +183,4 @@ type Advice struct {
 
 // New returns the empty State of a new fleet. Its epoch is 0: nothing is
 // served until a fleet was set.
-func New() State { return State{Format: StateFormat} }
+func New() State { return State{Format: 1} }
