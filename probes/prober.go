@@ -10,6 +10,7 @@ import (
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/health"
+	"github.com/sipsteer/sipsteer/probes/internal/wire"
 )
 
 // Spec is one check and all that is needed to ask it.
@@ -20,6 +21,8 @@ type Spec struct {
 	// ServerName is the SIP domain: it is sent as SNI and is what the
 	// certificate must be for (RFC 5922 §7). Empty leaves both out.
 	ServerName string
+	// Path is asked for when a WebSocket is opened. Empty means /.
+	Path string
 	// ExpectStatus lists SIP status codes beside 200 that mean a living
 	// softswitch.
 	ExpectStatus []int
@@ -66,6 +69,7 @@ type Callee struct {
 	Login     Login
 	Transport fleet.Transport
 	Address   netip.AddrPort // of the softswitch; invalid: nobody of ours is called
+	Path      string         // of a WebSocket
 	Site      fleet.SiteID
 }
 
@@ -113,8 +117,13 @@ func (l Login) GoString() string { return l.String() }
 // MarshalText returns the user only, for encoders such as JSON.
 func (l Login) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
+// Peer is where the softswitch listens.
+func (s Spec) Peer() wire.Peer {
+	return wire.Peer{Transport: s.Check.Transport, Address: s.Address, ServerName: s.ServerName, Path: s.Path}
+}
+
 func (s Spec) equal(o Spec) bool {
-	return s.Check == o.Check && s.Address == o.Address && s.ServerName == o.ServerName && s.Login == o.Login && s.Times == o.Times &&
+	return s.Check == o.Check && s.Address == o.Address && s.ServerName == o.ServerName && s.Path == o.Path && s.Login == o.Login && s.Times == o.Times &&
 		slices.Equal(s.ExpectStatus, o.ExpectStatus) && reflect.DeepEqual(s.Question, o.Question) && equalRoots(s.Roots, o.Roots)
 }
 

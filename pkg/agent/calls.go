@@ -16,7 +16,7 @@ const callAgain = 10 * time.Second
 func (a *Agent) callSpec(f *fleet.Fleet, e *fleet.Extra, sw *fleet.Softswitch, s *probes.Spec) {
 	c := s.Check
 	l := listenerOf(sw, c.Transport)
-	s.Address, s.ServerName = l.Address, f.ServerName(c.Site, l)
+	s.Address, s.Path, s.ServerName = l.Address, l.Path, f.ServerName(c.Site, l)
 	s.Times.Again = callAgain
 	s.Question.Call = probes.Call{To: e.To, Audio: cmp.Or(e.Audio, fleet.AudioAnnounce), Talk: e.TalkTime(), Loss: e.AudioLoss()}
 	s.Login = a.loginOf(f, c.Site, c.Transport)
@@ -28,7 +28,7 @@ func (a *Agent) callSpec(f *fleet.Fleet, e *fleet.Extra, sw *fleet.Softswitch, s
 	callee := probes.Callee{Site: e.ToSite, Transport: c.Transport}
 	if site := f.Site(e.ToSite); site != nil && len(site.Softswitches) > 0 {
 		other := listenerOf(&site.Softswitches[0], c.Transport)
-		callee.Transport, callee.Address = other.Transport, other.Address
+		callee.Transport, callee.Address, callee.Path = other.Transport, other.Address, other.Path
 		callee.Login = a.loginOf(f, e.ToSite, other.Transport)
 	}
 	s.Question.Call.Callee = callee

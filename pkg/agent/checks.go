@@ -38,9 +38,6 @@ func specsOf(f *fleet.Fleet, roots *x509.CertPool) []probes.Spec {
 
 // listenerSpecs are the checks of one listener.
 func listenerSpecs(f *fleet.Fleet, target health.Target, l fleet.Listener, roots *x509.CertPool) []probes.Spec {
-	if l.Transport != fleet.UDP && l.Transport != fleet.TCP && l.Transport != fleet.TLS {
-		return nil
-	}
 	var out []probes.Spec
 	add := func(kind health.Kind, login probes.Login) {
 		times := f.Checks.Of(string(kind))
@@ -48,12 +45,12 @@ func listenerSpecs(f *fleet.Fleet, target health.Target, l fleet.Listener, roots
 			return
 		}
 		out = append(out, probes.Spec{
-			Check: health.Check{Target: target, Kind: kind}, Address: l.Address, ServerName: f.ServerName(target.Site, l),
+			Check: health.Check{Target: target, Kind: kind}, Address: l.Address, ServerName: f.ServerName(target.Site, l), Path: l.Path,
 			ExpectStatus: f.Checks.ExpectStatus, Roots: roots, Login: login, Times: timesOf(times),
 		})
 	}
 	add(health.Options, probes.Login{})
-	if l.Transport == fleet.TLS {
+	if l.Transport.Secure() {
 		add(health.TLS, probes.Login{})
 	}
 	if k := f.Checks.Canary(target.Site, l.Transport); k != nil {
@@ -70,14 +67,15 @@ func timesOf(t fleet.CheckTimes) probes.Times {
 }
 
 // standingSpecs are the connections held open to see a dead process at once.
-// They trigger checks and have no verdict of their own.
+// They trigger checks and have no verdict of their own. WebSocket listeners are
+// left out: one that waits for a handshake closes what does not begin it.
 func standingSpecs(f *fleet.Fleet) []probes.Spec {
 	var out []probes.Spec
 	if f.Checks.Of(string(health.Standing)).Off {
 		return nil
 	}
 	for _, s := range specsOf(f, nil) {
-		if s.Check.Kind == health.Options && s.Check.Transport.Stream() {
+		if s.Check.Kind == health.Options && (s.Check.Transport == fleet.TCP || s.Check.Transport == fleet.TLS) {
 			s.Check.Kind = health.Standing
 			out = append(out, s)
 		}

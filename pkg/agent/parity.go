@@ -19,7 +19,7 @@ func (a *Agent) Parity(ctx context.Context, transport string) (api.ParityTable, 
 	now, _ := a.pub.served()
 	t, err := fleet.ParseTransport(transport)
 	if err != nil || now.state.Fleet == nil {
-		return out, &api.Error{Category: api.Invalid, Field: "transport", Message: "no fleet yet, or no such transport", Hint: "udp, tcp or tls"}
+		return out, &api.Error{Category: api.Invalid, Field: "transport", Message: "no fleet yet, or no such transport", Hint: "udp, tcp, tls, ws or wss"}
 	}
 	f := now.state.Fleet
 	var specs []probes.Spec

@@ -30,9 +30,8 @@ type CheckTimes struct {
 type Canary struct {
 	// Site whose softswitches know the subscriber. Default: all sites.
 	Site SiteID `json:"site,omitempty" yaml:"site,omitempty" jsonschema_description:"Site whose softswitches know the subscriber. Default: all sites."`
-	// Transports over which it logs in. Default: udp, tcp and tls, as far as the
-	// site has them.
-	Transports []Transport `json:"transports,omitempty" yaml:"transports,omitempty" jsonschema_description:"Transports over which it logs in. Default: udp, tcp and tls, as far as the site has them."`
+	// Transports over which it logs in. Default: all that the site has.
+	Transports []Transport `json:"transports,omitempty" yaml:"transports,omitempty" jsonschema_description:"Transports over which it logs in. Default: all that the site has."`
 	// User is the user part of its address of record, and its user name.
 	User string `json:"user" yaml:"user" jsonschema_description:"User part of its address of record, also its user name."`
 	// Domain is its SIP domain. Default: the listener's server name.
@@ -89,10 +88,7 @@ func (c Checks) Canary(site SiteID, t Transport) *Canary {
 }
 
 func (k *Canary) uses(t Transport) bool {
-	if len(k.Transports) == 0 {
-		return t == UDP || t == TCP || t == TLS
-	}
-	return slices.Contains(k.Transports, t)
+	return len(k.Transports) == 0 || slices.Contains(k.Transports, t)
 }
 
 // leastInterval and mostInterval bound how often a check may be asked.

@@ -52,7 +52,7 @@ func TestWhichCanaryLogsIn(t *testing.T) {
 		{"calgary", fleet.TLS, "calgary"},
 		{"ottawa", fleet.UDP, "everywhere"},
 		{"ottawa", fleet.TLS, ""},
-		{"calgary", fleet.WS, ""},
+		{"calgary", fleet.WS, "calgary"},
 	} {
 		got := ""
 		if k := c.Canary(tt.site, tt.transport); k != nil {
@@ -129,8 +129,8 @@ func TestChecksThatAreRefused(t *testing.T) {
 			e := fleet.Extra{Name: "a", Kind: "tcp", Port: 1}
 			c.Extra = []fleet.Extra{e, e}
 		}, "$.checks.extra[1].name"},
-		{"WebSocket", func(c *fleet.Checks) {
-			c.Canaries = []fleet.Canary{{User: "a", Secret: "a", Transports: []fleet.Transport{fleet.WS}}}
+		{"a login over nothing", func(c *fleet.Checks) {
+			c.Canaries = []fleet.Canary{{User: "a", Secret: "a", Transports: []fleet.Transport{9}}}
 		}, "$.checks.canaries[0].transports[0]"},
 	} {
 		f := fleettest.ThreeSites()

@@ -92,6 +92,8 @@ type Listener struct {
 	// §7: the SIP domain, not the SRV target). Default: the first service
 	// that uses the site.
 	ServerName string `json:"server_name,omitempty" yaml:"server_name,omitempty" jsonschema_description:"Name that the certificate must be for: the SIP domain, not the SRV target. Default: the first service that uses the site."`
+	// Path is asked for when a WebSocket is opened (ws, wss). Default /.
+	Path string `json:"path,omitempty" yaml:"path,omitempty" jsonschema_description:"ws and wss: path asked for when a WebSocket is opened. Default: /"`
 }
 
 // Automation says what the program may do by itself for a service.

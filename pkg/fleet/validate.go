@@ -3,6 +3,7 @@ package fleet
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Validate returns everything that is wrong with f, or nothing. Settings that
@@ -149,11 +150,23 @@ func (v *validation) softswitch(path string, site *Site, sw *Softswitch, switche
 			continue
 		}
 		v.socket(p+".address", l.Address, l.Transport)
+		v.listenerPath(p+".path", l)
 		if l.ServerName == "" {
 			continue
 		}
 		if why := nameProblem(l.ServerName); why != "" {
 			v.add(p+".server_name", "the SIP domain that the certificate is for", "server name %q %s", l.ServerName, why)
 		}
+	}
+}
+
+// listenerPath checks what is asked for when a WebSocket is opened.
+func (v *validation) listenerPath(path string, l Listener) {
+	switch {
+	case l.Path == "":
+	case l.Transport != WS && l.Transport != WSS:
+		v.add(path, "leave it out", "path means nothing to a listener over %s", l.Transport)
+	case !strings.HasPrefix(l.Path, "/") || strings.ContainsFunc(l.Path, func(r rune) bool { return r <= ' ' || r > '~' }):
+		v.add(path, "path: /ws", "path %q", l.Path)
 	}
 }

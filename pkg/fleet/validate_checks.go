@@ -59,8 +59,8 @@ func (v *validation) canaries() {
 			}
 		}
 		for j, t := range k.Transports {
-			if t != UDP && t != TCP && t != TLS {
-				v.add(fmt.Sprintf("%s.transports[%d]", path, j), "udp, tcp or tls", "no login can be tried over %s", t)
+			if !t.Valid() {
+				v.add(fmt.Sprintf("%s.transports[%d]", path, j), "udp, tcp, tls, ws or wss", "no login can be tried over %s", t)
 			}
 		}
 	}

@@ -107,6 +107,10 @@ func TestValidate(t *testing.T) {
 		}},
 		{"softswitch that hears nothing", "$.sites[0].softswitches[0].listeners", "no listener", func(f *fleet.Fleet) { f.Sites[0].Softswitches[0].Listeners = nil }},
 		{"site without softswitch", "$.sites[0].softswitches", "no softswitch", func(f *fleet.Fleet) { f.Sites[0].Softswitches = nil }},
+		{"path of a listener over udp", "$.sites[0].softswitches[0].listeners[0].path", "means nothing to a listener over udp", func(f *fleet.Fleet) { f.Sites[0].Softswitches[0].Listeners[0].Path = "/ws" }},
+		{"path that breaks a line", "$.sites[0].softswitches[0].listeners[0].path", "path \"/ HTTP/1.1\\r\\nX: y\"", func(f *fleet.Fleet) {
+			f.Sites[0].Softswitches[0].Listeners[0].Transport, f.Sites[0].Softswitches[0].Listeners[0].Path = fleet.WS, "/ HTTP/1.1\r\nX: y"
+		}},
 		{"listener without transport", "$.sites[0].softswitches[0].listeners[0].transport", "no transport", func(f *fleet.Fleet) { f.Sites[0].Softswitches[0].Listeners[0].Transport = 0 }},
 		{"server name that is none", "$.sites[0].softswitches[0].listeners[0].server_name", "an empty part", func(f *fleet.Fleet) { f.Sites[0].Softswitches[0].Listeners[0].ServerName = "a..b" }},
 		{"fate group twice", "$.sites[0].fate_groups[1]", "twice", func(f *fleet.Fleet) { f.Sites[0].FateGroups = []string{"san", "san"} }},

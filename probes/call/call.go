@@ -101,7 +101,7 @@ func (a *attempt) run(end context.Context) (string, *wire.Fault) {
 		}
 		defer callee.leave(end)
 	}
-	conn, fault := wire.Dial(ctx, a.spec.Check.Transport, a.spec.Address, a.spec.ServerName)
+	conn, fault := wire.Dial(ctx, a.spec.Peer())
 	if fault != nil {
 		return "", fault
 	}

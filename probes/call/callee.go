@@ -38,7 +38,7 @@ type callee struct {
 func (a *attempt) logIn(ctx context.Context) (*callee, *wire.Fault) {
 	q := a.q.Callee
 	at := fmt.Sprintf("our subscriber at %s cannot be called: ", q.Site)
-	conn, fault := wire.Dial(ctx, q.Transport, q.Address, a.spec.ServerName)
+	conn, fault := wire.Dial(ctx, wire.Peer{Transport: q.Transport, Address: q.Address, ServerName: a.spec.ServerName, Path: q.Path})
 	if fault != nil {
 		return nil, &wire.Fault{Cause: fault.Cause, Detail: at + fault.Detail}
 	}

@@ -58,7 +58,7 @@ func ask(ctx context.Context, spec probes.Spec, q *mdns.Msg) (*mdns.Msg, *wire.F
 	if spec.Check.Transport == fleet.UDP {
 		transport = fleet.UDP
 	}
-	raw, fault := wire.Dial(ctx, transport, spec.Address, "")
+	raw, fault := wire.Dial(ctx, wire.Peer{Transport: transport, Address: spec.Address})
 	if fault != nil {
 		return nil, fault
 	}

@@ -47,7 +47,7 @@ func New(cfg Config) *Prober {
 func (p *Prober) Probe(ctx context.Context, spec probes.Spec) probes.Result {
 	start := time.Now()
 	transport := spec.Check.Transport
-	conn, fault := wire.Dial(ctx, transport, spec.Address, spec.ServerName)
+	conn, fault := wire.Dial(ctx, spec.Peer())
 	if fault != nil {
 		return probes.Failed(fault.Cause, fault.Detail)
 	}

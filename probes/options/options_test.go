@@ -133,7 +133,7 @@ func TestConnections(t *testing.T) {
 				wiretest.Silent(c)
 			})
 		}, long, health.CauseTLSRefused},
-		{"a transport that cannot be asked", fleet.WS, func(t *testing.T) netip.AddrPort { return loopbacktest.AddrPort(t, 5060) }, long, health.CauseLocal},
+		{"a transport that cannot be asked", fleet.Transport(9), func(t *testing.T) netip.AddrPort { return loopbacktest.AddrPort(t, 5060) }, long, health.CauseLocal},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -55,7 +55,7 @@ func Ask(ctx context.Context, spec probes.Spec, q Question) (Answer, bool) {
 		}
 		return a, true
 	}
-	conn, fault := wire.Dial(ctx, spec.Check.Transport, spec.Address, spec.ServerName)
+	conn, fault := wire.Dial(ctx, spec.Peer())
 	if fault != nil {
 		return Answer{"answer": fault.Error()}, true
 	}

@@ -66,7 +66,7 @@ func (p *Prober) Login(ctx context.Context, spec probes.Spec) (probes.Result, *s
 	case spec.Login.Password == "":
 		return probes.Failed(health.CauseLocal, "this agent does not have the password of "+wire.Clean(spec.Login.User)), nil
 	}
-	conn, fault := wire.Dial(ctx, spec.Check.Transport, spec.Address, spec.ServerName)
+	conn, fault := wire.Dial(ctx, spec.Peer())
 	if fault != nil {
 		return probes.Failed(fault.Cause, fault.Detail), nil
 	}

@@ -26,7 +26,7 @@ const maxGreeting = 16 << 10
 // text has come; CauseContent means that the listener ended without it.
 func (p *Prober) Probe(ctx context.Context, spec probes.Spec) probes.Result {
 	start := time.Now()
-	conn, fault := wire.Dial(ctx, fleet.TCP, spec.Address, "")
+	conn, fault := wire.Dial(ctx, wire.Peer{Transport: fleet.TCP, Address: spec.Address})
 	if fault != nil {
 		return probes.Failed(fault.Cause, fault.Detail)
 	}

@@ -7,11 +7,14 @@ import (
 	"strings"
 
 	"github.com/sipsteer/sipsteer/pkg/certlint"
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/probes"
 )
 
 // name judges whether the certificate is for the SIP domain (RFC 5922 §7.2).
-// An empty serverName is not checked.
-func (p *Prober) name(cert *x509.Certificate, serverName string) string {
+// An empty server name is not checked.
+func (p *Prober) name(cert *x509.Certificate, spec probes.Spec) string {
+	serverName, wildcards := spec.ServerName, p.cfg.AllowWildcards || spec.Check.Transport == fleet.WSS
 	if serverName == "" {
 		return ""
 	}
@@ -26,7 +29,7 @@ func (p *Prober) name(cert *x509.Certificate, serverName string) string {
 	names := certlint.Identities(cert)
 	match := certlint.Matches(cert, serverName)
 	switch {
-	case match == certlint.FullMatch, match == certlint.WildcardMatch && p.cfg.AllowWildcards:
+	case match == certlint.FullMatch, match == certlint.WildcardMatch && wildcards:
 		return ""
 	case match == certlint.WildcardMatch:
 		return fmt.Sprintf("certificate is for %s; wildcards do not count for %s (RFC 5922 section 7.2)", list(names), quoted(serverName))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sipsteer/sipsteer/pkg/certlint"
 	"github.com/sipsteer/sipsteer/pkg/health"
+	"github.com/sipsteer/sipsteer/probes"
 	"github.com/sipsteer/sipsteer/probes/internal/wire"
 )
 
@@ -20,7 +21,7 @@ type finding struct {
 
 // judge returns all that is wrong with the certificates a server showed, leaf
 // first. The worst comes first: an expired one is renewed in any case.
-func (p *Prober) judge(certs []*x509.Certificate, serverName string, roots *x509.CertPool, now time.Time) []finding {
+func (p *Prober) judge(certs []*x509.Certificate, spec probes.Spec, now time.Time) []finding {
 	if len(certs) == 0 {
 		return []finding{{health.CauseCertInvalid, "the server showed no certificate"}}
 	}
@@ -32,8 +33,8 @@ func (p *Prober) judge(certs []*x509.Certificate, serverName string, roots *x509
 		}
 	}
 	add(health.CauseCertExpired, p.dates(leaf, now))
-	add(health.CauseCertName, p.name(leaf, serverName))
-	cause, text := p.chain(certs, roots, now)
+	add(health.CauseCertName, p.name(leaf, spec))
+	cause, text := p.chain(certs, spec.Roots, now)
 	add(cause, text)
 	add(health.CauseCertInvalid, usage(leaf))
 	slices.SortStableFunc(found, func(a, b finding) int { return rank(a.cause) - rank(b.cause) })

@@ -21,7 +21,8 @@ type Config struct {
 	// before a certificate counts as expired or not yet valid. Default 5 min.
 	ClockTolerance time.Duration
 	// AllowWildcards accepts a certificate for *.example.net at a.example.net.
-	// RFC 5922 §7.2 forbids it, but many phones do it.
+	// RFC 5922 §7.2 forbids it, but many phones do it. A WebSocket is opened as
+	// browsers do, where they count in any case (RFC 7118 §8, RFC 9110 §4.3.4).
 	AllowWildcards bool
 }
 
@@ -53,7 +54,7 @@ func (p *Prober) Probe(ctx context.Context, spec probes.Spec) probes.Result {
 	state := tc.ConnectionState()
 	_ = tc.Close()
 
-	faults := p.judge(state.PeerCertificates, spec.ServerName, spec.Roots, start)
+	faults := p.judge(state.PeerCertificates, spec, start)
 	if len(faults) == 0 {
 		leaf := state.PeerCertificates[0]
 		return probes.Succeeded(rtt, fmt.Sprintf("%s, certificate valid until %s",

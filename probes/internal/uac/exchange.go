@@ -32,6 +32,9 @@ func Exchange(ctx context.Context, conn net.Conn, req *sip.Request) (*sip.Respon
 	if _, udp := conn.LocalAddr().(*net.UDPAddr); udp {
 		return x.overUDP()
 	}
+	if wire.Framed(conn) {
+		return x.overFrames()
+	}
 	return x.overStream()
 }
 
@@ -68,6 +71,28 @@ func (x *exchange) overUDP() (*sip.Response, *wire.Fault) {
 		if errors.Is(err, os.ErrDeadlineExceeded) && x.ctx.Err() == nil {
 			continue
 		}
+		if err != nil {
+			return nil, x.fault("wait for the answer", err)
+		}
+		msg, err := x.parser.ParseSIP(buf[:n])
+		if err != nil {
+			x.odd = "not SIP: " + wire.Clean(err.Error())
+			continue
+		}
+		if res := x.final(msg); res != nil {
+			return res, nil
+		}
+	}
+}
+
+// overFrames is for a WebSocket: it brings whole messages, and loses none.
+func (x *exchange) overFrames() (*sip.Response, *wire.Fault) {
+	if _, err := x.conn.Write([]byte(x.req.String())); err != nil {
+		return nil, x.fault("send", err)
+	}
+	buf := make([]byte, maxMessage)
+	for {
+		n, err := x.conn.Read(buf)
 		if err != nil {
 			return nil, x.fault("wait for the answer", err)
 		}

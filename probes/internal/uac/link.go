@@ -17,7 +17,8 @@ import (
 // answers alike. One goroutine uses it.
 type link struct {
 	conn   net.Conn
-	udp    bool
+	udp    bool // what is lost must be sent again
+	framed bool // each Read brings one whole message
 	parser *sip.Parser
 	octets []byte // of a stream: what came in and is no whole message yet
 	buf    []byte
@@ -26,7 +27,7 @@ type link struct {
 
 func newLink(conn net.Conn) *link {
 	_, udp := conn.LocalAddr().(*net.UDPAddr)
-	return &link{conn: conn, udp: udp, parser: newParser(), buf: make([]byte, maxDatagram)}
+	return &link{conn: conn, udp: udp, framed: wire.Framed(conn), parser: newParser(), buf: make([]byte, maxDatagram)}
 }
 
 // errLater is returned when the moment came before a message did.
@@ -39,7 +40,7 @@ func (l *link) next(ctx context.Context, until time.Time) (sip.Message, error) {
 	stop := context.AfterFunc(ctx, func() { _ = l.conn.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	for {
-		if !l.udp && len(l.octets) > 0 {
+		if !l.framed && len(l.octets) > 0 {
 			msg, rest, err := takeMessage(l.parser, l.octets)
 			if l.octets = rest; err == nil {
 				return msg, nil
@@ -63,7 +64,7 @@ func (l *link) next(ctx context.Context, until time.Time) (sip.Message, error) {
 			return nil, errLater
 		case err != nil:
 			return nil, err
-		case !l.udp:
+		case !l.framed:
 			l.octets = append(l.octets, l.buf[:n]...)
 			continue
 		}

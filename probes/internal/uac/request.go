@@ -70,9 +70,13 @@ func New(d Dialogless) *sip.Request {
 // NewBranch returns a random branch with the magic cookie (RFC 3261 §8.1.1.7).
 func NewBranch() string { return "z9hG4bK" + rand.Text() }
 
-// AddressURI returns sip:user@address;transport=… for an address.
+// AddressURI returns sip:user@address;transport=… for an address. The parameter
+// of wss is ws too (RFC 7118 §5.2.1).
 func AddressURI(user string, transport fleet.Transport, addr netip.AddrPort) sip.Uri {
 	uri := sip.Uri{Scheme: "sip", User: user, Host: addr.Addr().Unmap().WithZone("").String(), Port: int(addr.Port()), UriParams: sip.NewParams()}
+	if transport == fleet.WSS {
+		transport = fleet.WS
+	}
 	uri.UriParams.Add("transport", transport.String())
 	return uri
 }

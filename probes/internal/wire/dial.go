@@ -11,11 +11,20 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/health"
 )
 
+// Peer is where a softswitch listens.
+type Peer struct {
+	Transport  fleet.Transport
+	Address    netip.AddrPort
+	ServerName string // sent as SNI and as Host of a WebSocket; may be empty
+	Path       string // of a WebSocket; empty means /
+}
+
 // Dial opens a new connection of the transport: a connected socket for udp, so
-// that ICMP errors come back as refusals; a TCP connection; or TLS over it. A
-// certificate is not judged here.
-func Dial(ctx context.Context, transport fleet.Transport, addr netip.AddrPort, serverName string) (net.Conn, *Fault) {
-	switch transport {
+// that ICMP errors come back as refusals; a TCP connection, TLS over it, or a
+// WebSocket over either. A certificate is not judged here.
+func Dial(ctx context.Context, to Peer) (net.Conn, *Fault) {
+	addr, serverName := to.Address, to.ServerName
+	switch to.Transport {
 	case fleet.UDP:
 		var d net.Dialer
 		conn, err := d.DialContext(ctx, "udp", addr.String())
@@ -39,8 +48,14 @@ func Dial(ctx context.Context, transport fleet.Transport, addr netip.AddrPort, s
 			return nil, fault
 		}
 		return Tap(ctx, tc), nil
+	case fleet.WS, fleet.WSS:
+		conn, fault := dialWebSocket(ctx, to)
+		if fault != nil {
+			return nil, fault
+		}
+		return Tap(ctx, conn), nil
 	}
-	return nil, &Fault{Cause: health.CauseLocal, Detail: "transport " + transport.String() + " cannot be asked"}
+	return nil, &Fault{Cause: health.CauseLocal, Detail: "transport " + to.Transport.String() + " cannot be asked"}
 }
 
 // DialTCP opens a TCP connection.

@@ -41,6 +41,10 @@ var errnoCauses = [...]struct {
 // An error that no rule knows, such as being out of file descriptors or of
 // ports, or forbidden to send, is CauseLocal: the observer's own fault.
 func Classify(while string, err error) *Fault {
+	var known *Fault
+	if errors.As(err, &known) {
+		return &Fault{Cause: known.Cause, Detail: while + ": " + known.Detail}
+	}
 	return &Fault{Cause: cause(err), Detail: while + ": " + Clean(err.Error())}
 }
 
