@@ -82,6 +82,9 @@ type Config struct {
 	// CheckpointInterval is how often the members compare their states. Default
 	// 10 s: damage is seen that late. Nothing is written while nothing happens.
 	CheckpointInterval time.Duration
+	// Reached, if set, is told of places in the middle of writes, before the next
+	// step is taken. Tests end the process there. Nil in the program.
+	Reached func(point string)
 	// NoPush switches the commit push off, to measure what it gains.
 	NoPush bool
 }

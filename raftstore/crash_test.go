@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,7 +21,24 @@ import (
 	"github.com/sipsteer/sipsteer/raftstore/raftstoretest"
 )
 
-const crashDirVariable = "RAFTSTORE_CRASH_DIR"
+// What the process that is to die finds in its environment: its directory and,
+// if it is to die at a named point, the point and how often to pass it before.
+const (
+	crashDirVariable   = "RAFTSTORE_CRASH_DIR"
+	crashPointVariable = "RAFTSTORE_CRASH_POINT"
+	crashPassVariable  = "RAFTSTORE_CRASH_PASS"
+)
+
+// dieAt kills this process when the point is reached for the n-th time.
+func dieAt(point string, n int) func(string) {
+	var passed atomic.Int64
+	return func(now string) {
+		if now == point && int(passed.Add(1)) == n {
+			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			select {} // not one step more
+		}
+	}
+}
 
 // crashConfig is a store of one member that takes snapshots all the time.
 func crashConfig(dir string) (raftstore.Config, *raftstoretest.Machine, error) {
@@ -49,6 +68,14 @@ func crashChild(dir string) int {
 	if err != nil {
 		fmt.Println("error", err)
 		return 1
+	}
+	if point := os.Getenv(crashPointVariable); point != "" {
+		n, err := strconv.Atoi(os.Getenv(crashPassVariable))
+		if err != nil {
+			fmt.Println("error", err)
+			return 1
+		}
+		cfg.Reached = dieAt(point, n)
 	}
 	store, err := raftstore.Open(cfg)
 	if err != nil {
@@ -92,6 +119,34 @@ func TestKillLosesNothing(t *testing.T) {
 	for range kills {
 		acked = append(acked, killedLife(t, dir, acked, 1+random.IntN(60))...)
 	}
+	lastLife(t, dir, acked)
+	t.Logf("%d entries acknowledged over %d kills", len(acked), kills)
+}
+
+// TestKillAtNamedPoints lets the process die in the middle of each write there
+// is, the first time it comes there and some time later.
+func TestKillAtNamedPoints(t *testing.T) {
+	dir := t.TempDir()
+	var acked []string
+	for _, point := range raftstore.CrashPoints {
+		for _, n := range []int{1, 3} {
+			if point.Once && n > 1 {
+				continue
+			}
+			env := []string{crashPointVariable + "=" + point.Name, crashPassVariable + "=" + strconv.Itoa(n)}
+			acked = append(acked, killedLife(t, dir, acked, 0, env...)...)
+		}
+	}
+	if len(acked) < 100 {
+		t.Errorf("void: only %d entries were acknowledged", len(acked))
+	}
+	lastLife(t, dir, acked)
+}
+
+// lastLife opens the store in this process and looks for everything that was
+// acknowledged.
+func lastLife(t *testing.T, dir string, acked []string) {
+	t.Helper()
 	cfg, machine, err := crashConfig(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -108,15 +163,17 @@ func TestKillLosesNothing(t *testing.T) {
 	if err := store.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
-	t.Logf("%d entries acknowledged over %d kills", len(acked), kills)
 }
 
 // killedLife runs one child until it has acknowledged so many entries, kills it,
-// and returns what it had acknowledged.
-func killedLife(t *testing.T, dir string, before []string, entries int) (acked []string) {
+// and returns what it had acknowledged. A child that is told a point where to
+// die, by env and no number of entries, kills itself.
+func killedLife(t *testing.T, dir string, before []string, entries int, env ...string) (acked []string) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), crashDirVariable+"="+dir)
+	ctx, cancel := context.WithTimeout(t.Context(), raftstoretest.Patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0])
+	cmd.Env = append(append(os.Environ(), crashDirVariable+"="+dir), env...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -138,7 +195,7 @@ func killedLife(t *testing.T, dir string, before []string, entries int) (acked [
 		default:
 			t.Errorf("child: %s", lines.Text())
 		}
-		if !killed && len(acked) >= entries {
+		if entries > 0 && !killed && len(acked) >= entries {
 			killed = true
 			// The next entry is under way in the child while it dies.
 			if err := cmd.Process.Kill(); err != nil {
@@ -146,8 +203,9 @@ func killedLife(t *testing.T, dir string, before []string, entries int) (acked [
 			}
 		}
 	}
-	if err := cmd.Wait(); err == nil || !killed {
-		t.Fatalf("child ended by itself: %v", err)
+	err = cmd.Wait()
+	if st, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || st.Signal() != syscall.SIGKILL || ctx.Err() != nil || killed != (entries > 0) {
+		t.Fatalf("child %q did not die as it should: %v, %v", env, err, ctx.Err())
 	}
 	return acked
 }

@@ -69,8 +69,9 @@ func (d *disk) open(cfg Config) error {
 	if err != nil {
 		return err
 	}
+	snaps.reached = cfg.Reached
 	d.snapshots = snaps
-	d.journal = &journal{backing: bolt, file: path, mark: mark, snapshots: snaps}
+	d.journal = &journal{backing: bolt, file: path, mark: mark, snapshots: snaps, reached: cfg.Reached}
 	return d.journal.check()
 }
 

@@ -14,3 +14,27 @@ func (s *Store) SendPush(to Member, term, index, entryTerm uint64) (bool, error)
 	err := s.transport.AppendEntries(raft.ServerID(to.ID), raft.ServerAddress(to.Address), &req, &resp)
 	return resp.Success, err
 }
+
+// CrashPoint is a place in the middle of a write.
+type CrashPoint struct {
+	Name string
+	Once bool // comes only once in a life
+}
+
+// CrashPoints are those that a store of one member passes.
+var CrashPoints = []CrashPoint{
+	{pointTermSaved, true},
+	{pointVoteHalf, true},
+	{pointLogStored, false},
+	{pointLogMarked, false},
+	{pointLogCompacting, false},
+	{pointLogCompacted, false},
+	{pointSnapshotBegun, false},
+	{pointSnapshotHalf, false},
+	{pointSnapshotSynced, false},
+	{pointSnapshotNamed, false},
+	{pointSnapshotAdded, false},
+}
+
+// PlantPoints are those that Plant passes.
+var PlantPoints = []string{pointSeedTerm, pointSnapshotBegun, pointSnapshotHalf, pointSnapshotSynced, pointSnapshotNamed, pointSnapshotAdded}

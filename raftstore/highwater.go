@@ -50,13 +50,13 @@ func openHighWater(path string) (*highWater, error) {
 			return nil, &DamageError{File: path, Reason: err.Error()}
 		}
 	}
-	if h.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
-		return nil, fmt.Errorf("open high water mark: %w", err)
-	}
-	if missing {
-		if err := errors.Join(h.save(), h.file.Sync()); err != nil {
-			return nil, errors.Join(err, h.file.Close())
+	if missing { // whole or not at all: an empty one would be refused for ever
+		if err := writeSynced(path, h.encode()); err != nil {
+			return nil, fmt.Errorf("make high water mark: %w", err)
 		}
+	}
+	if h.file, err = os.OpenFile(path, os.O_RDWR, 0o600); err != nil {
+		return nil, fmt.Errorf("open high water mark: %w", err)
 	}
 	return h, nil
 }
@@ -77,15 +77,19 @@ func (h *highWater) decode(b []byte) error {
 	return nil
 }
 
-// save must be called with mu held, or before anyone else knows h.
-func (h *highWater) save() error {
+// encode returns the file's contents.
+func (h *highWater) encode() []byte {
 	b := append(make([]byte, 0, highWaterSize), highWaterMagic...)
 	b = binary.BigEndian.AppendUint64(b, h.index)
 	b = binary.BigEndian.AppendUint64(b, h.term)
 	b = binary.BigEndian.AppendUint64(b, h.voted)
 	b = binary.BigEndian.AppendUint32(b, h.vote)
-	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli()))
-	if _, err := h.file.WriteAt(b, 0); err != nil {
+	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli()))
+}
+
+// save must be called with mu held.
+func (h *highWater) save() error {
+	if _, err := h.file.WriteAt(h.encode(), 0); err != nil {
 		return fmt.Errorf("write high water mark: %w", err)
 	}
 	return nil

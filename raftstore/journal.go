@@ -40,6 +40,8 @@ type journal struct {
 	// halt is told about damage found while running. From then on nothing
 	// leaves this member.
 	halt func(error)
+	// reached tells tests how far a write has come.
+	reached points
 	// mayVote says whether this member may give its vote yet.
 	mayVote func() bool
 
@@ -159,7 +161,12 @@ func (j *journal) StoreLogs(logs []*raft.Log) error {
 		return err
 	}
 	j.writes.observe(time.Since(start))
-	return j.mark.reached(logs[len(logs)-1].Index)
+	j.reached.at(pointLogStored)
+	if err := j.mark.reached(logs[len(logs)-1].Index); err != nil {
+		return err
+	}
+	j.reached.at(pointLogMarked)
+	return nil
 }
 
 // DeleteRange implements raft.LogStore. Raft calls it for two reasons: entries
@@ -180,7 +187,12 @@ func (j *journal) DeleteRange(min, max uint64) error {
 	if min > max {
 		return nil
 	}
-	return j.write(func() error { return j.backing.DeleteRange(min, max) })
+	j.reached.at(pointLogCompacting)
+	if err := j.write(func() error { return j.backing.DeleteRange(min, max) }); err != nil {
+		return err
+	}
+	j.reached.at(pointLogCompacted)
+	return nil
 }
 
 // write runs one change of the backing and remembers how it went.

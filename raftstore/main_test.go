@@ -13,5 +13,8 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(crashDirVariable); dir != "" {
 		os.Exit(crashChild(dir))
 	}
+	if dir := os.Getenv(plantDirVariable); dir != "" {
+		os.Exit(plantChild(dir))
+	}
 	goleak.VerifyTestMain(m)
 }

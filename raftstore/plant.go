@@ -32,6 +32,8 @@ type Seed struct {
 	// Write writes the state, as the function does that Machine.Snapshot
 	// returns.
 	Write func(io.Writer) error
+	// Reached is as in Config.
+	Reached func(point string)
 }
 
 // Plant makes a store in an empty directory. It fails with ErrForeignDir when
@@ -53,7 +55,7 @@ func Plant(seed Seed) error {
 }
 
 func (seed Seed) plant() error {
-	cfg := Config{ID: seed.ID, Cluster: seed.Cluster, Dir: seed.Dir, Logger: zerolog.Nop()}
+	cfg := Config{ID: seed.ID, Cluster: seed.Cluster, Dir: seed.Dir, Logger: zerolog.Nop(), Reached: seed.Reached}
 	if err := claimDir(seed.Dir, seed.ID, seed.Cluster); err != nil {
 		return err
 	}
@@ -73,6 +75,7 @@ func (seed Seed) fill(d *disk) error {
 	if err := d.journal.faulty(); err != nil {
 		return fmt.Errorf("%w: %w", ErrDisk, err)
 	}
+	points(seed.Reached).at(pointSeedTerm)
 	sink, err := d.snapshots.Create(raft.SnapshotVersionMax, seed.Index, seed.Term, serverConfiguration(sorted(seed.Members)), seed.Index, nil)
 	if err != nil {
 		return err
@@ -104,6 +107,14 @@ func storeFiles(dir string) []string {
 	return out
 }
 
+// moveOrder sorts what is to be moved so that a store of which only a part was
+// moved is refused, and not taken for a younger one: FORMAT goes first, and a log
+// without it is damaged; so the log goes last.
+func moveOrder(names []string) {
+	rank := map[string]int{formatName: -1, logName: 1}
+	slices.SortStableFunc(names, func(a, b string) int { return rank[a] - rank[b] })
+}
+
 // SetAside moves the store in a directory, and nothing else that is there, into
 // a new one, so that another can take its place. It fails with ErrInUse while a
 // process has it open. Nothing is deleted.
@@ -120,16 +131,7 @@ func SetAside(dir, to string) error {
 	if err := os.MkdirAll(to, 0o700); err != nil {
 		return fmt.Errorf("set store aside: %w", err)
 	}
-	// FORMAT goes last: without it a half-moved store is refused, not used.
-	slices.SortFunc(names, func(a, b string) int {
-		if a == formatName {
-			return 1
-		}
-		if b == formatName {
-			return -1
-		}
-		return 0
-	})
+	moveOrder(names)
 	for _, name := range names {
 		if err := os.Rename(filepath.Join(dir, name), filepath.Join(to, name)); err != nil {
 			return fmt.Errorf("set store aside: %w", err)

@@ -18,6 +18,7 @@ func (j *journal) Set(key, value []byte) error {
 	}
 	switch string(key) {
 	case keyLastVoteTerm:
+		j.reached.at(pointVoteHalf)
 		j.voting = binary.BigEndian.Uint64(value)
 	case keyLastVoteCand: // raft sets it second: the vote is complete
 		return j.mark.votedFor(j.voting, voteSum(value))
@@ -92,6 +93,7 @@ func (j *journal) put(key string, value uint64) error {
 	if err := guard(func() error { return j.backing.Set([]byte(key), record) }); err != nil {
 		return err
 	}
+	j.reached.at(pointTermSaved)
 	return j.mark.promised(value)
 }
 

@@ -159,6 +159,7 @@ func (s *snapshotSink) Write(p []byte) (int, error) {
 	s.meta.Size += int64(n)
 	// The checker stops at the first fault; Close reports it.
 	_, _ = s.check.Write(p[:n])
+	s.store.reached.at(pointSnapshotHalf)
 	return n, err
 }
 
@@ -172,14 +173,17 @@ func (s *snapshotSink) Close() error {
 	_ = s.check.Close()
 	err := errors.Join(<-s.checked, s.file.Sync(), s.file.Close())
 	if err == nil {
+		s.store.reached.at(pointSnapshotSynced)
 		err = os.Rename(s.file.Name(), s.store.path(s.meta.ID))
 	}
 	if err == nil {
+		s.store.reached.at(pointSnapshotNamed)
 		err = syncDir(s.store.dir)
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("finish snapshot: %w", err), s.remove())
 	}
+	s.store.reached.at(pointSnapshotAdded)
 	return s.store.added(s.meta)
 }
 

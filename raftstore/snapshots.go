@@ -24,6 +24,8 @@ type snapshotStore struct {
 	dir    string
 	mark   *highWater
 	logger zerolog.Logger
+	// reached tells tests how far a write has come.
+	reached points
 
 	mu sync.Mutex
 	// guarded by mu:
@@ -95,6 +97,7 @@ func (s *snapshotStore) Create(_ raft.SnapshotVersion, index, term uint64, conf 
 	if _, err := f.Write(head); err != nil {
 		return nil, errors.Join(fmt.Errorf("write snapshot: %w", err), sink.Cancel())
 	}
+	s.reached.at(pointSnapshotBegun)
 	return sink, nil
 }
 

@@ -101,11 +101,8 @@ func (s *Store) start(cfg Config) error {
 	}
 	var running atomic.Pointer[raft.Raft]
 	s.disk.journal.mayVote = mayVote(cfg.ID, known || len(cfg.Members) > 0, &running)
-	if !known && len(cfg.Members) > 0 {
-		err := raft.BootstrapCluster(rc, logs, s.disk.journal, s.disk.snapshots, s.transport, serverConfiguration(sorted(cfg.Members)))
-		if err != nil {
-			return errors.Join(fmt.Errorf("write first configuration: %w", err), s.transport.Close())
-		}
+	if err := s.disk.found(known, sorted(cfg.Members)); err != nil {
+		return errors.Join(fmt.Errorf("write first configuration: %w", err), s.transport.Close())
 	}
 	p := s.newPusher(cfg)
 	if !cfg.NoPush {

@@ -43,6 +43,9 @@ type Config struct {
 	// SegmentSize is when a new file is begun. Default 4 MiB: what is removed
 	// at a time.
 	SegmentSize int64
+	// Reached, if set, is told of places in the middle of writes, before the next
+	// step is taken. Tests end the process there. Nil in the program.
+	Reached func(point string)
 	// Logger is told of files that are set aside or removed.
 	Logger zerolog.Logger
 }
@@ -104,6 +107,13 @@ func (a *Archive) load(path string, last bool) error {
 		return fmt.Errorf("open past: %s is no name of a segment", path)
 	}
 	s, cut, err := readSegment(path, number)
+	if last && errors.Is(err, errNoHead) {
+		a.cfg.Logger.Warn().Str("file", path).Msg("newest part of the past was not begun; it is begun anew")
+		if err := os.Remove(path); err != nil {
+			return fmt.Errorf("remove unfinished segment: %w", err)
+		}
+		return nil
+	}
 	if err == nil && cut && !last {
 		err = damage(path, errCut)
 	}
@@ -150,10 +160,17 @@ func (a *Archive) Append(r Record) error {
 	if err != nil {
 		return err
 	}
+	if a.cfg.Reached != nil { // a kernel may do it in two steps as well
+		if _, err := a.file.WriteAt(b[:len(b)/2], s.size); err != nil {
+			return fmt.Errorf("write the past: %w", err)
+		}
+		a.reached(pointRecordHalf)
+	}
 	// At its place, so that a write that failed half-way is written over.
 	if _, err := a.file.WriteAt(b, s.size); err != nil {
 		return fmt.Errorf("write the past: %w", err)
 	}
+	a.reached(pointRecordWritten)
 	a.dirty = true
 	s.add(r.Place, len(b)-recordHead-len(hash), hash)
 	return nil
@@ -186,7 +203,21 @@ func (a *Archive) ready() error {
 		return err
 	}
 	a.segments, a.file = append(a.segments, s), f
+	a.reached(pointSegmentMade)
 	return nil
+}
+
+// The points that Config.Reached is told.
+const (
+	pointSegmentMade   = "segment of the past made, empty"
+	pointRecordHalf    = "record of the past half written"
+	pointRecordWritten = "record of the past written, not synced"
+)
+
+func (a *Archive) reached(point string) {
+	if a.cfg.Reached != nil {
+		a.cfg.Reached(point)
+	}
 }
 
 // LastIndex is that of the last record, or 0.

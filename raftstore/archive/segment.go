@@ -26,6 +26,9 @@ type located struct {
 	before Hash  // hash of the record before
 }
 
+// errNoHead says that a crash came between making a segment and writing to it.
+var errNoHead = errors.New("it is empty")
+
 func segmentName(number uint64) string { return fmt.Sprintf("%016x.past", number) }
 
 // damage says what is wrong with a file.
@@ -43,7 +46,9 @@ func readSegment(path string, number uint64) (s *segment, cut bool, err error) {
 	defer f.Close()
 	r := bufio.NewReaderSize(f, 1<<16)
 	head := make([]byte, segmentHead)
-	if _, err := io.ReadFull(r, head); err != nil {
+	if n, err := io.ReadFull(r, head); n == 0 {
+		return nil, false, errors.Join(errNoHead, damage(path, errNoHead))
+	} else if err != nil {
 		return nil, false, damage(path, errors.New("it ends early"))
 	}
 	s = &segment{path: path, number: number, size: segmentHead}
