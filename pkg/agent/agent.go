@@ -89,6 +89,8 @@ type Config struct {
 	// Notify and StatusPage tell people outside.
 	Notify     Notify
 	StatusPage StatusPage
+	// Readiness says how it looks for what would go wrong.
+	Readiness Readiness
 	// Outward is what runbooks may do outside of the program at this agent.
 	Outward Outward
 	// DialPeer connects to other agents; nil means plain TCP.

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -17,6 +18,9 @@ type drillDay struct {
 	t     *testing.T
 	now   time.Time
 	state steer.State
+	// left is what calgary's gate says; empty is from when on nobody is left.
+	left  int
+	empty time.Time
 }
 
 func (d *drillDay) do(c steer.Command) {
@@ -67,9 +71,19 @@ func (d *drillDay) pass(most time.Duration) {
 			d.do(c)
 		}
 		for moves := 1; moves > 0; {
-			next := runbook.Next(&runbook.Facts{State: d.state}, d.now, func(string) bool { return false })
+			facts := &runbook.Facts{State: d.state}
+			if !d.empty.IsZero() {
+				facts.Left = map[fleet.SiteID]int{"calgary": d.left}
+				if !d.now.Before(d.empty) {
+					facts.Left["calgary"] = 0
+				}
+			}
+			next := runbook.Next(facts, d.now, func(string) bool { return false })
 			for _, c := range next {
 				d.do(c)
+			}
+			for _, x := range runbook.Errands(&d.state, next) {
+				d.do(steer.Command{Kind: steer.KindRunMove, By: steer.AutomationOwner, Run: &steer.RunChange{ID: x.Run, Step: x.Step, To: steer.MoveDone, Detail: "2 stragglers"}})
 			}
 			moves = len(next)
 		}
@@ -116,4 +130,58 @@ func (d *drillDay) person(kind steer.Kind) {
 
 func (d *drillDay) incident() {
 	d.do(steer.Command{Kind: steer.KindIncidentDeclare, By: "bob", Incident: &steer.IncidentChange{Text: "no ringing", Sites: []fleet.SiteID{"ottawa"}}})
+}
+
+// TestDrillMeasuresTheRecovery: from its begin until nobody is left, beside the
+// target of the fleet file; a drill that misses it has failed, and who was left
+// is put on record.
+func TestDrillMeasuresTheRecovery(t *testing.T) {
+	for name, c := range map[string]struct {
+		target, empty time.Duration
+		want          steer.DrillVerdict
+		recovery      time.Duration // 0: not in time
+	}{
+		"no target":             {0, 4 * time.Minute, steer.DrillSucceeded, 4 * time.Minute},
+		"in time":               {5 * time.Minute, 4 * time.Minute, steer.DrillSucceeded, 4 * time.Minute},
+		"too late":              {3 * time.Minute, 4 * time.Minute, steer.DrillFailed, 4 * time.Minute},
+		"never, and no target":  {0, 5 * time.Hour, steer.DrillSucceeded, 0},
+		"never, and one target": {3 * time.Minute, 5 * time.Hour, steer.DrillFailed, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDrillDay(t, 10*time.Minute)
+			f := *d.state.Fleet
+			f.Policy.RecoveryTarget = fleet.Duration(c.target)
+			d.do(steer.Command{Kind: steer.KindSetFleet, By: "init", Fleet: &f})
+			d.left, d.empty = 12, d.now.Add(c.empty)
+			d.pass(6 * time.Hour)
+			p := d.state.Practice[0]
+			if p.Verdict != c.want || (p.Recovery.D()-c.recovery).Abs() > 3*time.Second || p.Target.D() != c.target {
+				t.Errorf("%+v", p)
+			}
+			if p.Stragglers != "2 stragglers" {
+				t.Errorf("stragglers: %q", p.Stragglers)
+			}
+			if c.want == steer.DrillFailed && !strings.Contains(p.Why, "the target is "+fleet.Duration(c.target).String()) {
+				t.Errorf("why: %q", p.Why)
+			}
+			if len(d.state.Drains)+len(d.state.Failbacks)+len(d.state.Outs) > 0 {
+				t.Error("the site is not back")
+			}
+		})
+	}
+}
+
+// TestStopIf: a drill stops and restores at a condition of its own.
+func TestStopIf(t *testing.T) {
+	text := runbook.DrillText(time.Minute, "", `stragglers("calgary") > 3`, `left("ottawa") > 100`)
+	b, err := config.ParseRunbook("drill.yaml", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(b.AbortIf); n != 4 || b.AbortIf[2] != `stragglers("calgary") > 3` {
+		t.Errorf("%q", b.AbortIf)
+	}
+	if _, err := config.ParseRunbook("drill.yaml", runbook.DrillText(time.Minute, "", "stragglers(")); err == nil {
+		t.Error("half a condition is taken")
+	}
 }

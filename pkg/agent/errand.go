@@ -39,6 +39,44 @@ func (a *Agent) parityErrand(ctx context.Context, x runbook.Errand) (steer.RunMo
 	return steer.MoveFail, fmt.Sprintf("softswitches differ in %s%s; sipsteer parity --transport %s shows all", strings.Join(differ, ", "), more, t.Transport)
 }
 
+// maxNamed is how many stragglers a step names.
+const maxNamed = 5
+
+// stragglersErrand puts on record who still comes to a site, those who only ask
+// there first left out. It is done also when there are some: it judges nothing.
+func (a *Agent) stragglersErrand(ctx context.Context, x runbook.Errand) (steer.RunMove, string) {
+	list, err := a.Stragglers(ctx, x.What.Site)
+	if err != nil {
+		return again(x, err.Error())
+	}
+	return steer.MoveDone, stragglersText(list)
+}
+
+func stragglersText(list api.StragglerList) string {
+	var named []string
+	n, trunks := 0, 0
+	for _, s := range list.Items {
+		if s.RegisteredAt != "" {
+			continue
+		}
+		n++
+		if s.Trunk {
+			trunks++
+		}
+		if len(named) < maxNamed {
+			named = append(named, fmt.Sprintf("%.80q from %s over %s (%.60q)", s.AoR, s.Source, s.Transport, s.UserAgent))
+		}
+	}
+	if n == 0 {
+		return "no stragglers"
+	}
+	more := ""
+	if n > len(named) {
+		more = fmt.Sprintf(" and %d more", n-len(named))
+	}
+	return fmt.Sprintf("%d stragglers, %d of them trunks: %s%s", n, trunks, strings.Join(named, "; "), more)
+}
+
 // edgeErrand has the agent of the site tell its edge. It is never repeated by
 // itself: what an edge does twice is not known here.
 func (a *Agent) edgeErrand(ctx context.Context, x runbook.Errand) (steer.RunMove, string) {

@@ -38,6 +38,8 @@ func (a *Agent) lead(ctx context.Context, term uint64) {
 	beside.Go(func() { a.leadUpdates(ctx) })
 	beside.Go(func() { a.keepMembers(ctx) })
 	beside.Go(func() { a.leadRuns(ctx, since) })
+	beside.Go(func() { a.leadDrills(ctx, since) })
+	beside.Go(func() { a.leadReadiness(ctx) })
 	beside.Go(func() { a.leadNotify(ctx) })
 	beside.Go(func() { a.leadHeartbeat(ctx) })
 	beside.Go(func() { a.watchUnseen(ctx) })

@@ -77,6 +77,11 @@ func severityOf(s *steer.State, e *steer.Event) string {
 		return string(steer.Minor)
 	case steer.EventExpired, steer.EventNotify:
 		return "info"
+	case steer.EventReadiness:
+		if e.Word == steer.ConcernBroken || e.Word == "still" {
+			return string(steer.Minor)
+		}
+		return "info"
 	case steer.EventRun:
 		if e.Word == "stopped" || e.Word == "undoing" {
 			return string(steer.Major)

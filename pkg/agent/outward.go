@@ -39,6 +39,8 @@ func (a *Agent) errand(ctx context.Context, x runbook.Errand) (steer.RunMove, st
 		return a.edgeErrand(ctx, x)
 	case steer.ActParity:
 		return a.parityErrand(ctx, x)
+	case steer.ActStragglers:
+		return a.stragglersErrand(ctx, x)
 	}
 	return a.cfg.Outward.webhook(ctx, x)
 }

@@ -20,6 +20,7 @@ type ReadinessBackend interface {
 type Readiness struct {
 	At       time.Time        `json:"at"`
 	Epoch    uint64           `json:"epoch"`
+	By       string           `json:"by,omitempty" doc:"Agent that looked: name servers and softswitches are asked from there."`
 	Findings []plan.Finding   `json:"findings" doc:"Worst first."`
 	Practice []steer.Practice `json:"practice" doc:"The last drill of each site."`
 }

@@ -14,6 +14,7 @@ import (
 func (a *app) drillCmd() *cobra.Command {
 	var minutes int
 	var service string
+	var stopIf []string
 	var wait bool
 	w := &wish{req: api.CommandRequest{Kind: string(steer.KindRunStart)}}
 	c := &cobra.Command{
@@ -21,15 +22,18 @@ func (a *app) drillCmd() *cobra.Command {
 		Long: `Leads the traffic of a site away for some minutes, as a planned drain does, and
 brings it back by itself. It starts only when all is well, outside of the hours
 that policy.drill_blocked names; it stops and restores when another site does not
-bear the traffic or an incident opens. The verdict (succeeded, failed,
-interrupted, capacity) and the measured times stand in readiness. A drill is a
-runbook: watch, pause and undo it as one.`,
-		Example: "  sipsteer drill vancouver --minutes 30 --reason \"monthly drill\"\n  sipsteer drill calgary --service west --minutes 10 --reason \"new trunk\" --wait --yes",
+bear the traffic, an incident opens, or a condition of --stop-if is true. The
+verdict (succeeded, failed, interrupted, capacity), the measured times, the
+recovery beside policy.recovery_target, and who still came stand in readiness. A
+drill is a runbook: watch, pause and undo it as one. policy.drills begins them by
+itself.`,
+		Example: "  sipsteer drill vancouver --minutes 30 --reason \"monthly drill\"\n  sipsteer drill calgary --service west --minutes 10 --reason \"new trunk\" --wait --yes\n  sipsteer drill ottawa --reason \"monthly drill\" --stop-if 'stragglers(\"ottawa\") > 50'",
 	}
 	w.flags(c)
 	f := c.Flags()
 	f.IntVar(&minutes, "minutes", 30, "how long the site stays empty")
 	f.StringVar(&service, "service", "", "only this service; default all")
+	f.StringArrayVar(&stopIf, "stop-if", nil, "stop and restore when this condition is true (sipsteer runbook conditions); repeatable")
 	f.StringSliceVar(&w.req.Override, "override", nil, "pass this guard by name; repeatable")
 	f.BoolVar(&wait, "wait", false, "watch it until it ends")
 	c.RunE = run(func(cmd *cobra.Command, args []string) error {
@@ -41,7 +45,7 @@ runbook: watch, pause and undo it as one.`,
 		if service != "" {
 			values["service"] = service
 		}
-		w.req.Run = &api.RunRequest{Book: string(runbook.DrillText(lasts, service)), Values: values}
+		w.req.Run = &api.RunRequest{Book: string(runbook.DrillText(lasts, service, stopIf...)), Values: values}
 		if err := a.complete(verb{kind: "drill", use: "drill " + args[0]}, w); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/plan"
 )
 
@@ -15,16 +16,19 @@ func (a *app) readinessCmd() *cobra.Command {
 	return &cobra.Command{
 		Use: "readiness", Short: "Show on one page what would go wrong today", Args: exactArgs(),
 		Long: `Tries the loss of each site on the fleet as it is, with the guards that would be
-asked then, and lists what else stands in the way: agents, checks, test logins,
-capacity, common fates, drills that are due, holds that were forgotten. Exit code
-1 when something is broken.`,
+asked then, and lists what else stands in the way: agents, their disks and delayed
+copies, checks, test logins, capacity, common fates, certificates that end, name
+servers and secondaries that serve something else, resolvers that hold names too
+long, softswitches that answer differently, drills that are due, holds that were
+forgotten. The leader looks every half hour by itself and tells people of what is
+new. Exit code 1 when something is broken.`,
 		Example: "  sipsteer readiness\n  sipsteer readiness --json | jq '.findings[] | select(.grade == \"broken\")'",
 		RunE: run(func(cmd *cobra.Command, _ []string) error {
 			cs, err := a.clients()
 			if err != nil {
 				return err
 			}
-			r, err := ask(cmd.Context(), cs, func(ctx context.Context, c *api.Client) (api.Readiness, error) { return c.Readiness(ctx) })
+			r, err := each(cmd.Context(), cs, actTimeout, func(ctx context.Context, c *api.Client) (api.Readiness, error) { return c.Readiness(ctx) })
 			if err != nil {
 				return err
 			}
@@ -43,7 +47,7 @@ capacity, common fates, drills that are due, holds that were forgotten. Exit cod
 
 func (a *app) writeReadiness(r api.Readiness) {
 	p, w := palette{a.colours()}, a.streams.Out
-	fmt.Fprintf(w, "readiness at epoch %d, %s UTC\n\n", r.Epoch, r.At.UTC().Format(time.DateTime))
+	fmt.Fprintf(w, "readiness at epoch %d, %s UTC, looked at by agent %s\n\n", r.Epoch, r.At.UTC().Format(time.DateTime), r.By)
 	if len(r.Findings) == 0 {
 		fmt.Fprintln(w, p.good("nothing stands in the way"))
 	}
@@ -64,13 +68,26 @@ func (a *app) writeReadiness(r api.Readiness) {
 		return
 	}
 	fmt.Fprintln(w)
-	rows := [][]string{{"DRILL OF", "LAST", "VERDICT", "OUT IN", "BACK IN", "LAST GOOD"}}
+	rows := [][]string{{"DRILL OF", "LAST", "VERDICT", "OUT IN", "EMPTY IN", "TARGET", "BACK IN", "LAST GOOD"}}
 	for _, d := range r.Practice {
 		good := "never"
 		if !d.GoodAt.IsZero() {
 			good = d.GoodAt.UTC().Format(time.DateOnly)
 		}
-		rows = append(rows, []string{string(d.Site), d.At.UTC().Format(time.DateTime), string(d.Verdict), d.Leave.String(), d.Return.String(), good})
+		rows = append(rows, []string{string(d.Site), d.At.UTC().Format(time.DateTime), string(d.Verdict), d.Leave.String(), measured(d.Recovery), measured(d.Target), d.Return.String(), good})
 	}
 	table(w, p, rows)
+	for _, d := range r.Practice {
+		if d.Stragglers != "" {
+			fmt.Fprintf(w, "%s: %s\n", d.Site, clean(d.Stragglers))
+		}
+	}
+}
+
+// measured is a time, or - where there is none.
+func measured(d fleet.Duration) string {
+	if d == 0 {
+		return "-"
+	}
+	return d.String()
 }

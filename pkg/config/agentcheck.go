@@ -34,6 +34,7 @@ func (c *agentCheck) all() {
 		c.socket("$.api.listen", "tcp", a.API.Listen)
 	}
 	c.gate()
+	c.readiness()
 	c.peers()
 	if a.PeerProxy != "" {
 		c.dialled("$.peer_proxy", a.PeerProxy)

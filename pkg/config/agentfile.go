@@ -53,6 +53,8 @@ type Agent struct {
 	Notify Notify `yaml:"notify,omitempty" json:"notify,omitzero" jsonschema_description:"Whom the leading agent tells of what happens; the same at all agents. Default: nobody."`
 	// StatusPage says where this agent writes the page for customers.
 	StatusPage StatusPage `yaml:"status_page,omitempty" json:"status_page,omitzero" jsonschema_description:"Where this agent writes the page for customers: HTML, JSON and Atom. Default: nowhere."`
+	// Readiness says how this agent looks for what would go wrong.
+	Readiness Readiness `yaml:"readiness,omitempty" json:"readiness,omitzero" jsonschema_description:"How this agent looks for what would go wrong; the same at every agent."`
 	// Outward says what runbooks may do outside of the program. Default: nothing.
 	Outward Outward `yaml:"outward,omitempty" json:"outward,omitzero" jsonschema_description:"What runbooks may do outside of the program. Default: nothing."`
 	// Log says how much is logged, how and where.

@@ -53,7 +53,7 @@ func TestBadRunbooks(t *testing.T) {
 		"a skipped approval":    {head + "- {id: a, do: approve, text: t, on_limit: skip}\n", "is none", ":6:"},
 		"an edge of nowhere":    {head + "- {id: a, do: edge, command: [dispatcher.reload]}\n", "a step that does edge needs site", ":6:"},
 		"an edge without words": {head + "- {id: a, do: edge, site: x}\n", "a step that does edge needs command", ":6:"},
-		"tries of an edge":      {head + "- {id: a, do: edge, site: x, command: [a.b], tries: 2}\n", "only webhook and parity have tries", ":6:"},
+		"tries of an edge":      {head + "- {id: a, do: edge, site: x, command: [a.b], tries: 2}\n", "only webhook, parity and stragglers have tries", ":6:"},
 		"a command for a drain": {head + "- {id: a, do: drain, site: x, command: [a]}\n", "only exec and edge have a command", ":6:"},
 		"no steps":              {"format: 1\nname: x\nsummary: s\nsteps: []\n", "at least one step", ":4:"},
 		"no name":               {"format: 1\nsummary: s\nsteps: [{id: a, do: notify, text: t}]\n", "name", ""},

@@ -20,6 +20,11 @@ type Policy struct {
 	Block Duration `json:"block,omitzero" yaml:"block,omitempty" jsonschema_description:"How long automation leaves a service alone after it moved it; ends early by an operator's ack. Default: 1h."`
 	// DrillBlocked are the times of the week at which no drill begins.
 	DrillBlocked []string `json:"drill_blocked,omitzero" yaml:"drill_blocked,omitzero" jsonschema_description:"Times of the week, in UTC, at which no drill begins: mon-fri 13:00-23:00, daily 00:00-04:00. Default: none."`
+	// Drills begin by themselves.
+	Drills []Drill `json:"drills,omitempty" yaml:"drills,omitempty" jsonschema_description:"Drills that begin by themselves. Default: none."`
+	// RecoveryTarget is how long it may take until nobody is left at a site that
+	// is led out. A drill that takes longer has failed. Default: none.
+	RecoveryTarget Duration `json:"recovery_target,omitzero" yaml:"recovery_target,omitempty" jsonschema_description:"How long it may take until no phone is left at a site that is led out; a drill that takes longer has failed. Default: none."`
 	// MaxMovesPerHour is how often automation may take a site out in an hour.
 	// Default 6.
 	MaxMovesPerHour int `json:"max_moves_per_hour,omitempty" yaml:"max_moves_per_hour,omitempty" jsonschema:"minimum=1" jsonschema_description:"How often automation may take a site out in an hour. Default: 6."`

@@ -50,6 +50,7 @@ func (v *validation) policy() {
 			v.add(fmt.Sprintf("$.policy.drill_blocked[%d]", i), "mon-fri 13:00-23:00", "%v", err)
 		}
 	}
+	v.drills(p)
 	if p.MinSites < 1 {
 		v.add("$.policy.min_sites", "at least 1", "min_sites is %d", p.MinSites)
 	}

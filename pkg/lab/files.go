@@ -115,9 +115,10 @@ gate:
 peer_proxy: "%[9]s"
 log: {level: info, format: json, file: %[1]s.log}
 # A receiver of webhooks, for trying runbooks, may be started at this address.
+readiness: {name_server_port: %[11]d}
 outward: {webhooks: ["http://%[10]s/"]}
 peers:
-`, p.Site, p.DNS, p.Raft, p.API, p.Gate[fleet.UDP], p.Gate[fleet.TCP], p.Gate[fleet.TLS], Zone, p.Link, l.Webhooks())
+`, p.Site, p.DNS, p.Raft, p.API, p.Gate[fleet.UDP], p.Gate[fleet.TCP], p.Gate[fleet.TLS], Zone, p.Link, l.Webhooks(), p.DNS.Port())
 	for _, q := range l.Places() {
 		fmt.Fprintf(&b, "  - {name: %s, site: %s, raft: \"%s\", api: \"%s\"}\n", q.Site, q.Site, q.Raft, q.API)
 	}

@@ -29,16 +29,9 @@ type Finding struct {
 	Topic   string          `json:"topic"` // one word: capacity, drill, canary, …
 	Site    fleet.SiteID    `json:"site,omitempty"`
 	Service fleet.ServiceID `json:"service,omitempty"`
+	Subject string          `json:"subject,omitempty"` // an agent, a file, an address, where the text is about one
 	Text    string          `json:"text"`
 	Next    string          `json:"next,omitempty"` // the command to type, or what to change
-}
-
-// Machine is one agent as another one sees it.
-type Machine struct {
-	Name    fleet.AgentID
-	Reached bool
-	Epoch   uint64
-	Problem string
 }
 
 // longTTL is an answer's lifetime after which a failover is no longer a matter
@@ -47,7 +40,7 @@ const longTTL = 5 * time.Minute
 
 // Readiness tries the loss of each site on the State as it is, with the same
 // guards that would be asked then, and lists what else stands in the way.
-func Readiness(s steer.State, machines []Machine, now time.Time) []Finding {
+func Readiness(s steer.State, seen Seen, now time.Time) []Finding {
 	if s.Fleet == nil {
 		return []Finding{{Grade: Broken, Topic: "fleet", Text: "no fleet is set", Next: "sipsteer agent with a fleet file"}}
 	}
@@ -58,9 +51,11 @@ func Readiness(s steer.State, machines []Machine, now time.Time) []Finding {
 	r.intents()
 	r.incidents()
 	r.drills()
-	r.agents(machines)
+	r.scheduled()
+	r.agents(seen.Machines)
+	r.seen(seen)
 	slices.SortStableFunc(r.out, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(rank(a.Grade), rank(b.Grade)), cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Site, b.Site), cmp.Compare(a.Service, b.Service))
+		return cmp.Or(cmp.Compare(rank(a.Grade), rank(b.Grade)), cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Site, b.Site), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Subject, b.Subject))
 	})
 	return r.out
 }
@@ -145,7 +140,7 @@ func (r *readiness) checks() {
 				if st == health.Unknown {
 					grade = Warning
 				}
-				r.add(Finding{Grade: grade, Topic: "check", Site: site.Name, Next: "sipsteer status"}, "%s over %s is %s", site.Name, t, st)
+				r.add(Finding{Grade: grade, Topic: "check", Site: site.Name, Subject: t.String(), Next: "sipsteer status"}, "%s over %s is %s", site.Name, t, st)
 			}
 		}
 		if !slices.ContainsFunc(r.s.Verdicts, func(v health.Verdict) bool { return v.Check.Site == site.Name && v.Check.Kind == health.Register }) {
@@ -159,7 +154,7 @@ func (r *readiness) intents() {
 		r.add(Finding{Grade: Warning, Topic: "hold", Service: h.Service, Next: "sipsteer release"}, "automation is held by %s (%s) until %s", h.Owner, h.Reason, h.Until.UTC().Format(time.DateTime))
 	}
 	for _, d := range r.s.Drains {
-		r.add(Finding{Grade: Warning, Topic: "drain", Site: d.Site, Next: "sipsteer undrain " + string(d.Site)}, "%s is drained by %s (%s) until %s", d.Scope(), d.Owner, d.Reason, d.Until.UTC().Format(time.DateTime))
+		r.add(Finding{Grade: Warning, Topic: "drain", Site: d.Site, Subject: d.ID, Next: "sipsteer undrain " + string(d.Site)}, "%s is drained by %s (%s) until %s", d.Scope(), d.Owner, d.Reason, d.Until.UTC().Format(time.DateTime))
 	}
 	out := map[fleet.SiteID]bool{}
 	for _, o := range r.s.Outs {
@@ -170,7 +165,7 @@ func (r *readiness) intents() {
 	}
 	for i := range r.s.Runs {
 		if run := &r.s.Runs[i]; run.Live() && run.Next() != "" {
-			r.add(Finding{Grade: Warning, Topic: "runbook", Next: run.Next()}, "%s (%s) waits for a person: %s", run.ID, run.Book, cmp.Or(run.Why, string(run.State)))
+			r.add(Finding{Grade: Warning, Topic: "runbook", Subject: run.ID, Next: run.Next()}, "%s (%s) waits for a person: %s", run.ID, run.Book, cmp.Or(run.Why, string(run.State)))
 		}
 	}
 }
@@ -180,10 +175,22 @@ func (r *readiness) incidents() {
 		in := &r.s.Incidents[i]
 		switch {
 		case in.Open():
-			r.add(Finding{Grade: Warning, Topic: "incident", Next: "sipsteer incident show " + in.ID}, "%s is %s: %s", in.ID, in.State, in.Summary)
+			r.add(Finding{Grade: Warning, Topic: "incident", Subject: in.ID, Next: "sipsteer incident show " + in.ID}, "%s is %s: %s", in.ID, in.State, in.Summary)
 		case in.Cause == "" && r.now.Sub(in.ResolvedAt) < steer.DrillDue:
-			r.add(Finding{Grade: Note, Topic: "incident", Next: fmt.Sprintf("sipsteer incident resolve %s --cause …", in.ID)}, "nobody has named the cause of %s (%s): it may come again", in.ID, in.Summary)
+			r.add(Finding{Grade: Note, Topic: "incident", Subject: in.ID, Next: fmt.Sprintf("sipsteer incident resolve %s --cause …", in.ID)}, "nobody has named the cause of %s (%s): it may come again", in.ID, in.Summary)
 		}
+	}
+}
+
+// scheduled nags for the drills of the fleet file that should have been.
+func (r *readiness) scheduled() {
+	for _, d := range r.s.Fleet.Policy.Drills {
+		i := slices.IndexFunc(r.s.Practice, func(p steer.Practice) bool { return p.Site == d.Site })
+		if i < 0 || r.now.Sub(r.s.Practice[i].At) <= d.Every()+7*24*time.Hour {
+			continue // one that never was is told by drills
+		}
+		r.add(Finding{Grade: Warning, Topic: "drill", Site: d.Site, Next: fmt.Sprintf("sipsteer drill %s --minutes %d --reason \"instead of the one that did not begin\"", d.Site, int(d.Lasts().Minutes()))},
+			"the drill of %s that the fleet file wants every %d days (%s) did not begin; the leader's log says why", d.Site, int(d.Every().Hours()/24), d.When)
 	}
 }
 
@@ -212,7 +219,7 @@ func (r *readiness) drills() {
 func (r *readiness) agents(machines []Machine) {
 	reached := 0
 	for _, m := range machines {
-		f := Finding{Grade: Broken, Topic: "agent", Next: "sipsteer status"}
+		f := Finding{Grade: Broken, Topic: "agent", Subject: string(m.Name), Next: "sipsteer status"}
 		switch {
 		case !m.Reached:
 			r.add(f, "agent %s is not reached", m.Name)

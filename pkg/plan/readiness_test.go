@@ -49,7 +49,7 @@ func ready(t *testing.T, now time.Time) (steer.State, []plan.Machine) {
 func TestReadiness(t *testing.T) {
 	now := time.Date(2026, 5, 4, 3, 0, 0, 0, time.UTC)
 	s, machines := ready(t, now)
-	if got := plan.Readiness(s, machines, now); len(got) != 0 {
+	if got := plan.Readiness(s, plan.Seen{Machines: machines}, now); len(got) != 0 {
 		t.Fatalf("a ready fleet: %+v", got)
 	}
 	for name, c := range map[string]struct {
@@ -85,11 +85,11 @@ func TestReadiness(t *testing.T) {
 		s, machines := ready(t, now)
 		c.change(&s, machines)
 		found := false
-		for _, f := range plan.Readiness(s, machines, now) {
+		for _, f := range plan.Readiness(s, plan.Seen{Machines: machines}, now) {
 			found = found || strings.Contains(f.Text, c.says) && f.Grade == c.grade
 		}
 		if !found {
-			t.Errorf("%s: nothing says %q as %s: %+v", name, c.says, c.grade, plan.Readiness(s, machines, now))
+			t.Errorf("%s: nothing says %q as %s: %+v", name, c.says, c.grade, plan.Readiness(s, plan.Seen{Machines: machines}, now))
 		}
 	}
 }

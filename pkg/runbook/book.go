@@ -41,7 +41,7 @@ var (
 	kinds = []string{"site", "service", "transport", "duration", "text"}
 	acts  = []steer.Act{
 		steer.ActDrain, steer.ActUndrain, steer.ActFailover, steer.ActFailback, steer.ActHold, steer.ActRelease, steer.ActNotify,
-		steer.ActWait, steer.ActVerify, steer.ActApprove, steer.ActManual, steer.ActWebhook, steer.ActExec, steer.ActEdge, steer.ActParity,
+		steer.ActWait, steer.ActVerify, steer.ActApprove, steer.ActManual, steer.ActWebhook, steer.ActExec, steer.ActEdge, steer.ActParity, steer.ActStragglers,
 	}
 	undos = []steer.Act{steer.ActUndrain, steer.ActDrain, steer.ActFailback, steer.ActFailover, steer.ActRelease, steer.ActHold}
 )

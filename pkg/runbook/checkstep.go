@@ -62,7 +62,7 @@ func (c *checker) needs(s *steer.Step, path string) {
 		}
 	}
 	switch s.Do {
-	case steer.ActDrain, steer.ActUndrain, steer.ActFailover, steer.ActFailback:
+	case steer.ActDrain, steer.ActUndrain, steer.ActFailover, steer.ActFailback, steer.ActStragglers:
 		need(s.Site != "", "site", "site: ${site}, or the name of one")
 	case steer.ActWait, steer.ActVerify:
 		need(s.Until != "", "until", `until: up("ottawa", "tls")`)
@@ -86,7 +86,7 @@ func (c *checker) needless(s *steer.Step, path string) {
 		c.bad(path+".url", "take it out, or write do: webhook", "only a webhook has url and body")
 	}
 	if !s.Do.Repeatable() && s.Tries != 0 {
-		c.bad(path+".tries", "take it out", "only webhook and parity have tries")
+		c.bad(path+".tries", "take it out", "only webhook, parity and stragglers have tries")
 	}
 	if s.Do != steer.ActExec && s.Do != steer.ActEdge && len(s.Command) > 0 {
 		c.bad(path+".command", "take it out, or write do: exec", "only exec and edge have a command")

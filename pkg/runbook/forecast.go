@@ -84,6 +84,8 @@ func awaitedOutside(s *steer.Step) string {
 		return "the end of " + s.Command[0]
 	case steer.ActEdge:
 		return "the edge of " + s.Site
+	case steer.ActStragglers:
+		return "what the gate of " + s.Site + " says"
 	}
 	return "the softswitches' answers"
 }

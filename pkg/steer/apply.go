@@ -116,6 +116,8 @@ func (t *transition) run() error {
 	case KindNotified:
 		t.Notified = max(t.Notified, t.cmd.Notified)
 		return nil
+	case KindLook:
+		return t.look()
 	case KindRunStart, KindRunMove, KindRunApprove, KindRunPause, KindRunResume, KindRunSkip, KindRunAbort, KindRunUndo:
 		return t.runCommand()
 	case KindKeyAdd, KindKeyConfirm, KindKeyStep, KindKeyDrop:

@@ -59,6 +59,7 @@ const (
 	KindKeyStep       Kind = "key-step"
 	KindRunMove       Kind = "run-move"
 	KindNotified      Kind = "notified"
+	KindLook          Kind = "look" // at readiness
 	KindVerdicts      Kind = "verdicts"
 	KindWithdraw      Kind = "withdraw"
 	KindAdvise        Kind = "advise"
@@ -105,13 +106,14 @@ type Command struct {
 	Run      *RunChange       `json:"run,omitempty"`      // KindRun…
 	Key      *KeyChange       `json:"key,omitempty"`      // KindKey…
 	Notified uint64           `json:"notified,omitempty"` // KindNotified: revision of the last event told
+	Concerns []Concern        `json:"concerns,omitempty"` // KindLook: all that there are now
 }
 
 // Automation reports whether the command is one that only the leader's own
 // Decide may propose.
 func (c Command) Automation() bool {
 	switch c.Kind {
-	case KindKeyStep, KindRunMove, KindNotified, KindVerdicts, KindWithdraw, KindAdvise, KindDrainStage, KindDrainExpire, KindHoldExpire,
+	case KindKeyStep, KindRunMove, KindNotified, KindLook, KindVerdicts, KindWithdraw, KindAdvise, KindDrainStage, KindDrainExpire, KindHoldExpire,
 		KindFailbackStep, KindFailbackAbort, KindUnblock:
 		return true
 	}

@@ -39,6 +39,8 @@ const (
 	EventNote     EventKind = "note"   // of a person, on an incident
 	EventTenants  EventKind = "tenants"
 	EventKey      EventKind = "key" // that signs the zone
+
+	EventReadiness EventKind = "readiness" // what would go wrong today has changed
 )
 
 // Event is one thing that happened, as a sentence and as fields. Events are the

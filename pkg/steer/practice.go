@@ -31,7 +31,12 @@ type Practice struct {
 	Why     string         `json:"why,omitempty"`
 	Leave   fleet.Duration `json:"leave"`  // from its begin until the site was out of the answers
 	Return  fleet.Duration `json:"return"` // from the undrain until the site took all of its traffic again
-	GoodAt  time.Time      `json:"good_at,omitzero"`
+	// Recovery is from its begin until no phone was left at the site, as its gate
+	// counts them; 0 when some were left. Target is what it should be; 0 is none.
+	Recovery   fleet.Duration `json:"recovery,omitzero"`
+	Target     fleet.Duration `json:"target,omitzero"`
+	Stragglers string         `json:"stragglers,omitempty"` // who still came, in words
+	GoodAt     time.Time      `json:"good_at,omitzero"`
 }
 
 // DrillDue is how long a good drill counts: after it the site is due again.
@@ -42,7 +47,13 @@ func (t *transition) practised(r *Run) {
 	if r.Book != DrillBook || len(r.Sites) == 0 || r.Live() && r.State != RunStopped {
 		return
 	}
-	p := Practice{Site: r.Sites[0], Run: r.ID, At: t.Now, Why: r.Why, Verdict: verdictOf(r), Leave: r.took("leave"), Return: r.took("return")}
+	p := Practice{Site: r.Sites[0], Run: r.ID, At: t.Now, Why: r.Why, Verdict: verdictOf(r), Leave: r.took("leave"), Return: r.took("return"), Recovery: r.recovery(), Target: t.Fleet.Policy.RecoveryTarget}
+	if i := r.Step("who"); i >= 0 {
+		p.Stragglers = r.Progress[i].Detail
+	}
+	if p.Verdict == DrillSucceeded && p.Target > 0 && (p.Recovery == 0 || p.Recovery > p.Target) {
+		p.Verdict, p.Why = DrillFailed, "the recovery took "+p.recoveryText()+", the target is "+p.Target.String()
+	}
 	if i := slices.IndexFunc(t.Practice, func(o Practice) bool { return o.Site == p.Site }); i >= 0 {
 		if t.Practice[i].Run == r.ID && t.Practice[i].Verdict == p.Verdict {
 			return // told already
@@ -53,7 +64,25 @@ func (t *transition) practised(r *Run) {
 		p.GoodAt = t.Now
 	}
 	t.Practice = inserted(t.Practice, p, func(a, b Practice) int { return strings.Compare(string(a.Site), string(b.Site)) })
-	t.runEvent(r, "verdict", r.ID+": drill of "+string(p.Site)+" "+string(p.Verdict)+", out of the answers in "+p.Leave.String()+", back in "+p.Return.String())
+	t.runEvent(r, "verdict", r.ID+": drill of "+string(p.Site)+" "+string(p.Verdict)+", out of the answers in "+p.Leave.String()+", empty in "+p.recoveryText()+", back in "+p.Return.String())
+}
+
+// recoveryText is the measured recovery in words.
+func (p *Practice) recoveryText() string {
+	if p.Recovery == 0 {
+		return "more than was waited for: some phones were left"
+	}
+	return p.Recovery.String()
+}
+
+// recovery is from when the site began to leave until its gate had no
+// registration left; 0 when that did not happen in time.
+func (r *Run) recovery() fleet.Duration {
+	leave, moved := r.Step("leave"), r.Step("moved")
+	if leave < 0 || moved < 0 || r.Progress[moved].State != StepDone {
+		return 0
+	}
+	return max(fleet.Duration(time.Second), fleet.Duration(r.Progress[moved].EndedAt.Sub(r.Progress[leave].StartedAt).Round(time.Second)))
 }
 
 func verdictOf(r *Run) DrillVerdict {

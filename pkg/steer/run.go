@@ -31,6 +31,8 @@ const (
 	ActExec    Act = "exec"
 	ActEdge    Act = "edge"   // the proxy in front of a site does something
 	ActParity  Act = "parity" // all softswitches answer the same
+
+	ActStragglers Act = "stragglers" // who still comes to a site is put on record
 )
 
 // OnLimit says what follows when a step takes longer than its limit, or fails.
@@ -46,7 +48,7 @@ const (
 // Step is one step of a runbook, as written in the file.
 type Step struct {
 	ID   string `json:"id" yaml:"id" jsonschema_description:"Name of the step, unique in the file."`
-	Do   Act    `json:"do" yaml:"do" jsonschema_description:"drain, undrain, failover, failback, hold, release, notify, wait, verify, approve, manual, webhook, exec, edge or parity."`
+	Do   Act    `json:"do" yaml:"do" jsonschema_description:"drain, undrain, failover, failback, hold, release, notify, wait, verify, approve, manual, webhook, exec, edge, parity or stragglers."`
 	Text string `json:"text,omitempty" yaml:"text,omitempty" jsonschema_description:"What people read: the message, the question or the instruction."`
 
 	Site      string `json:"site,omitempty" yaml:"site,omitempty" jsonschema_description:"Site that the step is about."`
@@ -60,7 +62,7 @@ type Step struct {
 	Require string         `json:"require,omitempty" yaml:"require,omitempty" jsonschema_description:"Condition that must be true when the step begins."`
 	Until   string         `json:"until,omitempty" yaml:"until,omitempty" jsonschema_description:"Condition that ends the step. When it is true already the step does nothing."`
 	Stays   fleet.Duration `json:"stays,omitzero" yaml:"stays,omitempty" jsonschema_description:"How long until must stay true without a break."`
-	Limit   fleet.Duration `json:"limit,omitzero" yaml:"limit,omitempty" jsonschema_description:"Longest time of the step. Default: 1h; 30s for webhook, exec, edge and parity."`
+	Limit   fleet.Duration `json:"limit,omitzero" yaml:"limit,omitempty" jsonschema_description:"Longest time of the step. Default: 1h; 30s for what is done outside: webhook, exec, edge, parity, stragglers."`
 	OnLimit OnLimit        `json:"on_limit,omitempty" yaml:"on_limit,omitempty" jsonschema_description:"What follows a failure or the limit: stop (default), skip or undo."`
 	Undo    *Undo          `json:"undo,omitempty" yaml:"undo,omitempty" jsonschema_description:"How the step is taken back."`
 
@@ -70,7 +72,7 @@ type Step struct {
 	URL     string   `json:"url,omitempty" yaml:"url,omitempty" jsonschema_description:"Of a webhook; the agents' files say which are allowed."`
 	Body    string   `json:"body,omitempty" yaml:"body,omitempty" jsonschema_description:"Of a webhook. Default: the run and the step as JSON."`
 	Command []string `json:"command,omitempty" yaml:"command,omitempty" jsonschema_description:"Program and arguments of exec, without a shell; or method and parameters of edge. The agents' files say which are allowed."`
-	Tries   int      `json:"tries,omitempty" yaml:"tries,omitempty" jsonschema_description:"How often a webhook is sent or parity asked. Default: 3. exec and edge are never repeated by themselves."`
+	Tries   int      `json:"tries,omitempty" yaml:"tries,omitempty" jsonschema_description:"How often a webhook is sent, or parity or stragglers asked. Default: 3. exec and edge are never repeated by themselves."`
 }
 
 // Undo takes a step back: one of the acts that change the State.
@@ -88,11 +90,13 @@ func (a Act) Inside() bool {
 }
 
 // Outside reports whether the leader does the act.
-func (a Act) Outside() bool { return a == ActWebhook || a == ActExec || a == ActEdge || a == ActParity }
+func (a Act) Outside() bool {
+	return a == ActWebhook || a == ActExec || a == ActEdge || a == ActParity || a == ActStragglers
+}
 
 // Repeatable reports whether an act outside may be done again when its leader
 // was lost: nothing comes of the second time.
-func (a Act) Repeatable() bool { return a == ActWebhook || a == ActParity }
+func (a Act) Repeatable() bool { return a == ActWebhook || a == ActParity || a == ActStragglers }
 
 // ByPerson reports whether a person ends the step.
 func (a Act) ByPerson() bool { return a == ActApprove || a == ActManual }

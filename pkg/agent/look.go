@@ -1,0 +1,203 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sipsteer/sipsteer/dnsserver"
+	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/plan"
+	"github.com/sipsteer/sipsteer/pkg/srv"
+	"github.com/sipsteer/sipsteer/pkg/steer"
+)
+
+// look gathers what the State does not know, all at the same time.
+func (a *Agent) look(ctx context.Context, s steer.State) plan.Seen {
+	seen := plan.Seen{Behind: max(0, a.cfg.Behind)}
+	if a.cfg.Behind == 0 {
+		seen.Behind = defaultBehind
+	}
+	if s.Fleet == nil {
+		return seen
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { seen.Machines = a.lookAtMachines(ctx) })
+	wg.Go(func() { seen.Certificates = a.lookAtCertificates(ctx) })
+	wg.Go(func() { seen.NameServers = a.lookAtNameServers(ctx, s) })
+	wg.Go(func() { seen.Parity = a.lookAtParity(ctx, s) })
+	wg.Wait()
+	return seen
+}
+
+func (a *Agent) lookAtMachines(ctx context.Context) []plan.Machine {
+	peers := a.peers()
+	out := make([]plan.Machine, len(peers))
+	for i, e := range a.effects(ctx, peers) {
+		out[i] = plan.Machine{Name: fleet.AgentID(e.Agent), Reached: e.err == nil, Epoch: uint64(e.Epoch), Problem: cmp.Or(e.Problem, e.Edge)}
+	}
+	a.everyPeer(ctx, peers, func(ctx context.Context, i int, p Peer) {
+		var st api.StoreStatus
+		var err error
+		if p.Name == a.cfg.Name {
+			st, err = a.Store(ctx)
+		} else {
+			st, err = a.clientOf(p).Store(ctx)
+		}
+		if err != nil {
+			return // not reached is told by its effect
+		}
+		out[i].CopyAt = st.DelayedAt
+		for _, f := range st.Findings {
+			if f.Urgency != urgentNote {
+				out[i].Troubles = append(out[i].Troubles, plan.Trouble{Now: f.Urgency == urgentNow, Text: f.Text, Next: f.Next})
+			}
+		}
+	})
+	return out
+}
+
+func (a *Agent) lookAtCertificates(ctx context.Context) []plan.Certificate {
+	gates, err := a.Gates(ctx)
+	if err != nil {
+		return nil
+	}
+	var out []plan.Certificate
+	for _, g := range gates {
+		for _, c := range g.Certs {
+			x := plan.Certificate{Site: fleet.SiteID(g.Site), File: c.File, Problem: c.Problem}
+			if c.NotAfter != nil {
+				x.Until = *c.NotAfter
+			}
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// lookAtParity compares what softswitches answer, over each transport of the
+// fleet.
+func (a *Agent) lookAtParity(ctx context.Context, s steer.State) []plan.Parity {
+	ctx, cancel := context.WithTimeout(ctx, parityTimeout)
+	defer cancel()
+	var transports []string
+	for i := range s.Fleet.Services {
+		for _, t := range s.Fleet.Services[i].Transports {
+			if !slices.Contains(transports, t.String()) {
+				transports = append(transports, t.String())
+			}
+		}
+	}
+	slices.Sort(transports)
+	out := make([]plan.Parity, len(transports))
+	var wg sync.WaitGroup
+	for i, t := range transports {
+		wg.Go(func() { out[i] = a.compared(ctx, t) })
+	}
+	wg.Wait()
+	return out
+}
+
+func (a *Agent) compared(ctx context.Context, transport string) plan.Parity {
+	out := plan.Parity{Transport: transport}
+	table, err := a.Parity(ctx, transport)
+	if err != nil {
+		out.Problem = err.Error()
+	}
+	for _, q := range table.Questions {
+		for _, d := range q.Differences {
+			out.Differences = append(out.Differences, d.Field+" of "+q.Question)
+		}
+	}
+	return out
+}
+
+// lookAtNameServers asks our name servers and the secondaries which epoch they
+// serve, and resolvers of others how long they hold the names.
+func (a *Agent) lookAtNameServers(ctx context.Context, s steer.State) []plan.NameServer {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	out := toAskOf(s, a.cfg)
+	var wg sync.WaitGroup
+	for i := range out {
+		wg.Go(func() { askNameServer(ctx, &out[i]) })
+	}
+	wg.Wait()
+	return out
+}
+
+// toAskOf lists whom to ask for what.
+func toAskOf(s steer.State, cfg Config) []plan.NameServer {
+	var out []plan.NameServer
+	port := cmp.Or(cfg.Readiness.Port, 53)
+	for _, n := range s.Fleet.NameServers {
+		for _, addr := range n.Addresses {
+			out = append(out, plan.NameServer{Kind: plan.Published, Address: netip.AddrPortFrom(addr, port).String(), Name: s.Fleet.Zone})
+		}
+	}
+	for _, sec := range cfg.DNS.Secondaries {
+		if sec.Notify.IsValid() {
+			out = append(out, plan.NameServer{Kind: plan.Follower, Address: sec.Notify.String(), Name: s.Fleet.Zone})
+		}
+	}
+	for _, r := range cfg.Readiness.Resolvers {
+		for i := range s.Fleet.Services {
+			svc := &s.Fleet.Services[i]
+			out = append(out, plan.NameServer{
+				Kind: plan.Resolver, Address: r.String(), Name: svc.Transports[0].Label() + "." + s.Fleet.FQDN(string(svc.Name)+"."), Most: s.Fleet.ServiceTTL(svc).Normal.D(),
+			})
+		}
+		for _, name := range cfg.Readiness.Names {
+			out = append(out, plan.NameServer{Kind: plan.Resolver, Address: r.String(), Name: name, Most: s.Fleet.Policy.TTLNormal.D()})
+		}
+	}
+	return out
+}
+
+func askNameServer(ctx context.Context, n *plan.NameServer) {
+	to, err := netip.ParseAddrPort(n.Address)
+	if err != nil {
+		n.Problem = err.Error()
+		return
+	}
+	qtype := "SOA"
+	if n.Kind == plan.Resolver {
+		qtype = "SRV"
+	}
+	reply, err := dnsserver.Ask(ctx, to, n.Name, qtype, n.Kind == plan.Resolver)
+	switch {
+	case err != nil:
+		n.Problem = err.Error()
+	case reply.RCode != "NOERROR":
+		n.Problem = "answers " + reply.RCode
+	case n.Kind != plan.Resolver && reply.Serial == 0:
+		n.Problem = "answers without a SOA record"
+	case n.Kind == plan.Resolver && len(reply.Answer) == 0:
+		n.Problem = fmt.Sprintf("answers without a %s record", srv.TypeSRV)
+	default:
+		n.Serial, n.TTL = reply.Serial, longestTTL(reply.Answer)
+	}
+}
+
+// longestTTL is that of the record of an answer that is held longest: a CNAME on
+// the way counts.
+func longestTTL(answer []string) time.Duration {
+	longest := 0
+	for _, line := range answer {
+		fields := strings.Fields(line)
+		if len(fields) < 4 {
+			continue
+		}
+		if n, err := strconv.Atoi(fields[1]); err == nil {
+			longest = max(longest, n)
+		}
+	}
+	return time.Duration(longest) * time.Second
+}

@@ -1,0 +1,92 @@
+package plan_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/plan"
+	"github.com/sipsteer/sipsteer/pkg/steer"
+)
+
+// TestReadinessOfWhatIsSeen: what the State does not know, each with its grade and
+// a command to type; what is as it should be is not told.
+func TestReadinessOfWhatIsSeen(t *testing.T) {
+	now := time.Date(2026, 5, 4, 3, 0, 0, 0, time.UTC)
+	s, machines := ready(t, now)
+	s.Epoch = 20
+	for i := range machines {
+		machines[i].Epoch = 20
+		machines[i].CopyAt = now.Add(-25 * time.Hour)
+	}
+	cert := func(left time.Duration) plan.Seen {
+		return plan.Seen{Certificates: []plan.Certificate{{Site: "ottawa", File: "/etc/west.pem", Until: now.Add(left)}}}
+	}
+	server := func(n plan.NameServer) plan.Seen {
+		n.Address, n.Name = "192.0.2.1:53", "voice.example.net"
+		return plan.Seen{NameServers: []plan.NameServer{n}}
+	}
+	day := 24 * time.Hour
+	for name, c := range map[string]struct {
+		seen  plan.Seen
+		says  string // "" is nothing
+		grade plan.Grade
+	}{
+		"a good certificate":         {cert(60 * day), "", ""},
+		"one that ends":              {cert(20 * day), "ends in 20 days", plan.Warning},
+		"one that ends soon":         {cert(30 * time.Hour), "ends in 30 hours", plan.Broken},
+		"one that has ended":         {cert(-time.Hour), "has expired", plan.Broken},
+		"one that is refused":        {plan.Seen{Certificates: []plan.Certificate{{Site: "ottawa", File: "x", Problem: "no key"}}}, "is not used as it is: no key", plan.Broken},
+		"a good name server":         {server(plan.NameServer{Kind: plan.Published, Serial: 20}), "", ""},
+		"one that is ahead":          {server(plan.NameServer{Kind: plan.Published, Serial: 21}), "", ""},
+		"one that is behind":         {server(plan.NameServer{Kind: plan.Published, Serial: 19}), "serves epoch 19, and 20", plan.Broken},
+		"a secondary behind":         {server(plan.NameServer{Kind: plan.Follower, Serial: 3}), "secondary 192.0.2.1:53 serves epoch 3", plan.Warning},
+		"one that is silent":         {server(plan.NameServer{Kind: plan.Published, Problem: "i/o timeout"}), "i/o timeout", plan.Broken},
+		"a resolver":                 {server(plan.NameServer{Kind: plan.Resolver, TTL: time.Minute, Most: time.Minute}), "", ""},
+		"one that holds too long":    {server(plan.NameServer{Kind: plan.Resolver, TTL: time.Hour, Most: time.Minute}), "is held for 1h0m0s upstream", plan.Warning},
+		"one that is cut off":        {server(plan.NameServer{Kind: plan.Resolver, Problem: "answers NXDOMAIN"}), "answers NXDOMAIN", plan.Broken},
+		"the same answers":           {plan.Seen{Parity: []plan.Parity{{Transport: "udp"}}}, "", ""},
+		"different answers":          {plan.Seen{Parity: []plan.Parity{{Transport: "tls", Differences: []string{"allow of options"}}}}, "allow of options", plan.Warning},
+		"answers not compared":       {plan.Seen{Parity: []plan.Parity{{Transport: "tls", Problem: "one softswitch"}}}, "one softswitch", plan.Note},
+		"a good copy":                {plan.Seen{Behind: day}, "", ""},
+		"an old copy":                {plan.Seen{Behind: 6 * time.Hour}, "25h0m0s old", plan.Warning},
+		"a disk that is almost full": {plan.Seen{Machines: []plan.Machine{{Name: "z", Reached: true, Epoch: 20, Troubles: []plan.Trouble{{Now: true, Text: "3 % of the disk", Next: "make room"}}}}}, "agent z: 3 % of the disk", plan.Broken},
+		"no copy yet":                {plan.Seen{Behind: day, Machines: []plan.Machine{{Name: "z", Reached: true, Epoch: 20}}}, "no delayed copy yet", plan.Note},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.seen.Machines = append(c.seen.Machines, machines...)
+			got := plan.Readiness(s, c.seen, now)
+			if c.says == "" && len(got) != 0 || c.says != "" && len(got) == 0 {
+				t.Fatalf("%+v", got)
+			}
+			if c.says != "" && (!strings.Contains(got[0].Text, c.says) || got[0].Grade != c.grade || got[0].Next == "") {
+				t.Errorf("%+v, want %q as %s, with a command", got[0], c.says, c.grade)
+			}
+		})
+	}
+}
+
+// TestConcerns: people are told of what is broken or warned of and not known in
+// another way, each thing once.
+func TestConcerns(t *testing.T) {
+	findings := []plan.Finding{
+		{Grade: plan.Broken, Topic: "dns", Subject: "b", Text: "b is silent"},
+		{Grade: plan.Warning, Topic: "dns", Subject: "b", Text: "b is behind"},
+		{Grade: plan.Warning, Topic: "drill", Site: "ottawa", Text: "never practised"},
+		{Grade: plan.Warning, Topic: "drain", Site: "ottawa", Text: "drained"},
+		{Grade: plan.Broken, Topic: "loss", Site: "calgary", Text: "cannot be taken out"},
+		{Grade: plan.Note, Topic: "capacity", Text: "not stated"},
+	}
+	keys := func(s steer.State) (out []string) {
+		for _, c := range plan.ConcernsOf(s, findings) {
+			out = append(out, c.Key+" "+c.Grade)
+		}
+		return out
+	}
+	if got := strings.Join(keys(steer.State{}), ", "); got != "dns///b broken, drill/ottawa// warning, loss/calgary// broken" {
+		t.Error(got)
+	}
+	if got := strings.Join(keys(steer.State{Drains: []steer.Drain{{}}}), ", "); got != "dns///b broken, drill/ottawa// warning" {
+		t.Error(got)
+	}
+}
