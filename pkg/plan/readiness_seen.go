@@ -168,4 +168,3 @@ func (r *readiness) nameServer(n NameServer) {
 		r.add(f, "%s is held for %s upstream (asked at %s), %s is wanted: so much longer a failover takes there", n.Name, n.TTL, n.Address, n.Most)
 	}
 }
-
