@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/sipsteer/sipsteer/dnsserver/tap"
 )
 
 // Bounds and defaults of Config.
@@ -56,6 +58,8 @@ type Config struct {
 	// WhyAllow are the networks that may ask why; empty means nobody. They learn
 	// which sites are down and what was done about it.
 	WhyAllow []netip.Prefix
+	// Tap passes samples of questions and answers on to a collector; nil is none.
+	Tap *tap.Config
 	// Unseal opens the private half of a key that signs a zone, as NewSigningKey
 	// gave it. Without it, or where it fails, a zone with keys is answered
 	// without signatures, which Stats says: resolvers that validate ask another

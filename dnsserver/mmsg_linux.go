@@ -117,7 +117,8 @@ func (b *batchSocket) receive(flags int) (int, error) {
 
 // answer answers the first n datagrams received.
 func (b *batchSocket) answer(s *Server, r *responder, n int) {
-	now := uint32(time.Now().Unix())
+	read := time.Now()
+	now := uint32(read.Unix())
 	ready := 0
 	for i := range n {
 		d := &b.slots[i]
@@ -136,6 +137,7 @@ func (b *batchSocket) answer(s *Server, r *responder, n int) {
 		ready++
 	}
 	b.send(ready)
+	r.slow(read, ready)
 }
 
 // send sends the first n answers; one that the kernel does not take is left

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"sync/atomic"
 	"time"
+
+	"github.com/sipsteer/sipsteer/dnsserver/tap"
 )
 
 // responder answers messages, one at a time, without allocating. Each
@@ -15,8 +17,13 @@ type responder struct {
 	count *counters
 	stale *atomic.Bool // nil stands for false
 
+	tap   *tap.Tap
+	every uint32 // of so many exchanges one is passed on to tap; 0 is none
+	turn  uint32 // how many since the last one
+
 	// client and now are those of the message at hand; now is in seconds.
 	client netip.Addr
+	peer   netip.AddrPort // over TCP
 	now    uint32
 
 	q       query

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	mrand "math/rand/v2"
 	"net"
 	"net/netip"
 	"sync"
@@ -13,6 +14,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/sipsteer/sipsteer/dnsserver/tap"
 )
 
 // Server answers questions on all its addresses from the zone served last.
@@ -26,6 +29,7 @@ type Server struct {
 	conns   *conns
 	stale   atomic.Bool
 
+	tap        *tap.Tap // nil without one
 	transfers  transfers
 	signatures *recent[[]byte] // of all zones and epochs
 	signBudget window
@@ -64,6 +68,11 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		conf: cfg, log: cfg.Logger, seed: maphash.MakeSeed(), limiter: newLimiter(cfg.RateLimit), conns: newConns(cfg.TCPMaxConns),
 		ending: make(chan struct{}), answers: sync.Pool{New: func() any { return new([maxMessage]byte) }},
+	}
+	if cfg.Tap != nil {
+		if s.tap, err = tap.New(*cfg.Tap); err != nil {
+			return nil, err
+		}
 	}
 	s.zones.Store(&zones{})
 	s.signatures = newRecent[[]byte](signRoom)
@@ -108,6 +117,7 @@ func (s *Server) Start() error {
 		s.running.Go(func() { u.serve(s, r) })
 	}
 	s.notifier.start()
+	s.tap.Start()
 	for _, l := range s.tcp {
 		c := s.newCounters()
 		s.running.Go(func() { s.acceptTCP(l, c, nil) })
@@ -125,7 +135,11 @@ func (s *Server) newResponder() *responder {
 }
 
 func (s *Server) responder(c *counters) *responder {
-	return &responder{conf: &s.conf, zones: &s.zones, key: &s.cookies, count: c, stale: &s.stale}
+	r := &responder{conf: &s.conf, zones: &s.zones, key: &s.cookies, count: c, stale: &s.stale, tap: s.tap, every: s.tap.Every()}
+	if r.every > 0 {
+		r.turn = mrand.Uint32N(r.every) // connections of a few questions each are sampled too
+	}
+	return r
 }
 
 func (s *Server) newCounters() *counters {
@@ -158,6 +172,7 @@ func (s *Server) Stop(ctx context.Context) error {
 		s.running.Wait()
 		close(done)
 	}()
+	err = errors.Join(err, s.tap.Stop(ctx))
 	select {
 	case <-done:
 		return err

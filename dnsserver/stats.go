@@ -85,6 +85,7 @@ type counters struct {
 	truncated atomic.Uint64
 	limited   atomic.Uint64
 	slipped   atomic.Uint64
+	slow      atomic.Uint64
 }
 
 // AnswerCount is how many answers of one kind were made.
@@ -107,6 +108,11 @@ type Stats struct {
 	// Limited counts answers held back by the rate limit, Slipped those let
 	// out truncated instead.
 	Limited, Slipped uint64
+	// Slow counts answers that took more than 10 ms to make.
+	Slow uint64
+	// Sampled counts exchanges passed on to a collector, SamplesLost those that
+	// there was no room for, or no collector.
+	Sampled, SamplesLost uint64
 	// Connections: open now, accepted, and cut because of a limit (too many,
 	// idle, too slow).
 	TCPOpen, TCPAccepted, TCPCut uint64
@@ -145,6 +151,7 @@ func (c *counters) addTo(s *Stats, sum *[transports][otherType + 1][rcodes]uint6
 	s.Truncated += c.truncated.Load()
 	s.Limited += c.limited.Load()
 	s.Slipped += c.slipped.Load()
+	s.Slow += c.slow.Load()
 }
 
 // Stats returns the counters' values now.
@@ -173,6 +180,8 @@ func (s *Server) Stats() Stats {
 	for _, t := range s.notifier.tasks {
 		out.Secondaries = append(out.Secondaries, SecondaryStats{t.to.String(), t.last.Load()})
 	}
+	sampled := s.tap.Stats()
+	out.Sampled, out.SamplesLost = sampled.Sent, sampled.Lost
 	out.Epoch = s.Epoch()
 	out.TCPOpen, out.TCPAccepted, out.TCPCut = uint64(s.conns.open()), s.conns.accepted.Load(), s.conns.cut.Load()
 	return out

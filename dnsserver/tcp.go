@@ -35,7 +35,8 @@ func (s *Server) acceptTCP(l *net.TCPListener, count *counters, secure *tls.Conf
 		s.running.Go(func() { // ended by its deadlines, or by Stop through conns
 			defer s.conns.remove(e)
 			r := s.responder(count)
-			r.client = c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr()
+			r.peer = c.RemoteAddr().(*net.TCPAddr).AddrPort()
+			r.client = r.peer.Addr()
 			s.serveTCP(c, e, r, via)
 			_ = c.Close() // over TLS it says so to the client
 		})
@@ -131,7 +132,8 @@ func (x *exchange) long(n int) error {
 func (x *exchange) answer(msg []byte) error {
 	buf := x.s.answers.Get().(*[maxMessage]byte)
 	defer x.s.answers.Put(buf)
-	x.r.now = uint32(time.Now().Unix())
+	read := time.Now()
+	x.r.now = uint32(read.Unix())
 	if done, err := x.transfer(msg); done || err != nil {
 		return err
 	}
@@ -139,6 +141,8 @@ func (x *exchange) answer(msg []byte) error {
 	if answer == nil {
 		return errors.Join(errNoAnswer, x.out.Flush())
 	}
+	x.r.sample(x.via, x.r.peer, msg, answer)
+	x.r.slow(read, 1) // before it is sent: a slow client is no slow answer
 	return x.send(answer)
 }
 

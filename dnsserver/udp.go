@@ -24,16 +24,16 @@ func (s *Server) answerUDP(r *responder, out, msg []byte, client netip.AddrPort,
 	}
 	r.client, r.now = client.Addr(), now
 	answer := r.respond(out, msg, UDP)
-	if answer == nil || r.proven {
-		return answer
+	if answer != nil && !r.proven {
+		switch s.limiter.check(client.Addr(), r.subject, now) {
+		case hold:
+			r.count.limited.Add(1)
+			return nil
+		case slip:
+			r.count.slipped.Add(1)
+			answer = r.slip(answer, msg)
+		}
 	}
-	switch s.limiter.check(client.Addr(), r.subject, now) {
-	case hold:
-		r.count.limited.Add(1)
-		return nil
-	case slip:
-		r.count.slipped.Add(1)
-		return r.slip(answer, msg)
-	}
+	r.sample(UDP, client, msg, answer)
 	return answer
 }

@@ -128,8 +128,10 @@ func (p *plainSocket) serve(s *Server, r *responder) {
 			}
 			continue
 		}
-		if answer := s.answerUDP(r, out, in[:n], client, uint32(time.Now().Unix())); answer != nil {
+		read := time.Now()
+		if answer := s.answerUDP(r, out, in[:n], client, uint32(read.Unix())); answer != nil {
 			_ = p.write(answer, client, asked) // if it is lost the client asks again
+			r.slow(read, 1)
 		}
 	}
 }

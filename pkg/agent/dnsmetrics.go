@@ -32,6 +32,8 @@ func dnsDescs() map[string]*prometheus.Desc {
 		"update_epoch":  d("update_epoch", "Epoch that stands whole in a zone kept by dynamic update; 0 while another agent writes it.", "zone"),
 		"update_sets":   d("update_sets_total", "Sets written by dynamic update, and those that somebody else had changed.", "zone", "kind"),
 		"update_failed": d("update_failing", "1 while a zone kept by dynamic update is not as it should be.", "zone"),
+		"slow":          d("slow_total", "Answers that took more than 10 ms to make."),
+		"samples":       d("samples_total", "Exchanges of the query log: sent to the collector, or lost.", "what"),
 		"unsigned":      d("unsigned", "1 while the zone has keys and is answered without signatures."),
 		"swaps":         d("swaps_total", "Zones taken."),
 		"refused_swaps": d("refused_swaps_total", "Zones refused because they failed their checks; the one before stayed."),
@@ -62,6 +64,9 @@ func (c *dnsCollector) Collect(ch chan<- prometheus.Metric) {
 	count("truncated", s.Truncated)
 	count("limited", s.Limited, "held")
 	count("limited", s.Slipped, "slipped")
+	count("slow", s.Slow)
+	count("samples", s.Sampled, "sent")
+	count("samples", s.SamplesLost, "lost")
 	gauge("connections", s.TCPOpen)
 	count("accepted", s.TCPAccepted)
 	count("cut", s.TCPCut)

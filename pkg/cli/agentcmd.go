@@ -132,6 +132,7 @@ func agentConfig(file *config.Agent, version string, log zerolog.Logger) (agent.
 	if err := secondaries(&cfg.DNS, file.DNS); err != nil {
 		return cfg, err
 	}
+	cfg.DNS.Tap = queryLog(file, version, log)
 	cfg.Updates = updates(cfg.DNS, file.DNS, log.With().Str("part", "dns").Logger())
 	for _, z := range file.DNS.Zones {
 		cfg.Zones = append(cfg.Zones, agent.ZoneFile{Origin: z.Origin, File: z.File})

@@ -104,6 +104,7 @@ func (k TSIGKey) Secret() ([]byte, error) {
 // transfers checks keys and secondaries.
 func (c *agentCheck) transfers() {
 	c.dnsTLS()
+	c.queryLog()
 	dns := c.agent.DNS
 	names := map[string]bool{}
 	for i, k := range dns.Keys {

@@ -48,6 +48,8 @@ var layers = map[string]struct {
 // to another one touches one folder.
 var owners = map[string]struct{ may, reason string }{
 	"github.com/miekg/dns":                {"dnsserver probes/dns", "version 1 is in maintenance; a later move touches one folder"},
+	"github.com/dnstap":                   {"dnsserver/tap", "one writer of samples"},
+	"github.com/farsightsec":              {"dnsserver/tap", "as dnstap"},
 	"github.com/hashicorp/raft":           {"raftstore", "its pitfalls are known in one place"},
 	"github.com/hashicorp/raft-boltdb":    {"raftstore", "as raft"},
 	"go.etcd.io/bbolt":                    {"raftstore", "as raft"},
