@@ -17,7 +17,6 @@ import (
 	"github.com/sipsteer/sipsteer/dnsserver"
 	"github.com/sipsteer/sipsteer/pkg/agent"
 	"github.com/sipsteer/sipsteer/pkg/config"
-	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/gate"
 	"github.com/sipsteer/sipsteer/pkg/logging"
 	"github.com/sipsteer/sipsteer/raftstore"
@@ -179,7 +178,7 @@ func gateConfig(file *config.Agent, log zerolog.Logger) (*gate.Config, error) {
 	out.MaxConnections, out.Handshakes = g.Limits.Connections, g.Limits.Handshakes
 	for _, l := range g.Listen {
 		out.Listen = append(out.Listen, gate.Listener{Transport: l.Transport, Address: l.Address})
-		if l.Transport != fleet.TLS || out.UpstreamTLS != nil {
+		if !l.Transport.Secure() || out.UpstreamTLS != nil {
 			continue
 		}
 		out.Certificates, out.CheckKey = gateCertificates(g), config.CheckPrivate

@@ -203,16 +203,11 @@ func (c *agentCheck) gate() {
 	secure := false
 	for i, l := range g.Listen {
 		path := fmt.Sprintf("$.gate.listen[%d]", i)
-		switch l.Transport {
-		case fleet.UDP, fleet.TCP, fleet.TLS:
-			secure = secure || l.Transport.Secure()
-		case 0:
-			c.at(path+".transport", "transport: udp, tcp or tls", "no transport")
-			continue
-		default:
-			c.at(path+".transport", "udp, tcp or tls", "the gate does not speak %s", l.Transport)
+		if l.Transport == 0 {
+			c.at(path+".transport", "transport: udp, tcp, tls, ws or wss", "no transport")
 			continue
 		}
+		secure = secure || l.Transport.Secure()
 		if l.Address.Port() == 0 {
 			c.at(path+".address", `IP:PORT, for example "192.0.2.2:5060"`, "no address and port")
 			continue

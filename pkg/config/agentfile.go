@@ -142,9 +142,9 @@ type Gate struct {
 	Refusals []Refusal `yaml:"refusals,omitempty" json:"refusals,omitempty" jsonschema_description:"Who is refused in another way than by 503: the first row that fits counts, and the program's own rows for known devices follow. Default: those rows only."`
 	// Limits keep single sources and storms from taking the gate down.
 	Limits GateLimits `yaml:"limits,omitempty" json:"limits,omitzero" jsonschema_description:"What keeps single sources and storms from taking the gate down. What is left out is at its default."`
-	// Certificate and Key are PEM files, needed for tls. The certificate is for
+	// Certificate and Key are PEM files, needed for tls and wss. The certificate is for
 	// the services' names (RFC 5922 §7). Key has mode 0600 at most.
-	Certificate string `yaml:"certificate,omitempty" json:"certificate,omitempty" jsonschema_description:"PEM file with the certificate for the services' names and its chain; needed for tls. Relative to this file."`
+	Certificate string `yaml:"certificate,omitempty" json:"certificate,omitempty" jsonschema_description:"PEM file with the certificate for the services' names and its chain; needed for tls and wss. Relative to this file."`
 	Key         string `yaml:"key,omitempty" json:"key,omitempty" jsonschema_description:"PEM file with its key, mode 0600 at most. Relative to this file."`
 	// Certificates are further ones: each is served by the names that it is for.
 	Certificates []CertificatePair `yaml:"certificates,omitempty" json:"certificates,omitempty" jsonschema_description:"Further certificates, each served by the names that it is for. All are followed: a changed file is served within seconds, a bad one is named and the one before it stays."`
@@ -176,8 +176,8 @@ type CertificatePair struct {
 
 // GateListener is one public address of the gate.
 type GateListener struct {
-	// Transport: udp, tcp or tls.
-	Transport fleet.Transport `yaml:"transport" json:"transport" jsonschema_description:"udp, tcp or tls."`
+	// Transport: udp, tcp, tls, ws or wss.
+	Transport fleet.Transport `yaml:"transport" json:"transport" jsonschema_description:"udp, tcp, tls, ws or wss."`
 	// Address is IP:port.
 	Address netip.AddrPort `yaml:"address" json:"address" jsonschema_description:"IP:PORT to listen on."`
 	// Diverts is the public address that it stands in for, with nftables.

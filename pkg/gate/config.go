@@ -29,7 +29,7 @@ type Config struct {
 	Site fleet.SiteID
 	// Listen are the public addresses; at least one.
 	Listen []Listener
-	// Certificates are for tls listeners. Each is served by the names that it
+	// Certificates are for tls and wss listeners. Each is served by the names that it
 	// is for, the first one to phones that name nobody. The files are followed;
 	// a bad one is named and left out, or served as it was before.
 	Certificates []CertificateFile
@@ -39,7 +39,7 @@ type Config struct {
 	// CheckKey looks at a key file before it is read, for instance at who may
 	// read it. May be nil.
 	CheckKey func(path string) error
-	// TLS is for tls listeners beside: versions, ciphers, and without
+	// TLS is for these listeners beside: versions, ciphers, and without
 	// Certificates also its own.
 	TLS *tls.Config
 	// FreeBind lets the gate listen on addresses that come to this machine
@@ -136,13 +136,13 @@ func (c Config) validate() error {
 	}
 	for _, l := range c.Listen {
 		switch l.Transport {
-		case fleet.UDP, fleet.TCP:
-		case fleet.TLS:
+		case fleet.UDP, fleet.TCP, fleet.WS:
+		case fleet.TLS, fleet.WSS:
 			if len(c.Certificates) == 0 && (c.TLS == nil || len(c.TLS.Certificates) == 0 && c.TLS.GetCertificate == nil && c.TLS.GetConfigForClient == nil) {
-				return fmt.Errorf("listener tls %s: no certificate", l.Address)
+				return fmt.Errorf("listener %s %s: no certificate", l.Transport, l.Address)
 			}
 		default:
-			return fmt.Errorf("listener %s %s: the gate serves udp, tcp and tls", l.Transport, l.Address)
+			return fmt.Errorf("listener %s %s: the gate serves udp, tcp, tls, ws and wss", l.Transport, l.Address)
 		}
 		if !l.Address.Addr().IsValid() || l.Address.Addr().IsUnspecified() {
 			return fmt.Errorf("listener %s %s: phones need an address that they can reach", l.Transport, l.Address)

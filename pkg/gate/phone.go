@@ -3,10 +3,13 @@ package gate
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/gobwas/ws"
 
 	"github.com/sipsteer/sipsteer/pkg/sipwire"
 )
@@ -26,6 +29,9 @@ type phone struct {
 	tls   *tls.Config
 	clock lifetime
 
+	web    *web // nil without WebSocket; set before the first message
+	parted bool // the end of the WebSocket was said; used by the reader only
+
 	writing sync.Mutex // held for one write to conn
 
 	mu sync.Mutex // held for up
@@ -44,9 +50,17 @@ func (p *phone) run() {
 	if !p.handshake() {
 		return
 	}
+	if p.web != nil {
+		p.read(newWebFramer(ws.StateServerSide, p.g.cfg.MaxMessage))
+		return
+	}
 	framer := p.c.framers.Get().(*sipwire.Framer)
 	framer.Reset()
 	defer p.c.framers.Put(framer)
+	p.read(framer)
+}
+
+func (p *phone) read(framer framer) {
 	for {
 		if !p.clock.arm(p.raw, framer.Partial()) {
 			return
@@ -62,13 +76,21 @@ func (p *phone) run() {
 	}
 }
 
-// handshake does the TLS handshake when a place is free. Waiting counts.
+// handshake does what comes before the first message.
 func (p *phone) handshake() bool {
-	if p.tls == nil {
+	if p.tls == nil && !overWeb(p.local.transport) {
 		return true
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), p.g.cfg.HandshakeTimeout)
 	defer cancel()
+	if p.tls != nil && !p.secure(ctx) {
+		return false
+	}
+	return !overWeb(p.local.transport) || p.upgrade(ctx)
+}
+
+// secure does the TLS handshake when a place is free. Waiting counts.
+func (p *phone) secure(ctx context.Context) bool {
 	if !p.c.handshake.enter(ctx, p.c.stop, p.src.Addr()) {
 		return false
 	}
@@ -83,18 +105,22 @@ func (p *phone) handshake() bool {
 
 // frames handles all whole messages that were read. It reports false when the
 // connection must end.
-func (p *phone) frames(f *sipwire.Framer) bool {
+func (p *phone) frames(f framer) bool {
 	for {
 		frame, b, err := f.Next()
 		switch {
 		case err != nil:
-			p.unframed(b)
+			if end, ok := errors.AsType[*webEnd](err); ok {
+				p.parted = p.send(end.frame)
+			} else {
+				p.unframed(b)
+			}
 			return false
 		case frame == sipwire.NoFrame:
 			return true
 		case frame == sipwire.PingFrame:
 			p.clock.ping(time.Now())
-			if !p.write(pong) {
+			if !p.send(pongOr(b)) {
 				return false
 			}
 		default:
@@ -108,6 +134,14 @@ func (p *phone) frames(f *sipwire.Framer) bool {
 
 // pong answers CRLFCRLF (RFC 5626 §4.4.1).
 var pong = []byte("\r\n")
+
+// pongOr is the answer to a keep-alive that came with b.
+func pongOr(b []byte) []byte {
+	if b == nil {
+		return pong
+	}
+	return b
+}
 
 // unframed answers, if it can, the header of a message whose end cannot be
 // found, before the connection is closed.
@@ -182,7 +216,7 @@ func (p *phone) hangUp(w *worker, rs *ruleset) bool {
 		w.out = w.reply(rs, p.local, unavailable, reasonOf(503), p.src, w.out[:0])
 		return p.write(w.out)
 	}
-	if tcp, ok := p.raw.(*net.TCPConn); ok && p.tls == nil {
+	if tcp, ok := p.raw.(*net.TCPConn); ok && p.tls == nil && p.web == nil {
 		_ = tcp.SetLinger(0) // RST: some phones take a FIN for the end of an idle connection
 	}
 	return false
@@ -206,8 +240,19 @@ func (p *phone) pass(w *worker, rs *ruleset) bool {
 	return up.write(w.out)
 }
 
-// write sends to the phone. It reports false when the phone takes nothing.
+// write sends a message to the phone. It reports false when the phone takes nothing.
 func (p *phone) write(b []byte) bool {
+	if p.web != nil {
+		b = webMessage(b, false)
+	}
+	return p.send(b)
+}
+
+// send sends octets to the phone.
+func (p *phone) send(b []byte) bool {
+	if len(b) == 0 {
+		return true
+	}
 	p.writing.Lock()
 	defer p.writing.Unlock()
 	p.conn.SetWriteDeadline(time.Now().Add(p.g.cfg.WriteTimeout))
@@ -219,6 +264,7 @@ func (p *phone) write(b []byte) bool {
 }
 
 func (p *phone) end() {
+	p.goodbye()
 	p.conn.Close()
 	if up := p.upstream(); up != nil {
 		up.close()

@@ -36,7 +36,7 @@ func TestRuleTable(t *testing.T) {
 	only := func(tr ...fleet.Transport) []fleet.Transport { return tr }
 	rows := []gate.Refusal{
 		{Agent: "polycom*", Methods: []string{"REGISTER"}, Transports: only(fleet.UDP), Answer: gate.AnswerSilence},
-		{Agent: "Polycom*", Transports: only(fleet.TCP, fleet.TLS), Answer: gate.AnswerClose},
+		{Agent: "Polycom*", Transports: only(fleet.TCP, fleet.TLS, fleet.WS, fleet.WSS), Answer: gate.AnswerClose},
 		{Agent: "*door*", Answer: gate.AnswerRedirect},
 		{Agent: "*door*", Answer: gate.AnswerSilence}, // never reached
 		{Methods: []string{"OPTIONS"}, Answer: gate.AnswerPass},

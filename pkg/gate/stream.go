@@ -9,16 +9,15 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/sipwire"
 )
 
-// streamListener accepts phones on TCP or TLS.
+// streamListener accepts phones on every transport but UDP.
 type streamListener struct {
 	g     *Gate
 	local *local
 	l     net.Listener
-	tls   *tls.Config // nil for TCP
+	tls   *tls.Config // nil for tcp and ws
 }
 
 func (g *Gate) listenStream(l Listener) (*streamListener, error) {
@@ -30,7 +29,7 @@ func (g *Gate) listenStream(l Listener) (*streamListener, error) {
 		return nil, err
 	}
 	s := &streamListener{g: g, l: nl, local: newLocal(l.Transport, nl.Addr().(*net.TCPAddr).AddrPort())}
-	if l.Transport == fleet.TLS {
+	if l.Transport.Secure() {
 		s.tls = g.serverTLS()
 	}
 	return s, nil

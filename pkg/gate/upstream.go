@@ -3,11 +3,14 @@ package gate
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/gobwas/ws"
 
 	"github.com/sipsteer/sipsteer/pkg/sipwire"
 )
@@ -17,6 +20,7 @@ type upstream struct {
 	p       *phone
 	addr    netip.AddrPort
 	conn    net.Conn
+	framer  framer
 	done    chan struct{} // closed when the reader has ended
 	writing sync.Mutex    // held for one write
 }
@@ -32,10 +36,10 @@ func (p *phone) upstream() *upstream {
 // only, so the phone's further messages wait their turn.
 func (p *phone) connect(w *worker, upstreams []netip.AddrPort) *upstream {
 	first := w.choose(p.local, upstreams)
-	conn, addr := p.try(first), first
+	conn, framer, addr := p.try(first)
 	for i := 0; conn == nil && i < len(upstreams); i++ {
-		if addr = upstreams[i]; addr != first {
-			conn = p.try(addr)
+		if upstreams[i] != first {
+			conn, framer, addr = p.try(upstreams[i])
 		}
 	}
 	if conn == nil {
@@ -44,7 +48,7 @@ func (p *phone) connect(w *worker, upstreams []netip.AddrPort) *upstream {
 	if tcp, ok := p.raw.(*net.TCPConn); ok {
 		_ = tcp.SetKeepAlive(true) // the phone is registered through it: know when it has gone
 	}
-	up := &upstream{p: p, addr: addr, conn: conn, done: make(chan struct{})}
+	up := &upstream{p: p, addr: addr, conn: conn, framer: framer, done: make(chan struct{})}
 	p.mu.Lock()
 	p.up = up
 	p.mu.Unlock()
@@ -53,25 +57,44 @@ func (p *phone) connect(w *worker, upstreams []netip.AddrPort) *upstream {
 }
 
 // try dials one softswitch, unless it is known not to answer.
-func (p *phone) try(addr netip.AddrPort) net.Conn {
+func (p *phone) try(addr netip.AddrPort) (net.Conn, framer, netip.AddrPort) {
 	h := hop{p.local.transport, addr}
 	if !p.c.reach.worthTrying(h, time.Now()) {
-		return nil
+		return nil, nil, addr
 	}
-	conn, err := p.dial(addr)
+	conn, framer, err := p.dial(addr)
 	if err != nil {
 		p.c.reach.failed(h, time.Now(), err)
-		return nil
+		return nil, nil, addr
 	}
 	p.c.reach.reached(h)
-	return conn
+	return conn, framer, addr
 }
 
-func (p *phone) dial(addr netip.AddrPort) (net.Conn, error) {
+// dial connects, with all handshakes that the transport has.
+func (p *phone) dial(addr netip.AddrPort) (net.Conn, framer, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), p.g.cfg.DialTimeout)
 	defer cancel()
 	stop := p.c.onStop(cancel)
 	defer stop()
+	conn, err := p.dialStream(ctx, addr)
+	if err != nil {
+		return nil, nil, err
+	}
+	if p.web == nil {
+		return conn, sipwire.NewFramer(firstBuffer, p.g.cfg.MaxMessage), nil
+	}
+	early, err := p.web.ask(ctx, conn, p.tls != nil)
+	if err != nil {
+		conn.Close()
+		return nil, nil, err
+	}
+	f := newWebFramer(ws.StateClientSide, p.g.cfg.MaxMessage)
+	f.Wrote(copy(f.Space(), early)) // both have the library's size of buffer
+	return conn, f, nil
+}
+
+func (p *phone) dialStream(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
 	var d net.Dialer
 	if own := p.local.addr.Addr(); own.Is4() == addr.Addr().Is4() {
 		d.LocalAddr = &net.TCPAddr{IP: own.AsSlice()} // the softswitch sees the address that it knows
@@ -105,30 +128,35 @@ func (u *upstream) run() {
 	defer close(u.done)
 	defer u.p.raw.Close()
 	defer u.conn.Close()
-	framer := sipwire.NewFramer(firstBuffer, u.p.g.cfg.MaxMessage)
-	for {
-		n, err := u.conn.Read(framer.Space())
-		framer.Wrote(n)
-		for n > 0 {
-			frame, b, err := framer.Next()
-			if err != nil {
-				return
-			}
-			if frame == sipwire.NoFrame {
-				break
-			}
-			if frame == sipwire.PingFrame {
-				if !u.write(pong) {
-					return
-				}
-				continue
-			}
-			if !u.message(b) {
-				return
-			}
-		}
+	for u.frames() {
+		n, err := u.conn.Read(u.framer.Space())
+		u.framer.Wrote(n)
 		if err != nil {
+			u.frames()
 			return
+		}
+	}
+}
+
+// frames handles all whole messages that were read. It reports false when the
+// connection must end.
+func (u *upstream) frames() bool {
+	for {
+		frame, b, err := u.framer.Next()
+		if end, ok := errors.AsType[*webEnd](err); ok {
+			u.send(end.frame)
+		}
+		switch {
+		case err != nil:
+			return false
+		case frame == sipwire.NoFrame:
+			return true
+		case frame == sipwire.PingFrame:
+			if !u.send(pongOr(b)) {
+				return false
+			}
+		case !u.message(b):
+			return false
 		}
 	}
 }
@@ -171,9 +199,20 @@ func (u *upstream) request(w *worker, rs *ruleset) (Action, bool) {
 	return Drop, true
 }
 
-// write sends to the softswitch. After an error the phone's connection ends
-// with this one.
+// write sends a message to the softswitch. After an error the phone's connection
+// ends with this one.
 func (u *upstream) write(b []byte) bool {
+	if u.p.web != nil {
+		b = webMessage(b, true)
+	}
+	return u.send(b)
+}
+
+// send sends octets to the softswitch.
+func (u *upstream) send(b []byte) bool {
+	if len(b) == 0 {
+		return true
+	}
 	u.writing.Lock()
 	defer u.writing.Unlock()
 	u.conn.SetWriteDeadline(time.Now().Add(u.p.g.cfg.WriteTimeout))

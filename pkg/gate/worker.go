@@ -40,7 +40,7 @@ type local struct {
 	via       string // "SIP/2.0/UDP 192.0.2.1:5060"
 }
 
-var viaNames = [...]string{fleet.UDP: "UDP", fleet.TCP: "TCP", fleet.TLS: "TLS"}
+var viaNames = [...]string{fleet.UDP: "UDP", fleet.TCP: "TCP", fleet.TLS: "TLS", fleet.WS: "WS", fleet.WSS: "WSS"}
 
 func newLocal(t fleet.Transport, addr netip.AddrPort) *local {
 	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())

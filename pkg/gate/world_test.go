@@ -41,7 +41,7 @@ const patience = time.Minute
 
 var (
 	loopback   = netip.MustParseAddrPort("127.0.0.1:0")
-	transports = []fleet.Transport{fleet.UDP, fleet.TCP, fleet.TLS}
+	transports = []fleet.Transport{fleet.UDP, fleet.TCP, fleet.TLS, fleet.WS, fleet.WSS}
 )
 
 // world is a gate on all transports with a softswitch behind it.
@@ -140,6 +140,8 @@ func (w *world) phone(tr fleet.Transport) *phone {
 		p.conn, err = net.Dial("tcp", p.gate.String())
 	case fleet.TLS:
 		p.conn, err = tls.Dial("tcp", p.gate.String(), &tls.Config{RootCAs: w.roots})
+	default:
+		p.conn = w.dialWeb(tr)
 	}
 	if err != nil {
 		w.t.Fatal(err)
@@ -253,6 +255,9 @@ type softswitch struct {
 	udp  *net.UDPConn
 	tcp  net.Listener
 	tls  net.Listener
+	ws   net.Listener
+	wss  net.Listener
+	web  chan string // what was asked for by WebSocket
 	got  chan received
 	wg   sync.WaitGroup
 	mu   sync.Mutex // guards all
@@ -269,7 +274,7 @@ type received struct {
 
 func newSoftswitch(t *testing.T, cert tls.Certificate) *softswitch {
 	t.Helper()
-	s := &softswitch{t: t, got: make(chan received, 1000)}
+	s := &softswitch{t: t, got: make(chan received, 1000), web: make(chan string, 100)}
 	var err error
 	if s.udp, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(loopback)); err != nil {
 		t.Fatal(err)
@@ -280,9 +285,17 @@ func newSoftswitch(t *testing.T, cert tls.Certificate) *softswitch {
 	if s.tls, err = tls.Listen("tcp", loopback.String(), &tls.Config{Certificates: []tls.Certificate{cert}}); err != nil {
 		t.Fatal(err)
 	}
+	for _, l := range []*net.Listener{&s.ws, &s.wss} {
+		if *l, err = net.Listen("tcp", loopback.String()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.wss = tls.NewListener(s.wss, &tls.Config{Certificates: []tls.Certificate{cert}})
+	s.ws, s.wss = listenWeb(t, s.ws, s.web), listenWeb(t, s.wss, s.web)
 	s.wg.Go(s.serveUDP)
-	s.wg.Go(func() { s.accept(s.tcp) })
-	s.wg.Go(func() { s.accept(s.tls) })
+	for _, l := range []net.Listener{s.tcp, s.tls, s.ws, s.wss} {
+		s.wg.Go(func() { s.accept(l) })
+	}
 	t.Cleanup(s.stop)
 	return s
 }
@@ -291,6 +304,8 @@ func (s *softswitch) stop() {
 	s.udp.Close()
 	s.tcp.Close()
 	s.tls.Close()
+	s.ws.Close()
+	s.wss.Close()
 	s.hangUp()
 	s.wg.Wait()
 }
@@ -306,7 +321,7 @@ func (s *softswitch) hangUp() {
 
 func (s *softswitch) addresses() map[fleet.Transport][]netip.AddrPort {
 	of := func(a net.Addr) []netip.AddrPort { return []netip.AddrPort{netip.MustParseAddrPort(a.String())} }
-	return map[fleet.Transport][]netip.AddrPort{fleet.UDP: of(s.udp.LocalAddr()), fleet.TCP: of(s.tcp.Addr()), fleet.TLS: of(s.tls.Addr())}
+	return map[fleet.Transport][]netip.AddrPort{fleet.UDP: of(s.udp.LocalAddr()), fleet.TCP: of(s.tcp.Addr()), fleet.TLS: of(s.tls.Addr()), fleet.WS: of(s.ws.Addr()), fleet.WSS: of(s.wss.Addr())}
 }
 
 func (s *softswitch) serveUDP() {

@@ -56,3 +56,13 @@ func (k *Kamailio) Command(ctx context.Context, words []string) (string, error) 
 	}
 	return string(raw), nil
 }
+
+// Command implements Commander: the first of the drivers that takes commands.
+func (f *InTurn) Command(ctx context.Context, words []string) (string, error) {
+	for _, d := range f.drivers {
+		if c, ok := d.Driver.(Commander); ok {
+			return c.Command(ctx, words)
+		}
+	}
+	return "", ErrNoCommand
+}
