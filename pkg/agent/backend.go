@@ -58,6 +58,9 @@ func (a *Agent) Plan(ctx context.Context, req api.CommandRequest) (plan.Plan, er
 	if err == nil {
 		err = a.addPast(ctx, req, &cmd)
 	}
+	if err == nil {
+		err = a.guardPeers(cmd)
+	}
 	if err != nil {
 		return plan.Plan{}, err
 	}
@@ -242,6 +245,9 @@ func command(req api.CommandRequest, f *fleet.Fleet) (steer.Command, error) {
 		if err := c.For.UnmarshalText([]byte(req.For)); err != nil {
 			return c, &api.Error{Category: api.Invalid, Field: "for", Message: err.Error()}
 		}
+	}
+	if err := quarantineChange(&c, req); err != nil {
+		return c, err
 	}
 	tenantChange(&c, req)
 	keyChange(&c, req)

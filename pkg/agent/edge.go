@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/sipsteer/sipsteer/pkg/gate"
 )
@@ -66,10 +67,17 @@ func (a *Agent) edgeProblem() string {
 	return a.divert.Problem()
 }
 
-// edgeNote says what stands in for the driver; "" for nothing.
+// edgeNote says what stands in for the driver, or what it cannot do; "" for
+// nothing.
 func (a *Agent) edgeNote() string {
 	if a.divert == nil {
 		return ""
 	}
-	return a.divert.Note()
+	if note := a.divert.Note(); note != "" {
+		return note
+	}
+	if n := len(a.divert.Policy().Quarantine); n > 0 {
+		return fmt.Sprintf("%d sources in quarantine are kept out only while the traffic passes a gate of ours, which it does not here while the site is open", n)
+	}
+	return ""
 }

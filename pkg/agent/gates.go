@@ -142,13 +142,16 @@ func gateReport(l gate.Live) api.GateReport {
 		Unlisted: l.Unlisted, Calls: l.Calls, Stragglers: l.Report.Stragglers, Conns: l.Stats.Connections,
 		Totals: api.GateTotals{
 			Relayed: l.Stats.Relayed, Refused: l.Stats.Refused, Redirected: l.Stats.Redirected, Silenced: l.Stats.Silenced,
-			HungUp: l.Stats.HungUp, Dropped: l.Stats.Dropped, Malformed: l.Stats.Malformed,
+			HungUp: l.Stats.HungUp, Isolated: l.Stats.Isolated, Dropped: l.Stats.Dropped, Malformed: l.Stats.Malformed,
 		},
 		Tenants: []api.TenantLeft{}, Methods: rates(l.Methods), Agents: rates(l.Agents), Shares: []api.Share{},
-		Offenders: []api.Offender{}, Certs: []api.Certificate{},
+		Quarantine: []api.QuarantineCount{}, Offenders: []api.Offender{}, Certs: []api.Certificate{},
 	}
 	for _, c := range l.Certificates {
 		r.Certs = append(r.Certs, api.Certificate{File: c.File, Names: append([]string{}, c.Names...), Kind: c.Kind, NotAfter: timeOrNil(c.NotAfter), Problem: c.Problem})
+	}
+	for _, q := range l.Quarantine {
+		r.Quarantine = append(r.Quarantine, api.QuarantineCount{Source: q.Prefix.String(), Until: q.Until.UTC(), Dropped: q.Dropped, Last: timeOrNil(q.Last)})
 	}
 	for _, o := range l.Offenders {
 		r.Offenders = append(r.Offenders, api.Offender{Source: o.Source.String(), Dropped: o.Dropped, First: o.First.UTC(), Last: o.Last.UTC()})

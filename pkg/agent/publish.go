@@ -211,6 +211,11 @@ func gatePolicy(s steer.State, site fleet.SiteID, dead map[fleet.Transport]bool)
 			policy.Rules[r.Transport] = gate.Rule{Mode: gate.Closed, Reason: "softswitch down"}
 		}
 	}
+	for _, q := range s.Quarantines {
+		if q.At(site) {
+			policy.Quarantine = append(policy.Quarantine, gate.Quarantined{Prefix: q.Prefix, Until: q.Until})
+		}
+	}
 	if fs := f.Site(site); fs != nil {
 		for _, sw := range fs.Softswitches {
 			for _, l := range sw.Listeners {

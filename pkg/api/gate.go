@@ -52,6 +52,7 @@ type GateReport struct {
 	Tenants    []TenantLeft      `json:"tenants" doc:"Domains with most registrations left."`
 	Methods    []Rate            `json:"methods"`
 	Agents     []Rate            `json:"agents"`
+	Quarantine []QuarantineCount `json:"quarantine" doc:"Sources whose new work is dropped, the busiest first."`
 	Offenders  []Offender        `json:"offenders" doc:"Sources that send more than they may, the worst first."`
 	Certs      []Certificate     `json:"certificates" doc:"Of the TLS listeners."`
 	Shares     []Share           `json:"shares" doc:"How many devices each answer has moved."`
@@ -64,6 +65,7 @@ type GateTotals struct {
 	Redirected uint64 `json:"redirected"`
 	Silenced   uint64 `json:"silenced"`
 	HungUp     uint64 `json:"hung_up"`
+	Isolated   uint64 `json:"isolated" doc:"Of sources in quarantine."`
 	Dropped    uint64 `json:"dropped"`
 	Malformed  uint64 `json:"malformed"`
 }
@@ -87,6 +89,24 @@ type Offender struct {
 	Dropped uint64    `json:"dropped"`
 	First   time.Time `json:"first"`
 	Last    time.Time `json:"last"`
+}
+
+// Quarantine is a source that is kept out, by decision of the fleet.
+type Quarantine struct {
+	Source string    `json:"source"`
+	Site   string    `json:"site,omitempty" doc:"Only there; all sites when it is left out."`
+	Owner  string    `json:"owner"`
+	Reason string    `json:"reason"`
+	Since  time.Time `json:"since"`
+	Until  time.Time `json:"until"`
+}
+
+// QuarantineCount is what came of such a source at one gate.
+type QuarantineCount struct {
+	Source  string     `json:"source"`
+	Until   time.Time  `json:"until"`
+	Dropped uint64     `json:"dropped"`
+	Last    *time.Time `json:"last,omitempty"`
 }
 
 // Certificate is one of a gate's TLS listeners.

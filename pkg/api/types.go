@@ -21,12 +21,14 @@ type Status struct {
 	Incidents []IncidentStatus `json:"incidents"`
 	Drains    []IntentStatus   `json:"drains"`
 	Holds     []IntentStatus   `json:"holds"`
-	Outs      []OutStatus      `json:"outs" doc:"What is out of the answers until it is brought back."`
-	Runs      []RunStatus      `json:"runs" doc:"Runbooks that are not over."`
-	Failbacks []FailbackStatus `json:"failbacks"`
-	Blocks    []BlockStatus    `json:"blocks"`
-	Advice    []AdviceStatus   `json:"advice" doc:"What automation would do and does not, with the command to type."`
-	Attention []Attention      `json:"attention,omitempty" doc:"Checks that fail and steer nothing: a number far from the usual, a further check that is only shown."`
+
+	Quarantines []Quarantine     `json:"quarantines" doc:"Sources that are kept out."`
+	Outs        []OutStatus      `json:"outs" doc:"What is out of the answers until it is brought back."`
+	Runs        []RunStatus      `json:"runs" doc:"Runbooks that are not over."`
+	Failbacks   []FailbackStatus `json:"failbacks"`
+	Blocks      []BlockStatus    `json:"blocks"`
+	Advice      []AdviceStatus   `json:"advice" doc:"What automation would do and does not, with the command to type."`
+	Attention   []Attention      `json:"attention,omitempty" doc:"Checks that fail and steer nothing: a number far from the usual, a further check that is only shown."`
 }
 
 // SiteStatus is one site.
@@ -146,7 +148,7 @@ type AdviceStatus struct {
 // CommandRequest is what an operator wants done.
 type CommandRequest struct {
 	ID          string   `json:"id,omitempty" maxLength:"64" doc:"Of the request: repeating it with the same ID has no second effect."`
-	Kind        string   `json:"kind" enum:"drain,undrain,failover,failback,approve,hold,release,ack,set-fleet,rollback,tenant-stage,tenant-commit,tenant-rollback,incident-declare,incident-note,incident-identify,incident-resolve,run-start,run-approve,run-pause,run-resume,run-skip,run-abort,run-undo,key-add,key-confirm,key-drop"`
+	Kind        string   `json:"kind" enum:"drain,undrain,failover,failback,approve,hold,release,ack,quarantine,unquarantine,set-fleet,rollback,tenant-stage,tenant-commit,tenant-rollback,incident-declare,incident-note,incident-identify,incident-resolve,run-start,run-approve,run-pause,run-resume,run-skip,run-abort,run-undo,key-add,key-confirm,key-drop"`
 	Site        string   `json:"site,omitempty" maxLength:"63"`
 	Service     string   `json:"service,omitempty" maxLength:"253"`
 	Transport   string   `json:"transport,omitempty" maxLength:"8"`
@@ -158,6 +160,7 @@ type CommandRequest struct {
 	Override    []string `json:"override,omitempty" maxItems:"16" doc:"Rules to pass by name."`
 	ExpectEpoch uint64   `json:"expect_epoch,omitempty" doc:"Refuse when the fleet is at another epoch."`
 	Epoch       uint64   `json:"epoch,omitempty" doc:"To go back to, for rollback."`
+	Source      string   `json:"source,omitempty" maxLength:"64" doc:"Address or network, for quarantine and unquarantine."`
 	Fleet       string   `json:"fleet,omitempty" maxLength:"4194304" doc:"Text of a fleet file, for set-fleet."`
 
 	KeyTag   uint16          `json:"key_tag,omitempty" doc:"For the kinds that begin with key, but for key-add."`

@@ -23,7 +23,7 @@ comes although it should not.`,
 		Example: "  sipsteer gate status calgary\n  sipsteer gate top calgary\n  sipsteer gate stragglers calgary --csv",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	c.AddCommand(a.gateStatusCmd(), a.gateTopCmd(), a.stragglersCmd())
+	c.AddCommand(a.gateStatusCmd(), a.gateTopCmd(), a.stragglersCmd(), a.quarantineCmd())
 	return c
 }
 
@@ -190,6 +190,7 @@ func writeGate(w io.Writer, p palette, g api.GateReport) {
 		fmt.Fprintln(w)
 		table(w, p, rows)
 	}
+	writeQuarantine(w, p, g)
 	if len(g.Offenders) > 0 {
 		rows := [][]string{{"SOURCE THAT SENDS TOO MUCH", "DROPPED", "LAST (UTC)"}}
 		for _, o := range g.Offenders {
@@ -201,6 +202,23 @@ func writeGate(w io.Writer, p palette, g api.GateReport) {
 	if g.Stragglers > 0 {
 		fmt.Fprintf(w, "\n%s %s\n", p.warn(fmt.Sprintf("%d stragglers:", g.Stragglers)), "sipsteer stragglers "+g.Site)
 	}
+}
+
+// writeQuarantine names the sources that are kept out.
+func writeQuarantine(w io.Writer, p palette, g api.GateReport) {
+	if len(g.Quarantine) == 0 {
+		return
+	}
+	rows := [][]string{{"IN QUARANTINE", "DROPPED", "LAST (UTC)", "UNTIL (UTC)"}}
+	for _, q := range g.Quarantine {
+		last := "-"
+		if q.Last != nil {
+			last = q.Last.UTC().Format(time.TimeOnly)
+		}
+		rows = append(rows, []string{p.warn(q.Source), fmt.Sprint(q.Dropped), last, q.Until.UTC().Format(time.DateTime)})
+	}
+	fmt.Fprintln(w)
+	table(w, p, rows)
 }
 
 const topRows = 15
@@ -216,6 +234,7 @@ func writeTop(w io.Writer, p palette, g api.GateReport) {
 		rows = append(rows, rateRow(r))
 	}
 	table(w, p, rows)
+	writeQuarantine(w, p, g)
 	fmt.Fprintln(w)
 	rows = [][]string{{"USER-AGENT", "REQUESTS/S", "REFUSED/S"}}
 	for _, r := range g.Agents[:min(len(g.Agents), topRows)] {

@@ -18,11 +18,12 @@ const (
 	Redirect // 302 to a live site
 	Silence  // refused by saying nothing
 	HangUp   // refused by ending the connection
+	Isolate  // dropped because its source is in quarantine
 )
 
-var actionNames = [...]string{Drop: "drop", Relay: "relay", Refuse: "refuse", Redirect: "redirect", Silence: "silence", HangUp: "hang-up"}
+var actionNames = [...]string{Drop: "drop", Relay: "relay", Refuse: "refuse", Redirect: "redirect", Silence: "silence", HangUp: "hang-up", Isolate: "isolate"}
 
-// String returns drop, relay, refuse, redirect, silence or hang-up.
+// String returns drop, relay, refuse, redirect, silence, hang-up or isolate.
 func (a Action) String() string { return actionNames[a] }
 
 // verdict is a decision about one request.

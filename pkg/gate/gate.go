@@ -27,6 +27,7 @@ type Gate struct {
 	rates     rates
 	sources   *sourceLimit
 	admission admission
+	jails     jailCounts
 	certs     *certificates // nil when the Config brings its own TLS
 
 	mu       sync.Mutex // held for everything below
@@ -144,6 +145,7 @@ func (g *Gate) SetPolicy(p Policy) {
 		p.Refusals = g.cfg.Refusals
 	}
 	rs := compile(p, g.cfg.Site)
+	rs.jail = g.jails.prepare(p.Quarantine)
 	g.rules.Store(rs)
 	g.meter.Draining(time.Now(), rs.refusing(), p.Horizon)
 	g.conns.policyChanged()

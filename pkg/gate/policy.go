@@ -71,6 +71,8 @@ type Policy struct {
 	// site is open; the others get 503, with a Retry-After that spreads them.
 	// Zero: no limit.
 	RegisterRate int
+	// Quarantine are sources whose new work is dropped, in every mode.
+	Quarantine []Quarantined
 	// Refusals is the rule table; nil means that of the Config.
 	Refusals []Refusal
 }
@@ -92,6 +94,7 @@ func (p Policy) clone() Policy {
 	for t, uris := range p.Redirects {
 		out.Redirects[t] = slices.Clone(uris)
 	}
+	out.Quarantine = slices.Clone(p.Quarantine)
 	out.Refusals = slices.Clone(p.Refusals)
 	return out
 }
@@ -112,6 +115,7 @@ type ruleset struct {
 	redirect     []contact // for emergency calls
 	refusals     [fleet.WSS + 1][]refusalRow
 	registerRate int
+	jail         *jail // nil when nobody is in quarantine
 	retryMin     uint64
 	retrySpan    uint64 // number of values between min and max
 }

@@ -54,6 +54,8 @@ type Live struct {
 	Agents  []Rate
 	// Offenders are sources that send more than they may, the worst first.
 	Offenders []Offender
+	// Quarantine are the sources whose new work is dropped.
+	Quarantine []QuarantineReport
 	// Certificates are those of the TLS listeners that come from files.
 	Certificates []CertificateState
 }
@@ -62,7 +64,7 @@ type Live struct {
 // are known.
 func (g *Gate) Live() Live {
 	now := time.Now()
-	l := Live{Report: g.meter.Report(now), Stats: g.Stats(), Offenders: g.sources.list()}
+	l := Live{Report: g.meter.Report(now), Stats: g.Stats(), Offenders: g.sources.list(), Quarantine: g.rules.Load().quarantine()}
 	if g.certs != nil {
 		l.Certificates = g.certs.states()
 	}

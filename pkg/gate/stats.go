@@ -16,6 +16,7 @@ import (
 type Stats struct {
 	Relayed, Refused, Redirected, Dropped, Malformed uint64
 	Silenced, HungUp                                 uint64 // refused without a word
+	Isolated                                         uint64 // of sources in quarantine
 	Connections                                      int
 	// ByMethod counts requests and responses by what was done with them.
 	ByMethod map[MethodKey]uint64
@@ -157,6 +158,8 @@ func (s *Stats) total(a Action) *uint64 {
 		return &s.Silenced
 	case HangUp:
 		return &s.HungUp
+	case Isolate:
+		return &s.Isolated
 	}
 	return &s.Dropped
 }

@@ -60,6 +60,9 @@ func (l *local) mine(a netip.AddrPort) bool {
 // is one, to out.
 func (w *worker) judge(rs *ruleset, l *local, fault sipwire.Fault, src netip.AddrPort, out []byte) (Action, []byte) {
 	m := &w.m
+	if w.quarantined(rs, fault, src.Addr()) {
+		return Isolate, out
+	}
 	if fault != sipwire.None {
 		if !m.Answerable() || !w.sources.allow(src.Addr(), w.now) {
 			return Drop, out

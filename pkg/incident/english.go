@@ -89,7 +89,7 @@ var english = language{
 		"ev.drain": "drain of %[1]s: %[2]s", "ev.stage": "drain of %[1]s: %[2]s", "ev.undrain": "drain of %[1]s ended", "ev.expired": "an intent ended by its time",
 		"stage.announce": "at a worse priority, still serving", "stage.register": "out of the answers, new registrations refused, calls pass", "stage.refuse": "new work refused", "stage.done": "every old answer has run out",
 		"ev.failback": "%[1]s takes %[2]s %% of its traffic", "ev.step-back": "%[1]s began to fail as traffic came back: stepped back",
-		"ev.hold": "automation held", "ev.release": "automation free again", "ev.ack": "automatic move acknowledged", "ev.unblock": "automation may move traffic again",
+		"ev.quarantine": "a source was put into quarantine, or let in again", "ev.hold": "automation held", "ev.release": "automation free again", "ev.ack": "automatic move acknowledged", "ev.unblock": "automation may move traffic again",
 		"ev.advice": "automation held back by the rule %[1]s at %[2]s", "ev.refused": "a command was refused by the rule %[1]s", "ev.override": "the rule %[1]s was overridden",
 		"ev.fleet": "the fleet was changed", "ev.rollback": "an earlier decision was brought back", "ev.restored": "the state was restored from a copy", "ev.brake.set": "the same fault at several sites over %[1]s: automation leaves them alone", "ev.brake.over": "the fault that several sites had in common over %[1]s is gone", "ev.other": "%[1]s", "reason": "reason: %[1]s",
 		"ev.run": "runbook %[1]s: %[2]s", "ev.notify": "people were told: %[1]s",

@@ -93,7 +93,7 @@ var french = language{
 		"ev.drain": "vidange de %[1]s : %[2]s", "ev.stage": "vidange de %[1]s : %[2]s", "ev.undrain": "fin de la vidange de %[1]s", "ev.expired": "une intention a pris fin à son échéance",
 		"stage.announce": "priorité abaissée, toujours en service", "stage.register": "retiré des réponses, nouveaux enregistrements refusés, les appels passent", "stage.refuse": "tout nouveau travail est refusé", "stage.done": "toutes les anciennes réponses ont expiré",
 		"ev.failback": "%[1]s reprend %[2]s %% de son trafic", "ev.step-back": "%[1]s recommence à défaillir au retour du trafic : retour arrière",
-		"ev.hold": "automatisme suspendu", "ev.release": "automatisme rétabli", "ev.ack": "déviation automatique acquittée", "ev.unblock": "l’automatisme peut de nouveau dévier le trafic",
+		"ev.quarantine": "une source a été mise en quarantaine, ou admise de nouveau", "ev.hold": "automatisme suspendu", "ev.release": "automatisme rétabli", "ev.ack": "déviation automatique acquittée", "ev.unblock": "l’automatisme peut de nouveau dévier le trafic",
 		"ev.advice": "automatisme retenu par la règle %[1]s à %[2]s", "ev.refused": "une commande a été refusée par la règle %[1]s", "ev.override": "la règle %[1]s a été outrepassée",
 		"ev.fleet": "la flotte a été modifiée", "ev.rollback": "une décision antérieure a été rétablie", "ev.restored": "l’état a été restauré à partir d’une copie", "ev.brake.set": "la même panne à plusieurs sites en %[1]s : l’automatisme n’y touche pas", "ev.brake.over": "la panne commune à plusieurs sites en %[1]s a disparu", "ev.other": "%[1]s", "reason": "motif : %[1]s",
 		"ev.run": "procédure %[1]s : %[2]s", "ev.notify": "message envoyé : %[1]s",

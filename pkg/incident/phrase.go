@@ -56,7 +56,7 @@ func (l *language) what(e *steer.Event) string {
 	case steer.EventRefused, steer.EventOverride:
 		return l.say("ev."+string(e.Kind), e.Rule)
 	case steer.EventHold, steer.EventRelease, steer.EventAck, steer.EventUnblock, steer.EventExpired, steer.EventFleet,
-		steer.EventRollback, steer.EventRestored:
+		steer.EventRollback, steer.EventRestored, steer.EventQuarantine:
 		return l.say("ev." + string(e.Kind))
 	}
 	return l.say("ev.other", plain(e.Text))

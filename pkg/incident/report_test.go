@@ -60,7 +60,7 @@ func TestEveryEventHasWords(t *testing.T) {
 	for _, kind := range []steer.EventKind{
 		steer.EventFleet, steer.EventVerdict, steer.EventDrain, steer.EventUndrain, steer.EventStage, steer.EventExpired, steer.EventWithdraw,
 		steer.EventFailover, steer.EventFailback, steer.EventStepBack, steer.EventHold, steer.EventRelease, steer.EventAck, steer.EventAdvice,
-		steer.EventRefused, steer.EventOverride, steer.EventUnblock, steer.EventNote, steer.EventRollback, steer.EventRestored, steer.EventBrake, steer.EventRun, steer.EventNotify,
+		steer.EventRefused, steer.EventOverride, steer.EventUnblock, steer.EventNote, steer.EventRollback, steer.EventRestored, steer.EventBrake, steer.EventRun, steer.EventNotify, steer.EventQuarantine,
 	} {
 		word := map[steer.EventKind]string{steer.EventVerdict: "down", steer.EventDrain: "announce", steer.EventStage: "done", steer.EventFailback: "25", steer.EventBrake: "set", steer.EventRun: "done"}[kind]
 		for _, l := range []*language{&english, &french} {

@@ -146,6 +146,12 @@ func (t *transition) run() error {
 		return t.failbackAbort()
 	case KindUnblock:
 		return t.unblock()
+	case KindQuarantine:
+		return t.quarantine()
+	case KindUnquarantine:
+		return t.unquarantine()
+	case KindQuarantineExpire:
+		return t.quarantineExpire()
 	}
 	return fmt.Errorf("%w: kind %q; upgrade this agent", ErrUnknownCommand, c.Kind)
 }
@@ -262,6 +268,9 @@ func (t *transition) dropUnknown() {
 	})
 	t.Advice = deleted(t.Advice, func(a Advice) bool { return !has(a.Slot) })
 	t.Blocks = deleted(t.Blocks, func(b Block) bool { return t.Fleet.Service(b.Service) == nil || t.Fleet.Site(b.Site) == nil })
+	t.Quarantines = deleted(t.Quarantines, func(q Quarantine) bool {
+		return q.Site != "" && t.Fleet.Site(q.Site) == nil || t.guardOwnSites(q.Prefix) != nil
+	})
 	var back []Failback
 	for _, f := range t.Failbacks {
 		f.Slots = deleted(f.Slots, func(s Slot) bool { return !has(s) })

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
@@ -32,6 +33,9 @@ const (
 	KindRelease  Kind = "release"
 	KindAck      Kind = "ack"
 	KindApprove  Kind = "approve"
+
+	KindQuarantine   Kind = "quarantine"
+	KindUnquarantine Kind = "unquarantine"
 
 	KindTenantStage    Kind = "tenant-stage"
 	KindTenantCommit   Kind = "tenant-commit"
@@ -69,6 +73,8 @@ const (
 	KindFailbackStep  Kind = "failback-step"
 	KindFailbackAbort Kind = "failback-abort"
 	KindUnblock       Kind = "unblock"
+
+	KindQuarantineExpire Kind = "quarantine-expire"
 )
 
 // Command is one proposal. Which fields count depends on Kind.
@@ -105,6 +111,7 @@ type Command struct {
 	Incident *IncidentChange  `json:"incident,omitempty"` // KindIncident…
 	Run      *RunChange       `json:"run,omitempty"`      // KindRun…
 	Key      *KeyChange       `json:"key,omitempty"`      // KindKey…
+	Source   netip.Prefix     `json:"source,omitzero"`    // KindQuarantine, KindUnquarantine: masked
 	Notified uint64           `json:"notified,omitempty"` // KindNotified: revision of the last event told
 	Concerns []Concern        `json:"concerns,omitempty"` // KindLook: all that there are now
 }
@@ -114,7 +121,7 @@ type Command struct {
 func (c Command) Automation() bool {
 	switch c.Kind {
 	case KindKeyStep, KindRunMove, KindNotified, KindLook, KindVerdicts, KindWithdraw, KindAdvise, KindDrainStage, KindDrainExpire, KindHoldExpire,
-		KindFailbackStep, KindFailbackAbort, KindUnblock:
+		KindFailbackStep, KindFailbackAbort, KindUnblock, KindQuarantineExpire:
 		return true
 	}
 	return false

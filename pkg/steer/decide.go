@@ -102,6 +102,9 @@ func (d *decision) expiries() {
 	if slices.ContainsFunc(d.state.Blocks, func(b Block) bool { return !b.Until.After(d.in.Now) }) {
 		d.propose(Command{Kind: KindUnblock})
 	}
+	if slices.ContainsFunc(d.state.Quarantines, func(q Quarantine) bool { return !q.Until.After(d.in.Now) }) {
+		d.propose(Command{Kind: KindQuarantineExpire})
+	}
 }
 
 // stages moves each drain on when the time of its stage is over.

@@ -32,6 +32,9 @@ func NextDue(s State, now time.Time) (time.Time, bool) {
 	for _, b := range s.Blocks {
 		add(b.Until)
 	}
+	for _, q := range s.Quarantines {
+		add(q.Until)
+	}
 	v := view{State: &s}
 	for _, m := range s.Moves {
 		add(m.At.Add(moveWindow))

@@ -41,6 +41,8 @@ const (
 	EventKey      EventKind = "key" // that signs the zone
 
 	EventReadiness EventKind = "readiness" // what would go wrong today has changed
+	// EventQuarantine: a source is kept out, or let in again.
+	EventQuarantine EventKind = "quarantine"
 )
 
 // Event is one thing that happened, as a sentence and as fields. Events are the

@@ -39,6 +39,7 @@ const (
 	RuleReach        Rule = "reach"
 	RuleKeyWait      Rule = "key-wait"
 	RuleKeyTrust     Rule = "key-trust"
+	RuleOwnSites     Rule = "own-sites"
 )
 
 // RuleDoc is a guard as the documentation and the CLI show it.
@@ -73,6 +74,7 @@ func RuleDocs() []RuleDoc {
 		{RuleOneRun, "At most one runbook works at a site at a time.", true},
 		{RuleApproval, "A step that needs two people is approved by two different people, and nobody leaves it out.", true},
 		{RuleRole, "A step of a runbook is done for who has the role that it needs.", true},
+		{RuleOwnSites, "A quarantine holds no address of the fleet's own sites, softswitches and agents, and is a /16 (IPv6: /32) at most.", true},
 		{RuleDrillWindow, "No drill begins in the hours that the fleet file blocks.", false},
 	}
 }

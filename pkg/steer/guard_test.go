@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -251,6 +252,10 @@ func guardCases() []guardCase {
 		{
 			rule: steer.RuleRole, command: steer.Command{Kind: steer.KindRunStart, Role: steer.RoleOperator, Run: &steer.RunChange{Procedure: forAdmins()}},
 			other: &steer.Command{Kind: steer.KindRunStart, Role: steer.RoleAdmin, Run: &steer.RunChange{Procedure: forAdmins()}},
+		},
+		{
+			rule: steer.RuleOwnSites, command: steer.Command{Kind: steer.KindQuarantine, Source: netip.PrefixFrom(fleettest.ThreeSites().Sites[0].Addresses[0], 24).Masked(), For: fleet.Duration(time.Hour)},
+			other: &steer.Command{Kind: steer.KindQuarantine, Source: netip.MustParsePrefix("203.0.113.0/24"), For: fleet.Duration(time.Hour)},
 		},
 		{
 			rule: steer.RuleDrillWindow, command: steer.Command{Kind: steer.KindRunStart, Run: &steer.RunChange{Procedure: &steer.Procedure{Book: steer.DrillBook, Steps: []steer.Step{{ID: "a", Do: steer.ActManual}}}}},

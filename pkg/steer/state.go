@@ -50,6 +50,9 @@ type State struct {
 	Events    []Event    `json:"events,omitempty"`    // oldest first, at most MaxEvents
 	Notified  uint64     `json:"notified,omitempty"`  // revision of the last event that people were told
 	Seen      []string   `json:"seen,omitempty"`      // IDs of the last commands: a repeated one has no second effect
+
+	// Quarantines are sources that are kept out, ordered by Prefix, Site.
+	Quarantines []Quarantine `json:"quarantines,omitempty"`
 }
 
 // Bounds of what State remembers.

@@ -5,7 +5,8 @@ package steer
 // what the oldest knows.
 func (c Command) Needs() int {
 	switch c.Kind {
-	case KindKeyAdd, KindKeyConfirm, KindKeyStep, KindKeyDrop:
+	case KindKeyAdd, KindKeyConfirm, KindKeyStep, KindKeyDrop,
+		KindQuarantine, KindUnquarantine, KindQuarantineExpire:
 		return 2
 	}
 	return 1
