@@ -46,6 +46,7 @@ func TestBackInTime(t *testing.T) {
 		t.Fatalf("rollback: %v %+v", err, res)
 	}
 	eventually(t, "calgary is back", patience, l.answered(w, westUDP, "calgary", "vancouver", "ottawa"))
+	l.exported()
 	eventually(t, "verified", patience, func() bool { return l.run("history", "--verify").code == 0 })
 
 	// One octet of one file of one agent, changed behind its back.
@@ -61,5 +62,38 @@ func TestBackInTime(t *testing.T) {
 	}
 	if r := l.must(1, "history", "--verify"); !strings.Contains(r.out, "ottawa: damaged: ") || !strings.Contains(r.out, file) || strings.Contains(r.out, "calgary: damaged") {
 		t.Errorf("verify:\n%s", r.out)
+	}
+}
+
+// exported writes the audit trail as it is kept: who, from where and why, with the
+// chain of hashes, in pages, and as syslog.
+func (l *testLab) exported() {
+	t := l.t
+	t.Helper()
+	type line struct {
+		Index  uint64
+		Chain  string
+		Kind   string
+		By     string
+		From   string
+		Reason string
+	}
+	var drain line
+	lines := strings.Split(strings.TrimSpace(l.must(0, "history", "--export", "jsonl").out), "\n")
+	for i, text := range lines {
+		var x line
+		if err := json.Unmarshal([]byte(text), &x); err != nil || x.Index == 0 || len(x.Chain) != 64 {
+			t.Fatalf("line %d: %v: %s", i, err, text)
+		}
+		if x.Kind == "drain" && drain.Kind == "" {
+			drain = x
+		}
+	}
+	if !strings.HasPrefix(drain.By, "tester") || drain.From == "" || drain.Reason != "kernel" {
+		t.Errorf("the drain: %+v", drain)
+	}
+	rest := strings.Split(strings.TrimSpace(l.must(0, "history", "--export", "syslog", "--after", fmt.Sprint(drain.Index)).out), "\n")
+	if len(rest) >= len(lines) || !strings.Contains(rest[0], ">1 20") || !strings.Contains(rest[0], `chain="`) {
+		t.Errorf("%d of %d lines after the drain, the first: %s", len(rest), len(lines), rest[0])
 	}
 }

@@ -363,7 +363,7 @@ func (a *Agent) startLoops() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	a.cancel = cancel
 	a.loops.Go(func() { a.mem.run(ctx) })
-	a.loops.Go(func() { a.writeStatusPage(ctx) })
+	a.loops.Go(func() { a.writeStatusPages(ctx) })
 	a.loops.Go(func() { a.past.run(ctx) })
 	a.loops.Go(func() { a.observe(ctx) })
 	a.loops.Go(func() { a.report(ctx) })

@@ -222,7 +222,7 @@ func outcome(err error) error {
 // command reads a request. A service may be named without the zone.
 func command(req api.CommandRequest, f *fleet.Fleet) (steer.Command, error) {
 	c := steer.Command{
-		Version: steer.CommandVersion, ID: req.ID, Kind: steer.Kind(req.Kind), By: req.By, Role: steer.Role(req.Role), Reason: req.Reason,
+		Version: steer.CommandVersion, ID: req.ID, Kind: steer.Kind(req.Kind), By: req.By, Role: steer.Role(req.Role), From: req.From, Reason: req.Reason,
 		ExpectEpoch: req.ExpectEpoch, Site: fleet.SiteID(req.Site), Service: fleet.ServiceID(req.Service), Now: req.Now,
 	}
 	if c.Automation() {

@@ -2,8 +2,6 @@ package agent
 
 import (
 	"context"
-	"fmt"
-	"slices"
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/notify"
@@ -64,64 +62,6 @@ func (a *Agent) leadNotify(ctx context.Context) {
 	}
 }
 
-// severityOf says how loud an event is; "" is for the record alone.
-func severityOf(s *steer.State, e *steer.Event) string {
-	switch e.Kind {
-	case steer.EventIncident:
-		if in := s.Incident(e.Incident); in != nil && slices.Contains([]string{"opened", "spread", "resolved", "major", "critical"}, e.Word) {
-			return string(in.Severity)
-		}
-	case steer.EventWithdraw, steer.EventFailover, steer.EventStepBack, steer.EventBrake:
-		return string(steer.Major)
-	case steer.EventAdvice:
-		return string(steer.Minor)
-	case steer.EventExpired, steer.EventNotify:
-		return "info"
-	case steer.EventReadiness:
-		if e.Word == steer.ConcernBroken || e.Word == "still" {
-			return string(steer.Minor)
-		}
-		return "info"
-	case steer.EventRun:
-		if e.Word == "stopped" || e.Word == "undoing" {
-			return string(steer.Major)
-		}
-	}
-	return ""
-}
-
-func worthTelling(s steer.State) bool {
-	return slices.ContainsFunc(s.Events, func(e steer.Event) bool { return e.Revision > s.Notified && severityOf(&s, &e) != "" })
-}
-
-// tell sends one message about everything that is new, and notes how far it
-// came: also when no channel took it, since the tries are bounded and the next
-// event should not wait behind them for ever.
-func (a *Agent) tell(ctx context.Context, n Notify, s steer.State) {
-	var m notify.Message
-	worst := -1
-	last := s.Notified
-	for _, e := range s.Events {
-		last = max(last, e.Revision)
-		severity := severityOf(&s, &e)
-		if e.Revision <= s.Notified || severity == "" {
-			continue
-		}
-		m.Lines = append(m.Lines, fmt.Sprintf("%s %s", e.At.UTC().Format(time.RFC3339), e.Text))
-		if rank := slices.Index([]string{"info", "minor", "major", "critical"}, severity); rank > worst {
-			worst, m.Severity, m.Subject = rank, severity, fmt.Sprintf("[%s] %s", severity, e.Text)
-		}
-	}
-	m.ID = fmt.Sprintf("%s-%d", s.Fleet.Zone, last)
-	if err := n.Sender.Send(ctx, m); err != nil {
-		if ctx.Err() != nil {
-			return // the next leader tells it
-		}
-		a.log.Error().Err(err).Str("message", m.ID).Msg("people could not be told")
-	}
-	a.noteTold(ctx, last)
-}
-
 func (a *Agent) noteTold(ctx context.Context, revision uint64) {
 	for ctx.Err() == nil {
 		c := steer.Command{Version: steer.CommandVersion, Kind: steer.KindNotified, At: a.now(), By: steer.AutomationOwner, Notified: revision}
@@ -129,34 +69,6 @@ func (a *Agent) noteTold(ctx context.Context, revision uint64) {
 			return
 		}
 		pause(ctx, proposeRetry)
-	}
-}
-
-// remind repeats an incident until a person has taken it over, or it is over.
-func (a *Agent) remind(ctx context.Context, n Notify, s steer.State, reminded map[string]time.Time) {
-	now := a.now()
-	for i := range s.Incidents {
-		in := &s.Incidents[i]
-		if !in.Open() || in.Owner != "" || in.Severity == steer.Minor {
-			continue
-		}
-		since, ok := reminded[in.ID]
-		if !ok {
-			reminded[in.ID] = now // it was told when it was opened
-			continue
-		}
-		if now.Sub(since) < n.Repeat {
-			continue
-		}
-		reminded[in.ID] = now
-		err := n.Sender.Send(ctx, notify.Message{
-			ID: fmt.Sprintf("%s-%d", in.ID, now.Unix()), Severity: string(in.Severity),
-			Subject: fmt.Sprintf("[%s] %s is open and nobody has taken it over: %s", in.Severity, in.ID, in.Summary),
-			Lines:   []string{"since " + in.OpenedAt.UTC().Format(time.RFC3339), "take it over: sipsteer incident declare " + in.ID},
-		})
-		if err != nil && ctx.Err() == nil {
-			a.log.Error().Err(err).Str("incident", in.ID).Msg("people could not be reminded")
-		}
 	}
 }
 

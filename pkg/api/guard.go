@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"time"
 )
 
@@ -17,6 +18,8 @@ type Caller struct {
 	// Trusted callers say themselves on whose behalf they act: agents that
 	// pass a command on, and root at the agent's own machine.
 	Trusted bool
+	// From is the address of the caller's machine; "socket" at the agent's own.
+	From string
 }
 
 // may reports whether the caller has what a route needs.
@@ -61,6 +64,7 @@ func Guard(next http.Handler, judge func(*http.Request) (Caller, error), audit f
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		caller, err := judge(r)
+		caller.From = fromAddress(r.RemoteAddr)
 		if err == nil {
 			if role := need(table, roles, r); !caller.may(role) {
 				err = forbidden(caller, role)
@@ -127,6 +131,24 @@ func roleOf(ctx context.Context, passed string) string {
 	default:
 		return string(c.Role)
 	}
+}
+
+// fromAddress is the caller's machine. Who comes by a socket's file has none.
+func fromAddress(remote string) string {
+	if a, err := netip.ParseAddrPort(remote); err == nil {
+		return a.Addr().Unmap().String()
+	}
+	return "socket"
+}
+
+// fromOf is where a change was typed: at the caller's machine, or where an agent
+// says that it was.
+func fromOf(ctx context.Context, passed string) string {
+	c := CallerOf(ctx)
+	if c.Role == RoleAgent {
+		return passed
+	}
+	return c.From
 }
 
 // onBehalf is the name under which a change is recorded: the caller's own, and

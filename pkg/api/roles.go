@@ -28,6 +28,7 @@ func Roles() map[string]Role {
 		"GET /metrics":                    RoleViewer,
 		"GET /v1/status":                  RoleViewer,
 		"GET /v1/history":                 RoleViewer,
+		"GET /v1/audit":                   RoleViewer,
 		"GET /v1/epochs":                  RoleViewer,
 		"GET /v1/epochs/{epoch}":          RoleViewer,
 		"GET /v1/diff":                    RoleViewer,
@@ -40,6 +41,7 @@ func Roles() map[string]Role {
 		"GET /v1/incidents/{id}/report":   RoleViewer,
 		"GET /v1/agents":                  RoleViewer,
 		"GET /v1/tenants":                 RoleViewer,
+		"GET /v1/tenants/status":          RoleViewer,
 		"GET /v1/tenants/rows":            RoleViewer,
 		"GET /v1/checks":                  RoleViewer,
 		"POST /v1/probe":                  RoleOperator, // it sends traffic

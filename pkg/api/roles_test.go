@@ -59,7 +59,14 @@ func TestRolesTimesRoutes(t *testing.T) {
 		var caller Caller
 		var last Call
 		reached := false
-		h := Guard(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { reached = CallerOf(r.Context()) == caller }),
+		h := Guard(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			got := CallerOf(r.Context())
+			if got.From != "192.0.2.1" { // of every request of httptest
+				t.Errorf("asked from %q", got.From)
+			}
+			got.From = ""
+			reached = got == caller
+		}),
 			func(*http.Request) (Caller, error) { return caller, nil }, func(c Call) { last = c })
 		caller = Caller{Name: "x", Role: role}
 		for _, route := range append(routes(t), "POST /v1/of-tomorrow") {

@@ -51,6 +51,8 @@ type Backend interface {
 	IncidentBackend
 	RunBackend
 	ReadinessBackend
+	AuditBackend
+	TenantStatusBackend
 	// Checkpoints returns what this agent has at the agreed places of the log,
 	// oldest first.
 	Checkpoints(ctx context.Context) ([]Checkpoint, error)
@@ -88,6 +90,8 @@ func (s *server) register(a huma.API) {
 	s.past(a)
 	s.incidents(a)
 	s.runs(a)
+	s.audit(a)
+	s.tenantStatus(a)
 	s.store(a)
 	s.readiness(a)
 	s.access(a)
@@ -148,7 +152,7 @@ func (s *server) operate(a huma.API) {
 			Body      CommandRequest
 		},
 		) (*body[Result], error) {
-			in.Body.By, in.Body.Role = onBehalf(ctx, in.Body.By), roleOf(ctx, in.Body.Role)
+			in.Body.By, in.Body.Role, in.Body.From = onBehalf(ctx, in.Body.By), roleOf(ctx, in.Body.Role), fromOf(ctx, in.Body.From)
 			return answer(s.backend.Do(ctx, in.Body, in.Forwarded != ""))
 		})
 }

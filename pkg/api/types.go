@@ -155,6 +155,7 @@ type CommandRequest struct {
 	Now         bool     `json:"now,omitempty" doc:"Skip the gentle phases."`
 	By          string   `json:"by" maxLength:"128" doc:"Who wants it."`
 	Role        string   `json:"role,omitempty" maxLength:"16" doc:"Of who wants it. Only agents that pass a command on may say it; what others say is not used."`
+	From        string   `json:"from,omitempty" maxLength:"128" doc:"Where it was typed. Only agents that pass a command on may say it."`
 	Reason      string   `json:"reason,omitempty" maxLength:"512"`
 	For         string   `json:"for,omitempty" maxLength:"32" doc:"How long it lasts: 30m, 2h; 72h at most."`
 	Override    []string `json:"override,omitempty" maxItems:"16" doc:"Rules to pass by name."`

@@ -23,24 +23,29 @@ func (a *app) printLine(v any) {
 
 func (a *app) historyCmd() *cobra.Command {
 	var limit int
-	var epochs, verify bool
+	var epochs, verify, follow bool
+	var after uint64
 	var export string
 	c := &cobra.Command{
 		Use: "history", Short: "Show what happened, by whom and why; or prove that it was not changed", Args: exactArgs(),
 		Long: `Shows the audit trail. With --epochs, the decisions that show, diff and rollback
 can go back to. With --verify, every agent reads its whole past again, checks the
 chain of hashes through it, and what the agents have is compared; exit code 1
-names what was changed or lost. With --export jsonl, every event that is kept is
-written as one JSON object a line, for an archive: with who, why, before and after.`,
-		Example: "  sipsteer history --limit 10\n  sipsteer history --export jsonl >> audit.jsonl\n  sipsteer history --epochs\n  sipsteer history --verify",
+names what was changed or lost. With --export, every event that an agent keeps (90
+days, not only the last 500) is written with who, from where, why, before and after,
+and with the chain of hashes up to it: as one JSON object a line, or as messages of
+syslog (RFC 5424). --after goes on behind an export; --follow waits for more.`,
+		Example: "  sipsteer history --limit 10\n  sipsteer history --export jsonl >> audit.jsonl\n  sipsteer history --export syslog --follow --after 4711 | ncat --ssl logs.example.net 6514\n  sipsteer history --epochs\n  sipsteer history --verify",
 	}
 	c.Flags().BoolVar(&epochs, "epochs", false, "list the epochs that are kept")
 	c.Flags().BoolVar(&verify, "verify", false, "check the chain of hashes on every agent, and that all agree")
 	c.Flags().IntVar(&limit, "limit", 50, "how many events, at most 500")
-	c.Flags().StringVar(&export, "export", "", "jsonl: write every event as one JSON object a line")
+	c.Flags().StringVar(&export, "export", "", "jsonl or syslog: write every event that is kept, one a line")
+	c.Flags().Uint64Var(&after, "after", 0, "with --export: only what came after this log entry")
+	c.Flags().BoolVar(&follow, "follow", false, "with --export: wait for more until interrupted")
 	c.RunE = run(func(cmd *cobra.Command, _ []string) error {
-		if export != "" && export != "jsonl" {
-			return &usageError{fmt.Sprintf("--export is %q", export), "--export jsonl"}
+		if export != "" && export != "jsonl" && export != "syslog" {
+			return &usageError{fmt.Sprintf("--export is %q", export), "--export jsonl, or --export syslog"}
 		}
 		if limit < 1 || limit > steer.MaxEvents {
 			return &usageError{"--limit is " + strconv.Itoa(limit), fmt.Sprintf("a number from 1 to %d", steer.MaxEvents)}
@@ -51,7 +56,7 @@ written as one JSON object a line, for an archive: with who, why, before and aft
 		}
 		switch {
 		case export != "":
-			return a.exportHistory(cmd.Context(), cs)
+			return a.exportHistory(cmd.Context(), cs, export, after, follow)
 		case verify:
 			return a.verifyHistory(cmd.Context(), cs)
 		case epochs:
@@ -78,20 +83,6 @@ written as one JSON object a line, for an archive: with who, why, before and aft
 		return nil
 	})
 	return c
-}
-
-// exportHistory writes the audit trail for an archive.
-func (a *app) exportHistory(ctx context.Context, cs clients) error {
-	events, err := ask(ctx, cs, func(ctx context.Context, c *api.Client) ([]steer.Event, error) {
-		return c.History(ctx, steer.MaxEvents)
-	})
-	if err != nil {
-		return err
-	}
-	for _, e := range events {
-		a.printLine(e)
-	}
-	return nil
 }
 
 func (a *app) whyCmd() *cobra.Command {

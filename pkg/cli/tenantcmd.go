@@ -39,7 +39,7 @@ not at all.`,
 		},
 		RunE: func(*cobra.Command, []string) error { return nil },
 	}
-	c.AddCommand(a.tenantImportCmd(), a.tenantExportCmd(), a.tenantListCmd(), a.tenantRollbackCmd())
+	c.AddCommand(a.tenantImportCmd(), a.tenantExportCmd(), a.tenantListCmd(), a.tenantStatusCmd(), a.tenantRollbackCmd())
 	return c
 }
 

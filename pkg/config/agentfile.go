@@ -291,6 +291,12 @@ func (a *Agent) defaults(dir string) {
 		}
 	}
 	files = append(files, &a.StatusPage.Dir)
+	for i := range a.StatusPage.Brands {
+		files = append(files, &a.StatusPage.Brands[i].Dir)
+	}
+	for i := range a.Notify.Webhooks {
+		files = append(files, &a.Notify.Webhooks[i].KeyFile)
+	}
 	for i := range a.Notify.Mail {
 		files = append(files, &a.Notify.Mail[i].PasswordFile)
 	}

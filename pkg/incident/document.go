@@ -17,6 +17,8 @@ type Options struct {
 	Zone *time.Location
 }
 
+func (o Options) zone() *time.Location { return cmp.Or(o.Zone, time.UTC) }
+
 // document is a report in the words of one language, before it has a form.
 // Every text in it is plain: the forms escape it.
 type document struct {
@@ -61,7 +63,7 @@ func (r *Report) document(o Options) (document, error) {
 	if err != nil {
 		return document{}, err
 	}
-	w := &writer{language: l, r: r, zone: cmp.Or(o.Zone, time.UTC)}
+	w := &writer{language: l, r: r, zone: o.zone()}
 	d := document{
 		Lang: l.say("lang"), Title: l.say("title", plain(r.ID)), Made: l.say("made", w.moment(r.MadeAt.In(w.zone)), plain(r.Zone)),
 		Severity: string(r.Severity), Facts: w.facts(),

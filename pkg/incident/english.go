@@ -34,9 +34,11 @@ var english = language{
 
 		"page.title": "Status of %[1]s", "page.operational": "All services work", "page.degraded": "Something is wrong, and calls find another way", "page.outage": "There is an outage",
 		"service.operational": "works", "service.degraded": "degraded", "service.outage": "outage",
-		"page.open": "Now", "page.past": "The last 14 days", "page.none": "No incidents.", "page.updated": "Last change: %[1]s.",
+		"page.all": "Services", "page.open": "Now", "page.past": "The last 14 days", "page.none": "No incidents.", "page.updated": "Last change: %[1]s.",
 		"page.notice": "%[1]s, since %[2]s", "page.requests": "Some connections %[1]s.", "page.over": "Some connections over %[1]s %[2]s.", "page.reported": "We look into a fault that was reported to us.",
 		"page.services": "Affected: %[1]s.", "page.moved": "Traffic goes to other sites. Your phones register again by themselves within about %[1]d minutes; no reboot is needed.",
+		"tells.operational": "Your service works.", "tells.degraded": "Something is wrong, and your calls find another way.", "tells.outage": "Your service has an outage. We are working on it; do not reset your phones.",
+		"tells.moving":  "Your phones register again by themselves within about %[1]d minutes, by %[2]s; no reboot is needed.",
 		"page.resolved": "Over since %[1]s.", "page.next": "You hear from us again by %[1]s.",
 
 		"moment": "%[1]s, %[2]s (%[3]s)",
@@ -93,7 +95,7 @@ var english = language{
 		"ev.advice": "automation held back by the rule %[1]s at %[2]s", "ev.refused": "a command was refused by the rule %[1]s", "ev.override": "the rule %[1]s was overridden",
 		"ev.fleet": "the fleet was changed", "ev.rollback": "an earlier decision was brought back", "ev.restored": "the state was restored from a copy", "ev.brake.set": "the same fault at several sites over %[1]s: automation leaves them alone", "ev.brake.over": "the fault that several sites had in common over %[1]s is gone", "ev.other": "%[1]s", "reason": "reason: %[1]s",
 		"ev.run": "runbook %[1]s: %[2]s", "ev.notify": "people were told: %[1]s",
-		"run.verdict": "the drill has a verdict", "run.started": "started", "run.begun": "a step has begun", "run.step-done": "a step is done", "run.step-skipped": "a step was left out", "run.step-undone": "a step was taken back", "run.approved": "a step was approved", "run.skipped": "a step was left out by a person", "run.stopped": "stopped, a person has to decide", "run.undoing": "is being taken back", "run.undone": "was taken back", "run.done": "is done", "run.aborted": "was ended", "run.paused": "paused", "run.running": "goes on",
+		"run.verdict": "the drill has a verdict", "run.started": "started", "run.begun": "a step has begun", "run.asks": "a step waits for a person", "run.step-done": "a step is done", "run.step-skipped": "a step was left out", "run.step-undone": "a step was taken back", "run.approved": "a step was approved", "run.skipped": "a step was left out by a person", "run.stopped": "stopped, a person has to decide", "run.undoing": "is being taken back", "run.undone": "was taken back", "run.done": "is done", "run.aborted": "was ended", "run.paused": "paused", "run.running": "goes on",
 		"omitted": "%[1]s entries are left out here.",
 
 		"well.detect-fast": "It was detected within %[1]s.", "well.move-fast": "Traffic was led away within %[1]s.", "well.restore-fast": "Callers had a working site again within %[1]s.",

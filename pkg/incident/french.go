@@ -38,9 +38,11 @@ var french = language{
 
 		"page.title": "État de %[1]s", "page.operational": "Tous les services fonctionnent", "page.degraded": "Un incident est en cours, les appels trouvent un autre chemin", "page.outage": "Une panne est en cours",
 		"service.operational": "en service", "service.degraded": "perturbé", "service.outage": "en panne",
-		"page.open": "En ce moment", "page.past": "Les 14 derniers jours", "page.none": "Aucun incident.", "page.updated": "Dernier changement : %[1]s.",
+		"page.all": "Services", "page.open": "En ce moment", "page.past": "Les 14 derniers jours", "page.none": "Aucun incident.", "page.updated": "Dernier changement : %[1]s.",
 		"page.notice": "%[1]s, depuis le %[2]s", "page.requests": "Certaines connexions %[1]s.", "page.over": "Certaines connexions en %[1]s %[2]s.", "page.reported": "Nous examinons une panne qui nous a été signalée.",
 		"page.services": "Concerné : %[1]s.", "page.moved": "Le trafic passe par d’autres sites. Vos téléphones s’enregistrent de nouveau d’eux-mêmes en %[1]d minutes environ ; inutile de les redémarrer.",
+		"tells.operational": "Votre service fonctionne.", "tells.degraded": "Un incident est en cours, vos appels trouvent un autre chemin.", "tells.outage": "Votre service est en panne. Nous y travaillons ; ne réinitialisez pas vos téléphones.",
+		"tells.moving":  "Vos téléphones s’enregistrent de nouveau d’eux-mêmes en %[1]d minutes environ, d’ici %[2]s ; inutile de les redémarrer.",
 		"page.resolved": "Terminé depuis le %[1]s.", "page.next": "Prochaine information au plus tard le %[1]s.",
 
 		"moment": "%[1]s à %[2]s (%[3]s)",
@@ -97,7 +99,7 @@ var french = language{
 		"ev.advice": "automatisme retenu par la règle %[1]s à %[2]s", "ev.refused": "une commande a été refusée par la règle %[1]s", "ev.override": "la règle %[1]s a été outrepassée",
 		"ev.fleet": "la flotte a été modifiée", "ev.rollback": "une décision antérieure a été rétablie", "ev.restored": "l’état a été restauré à partir d’une copie", "ev.brake.set": "la même panne à plusieurs sites en %[1]s : l’automatisme n’y touche pas", "ev.brake.over": "la panne commune à plusieurs sites en %[1]s a disparu", "ev.other": "%[1]s", "reason": "motif : %[1]s",
 		"ev.run": "procédure %[1]s : %[2]s", "ev.notify": "message envoyé : %[1]s",
-		"run.verdict": "l’exercice a un verdict", "run.started": "commencée", "run.begun": "une étape commence", "run.step-done": "une étape est faite", "run.step-skipped": "une étape est omise", "run.step-undone": "une étape est annulée", "run.approved": "une étape est approuvée", "run.skipped": "une étape est omise par une personne", "run.stopped": "arrêtée, une personne doit décider", "run.undoing": "en cours d’annulation", "run.undone": "annulée", "run.done": "terminée", "run.aborted": "abandonnée", "run.paused": "en pause", "run.running": "reprend",
+		"run.verdict": "l’exercice a un verdict", "run.started": "commencée", "run.begun": "une étape commence", "run.asks": "une étape attend une personne", "run.step-done": "une étape est faite", "run.step-skipped": "une étape est omise", "run.step-undone": "une étape est annulée", "run.approved": "une étape est approuvée", "run.skipped": "une étape est omise par une personne", "run.stopped": "arrêtée, une personne doit décider", "run.undoing": "en cours d’annulation", "run.undone": "annulée", "run.done": "terminée", "run.aborted": "abandonnée", "run.paused": "en pause", "run.running": "reprend",
 		"omitted": "%[1]s entrées sont omises ici.",
 
 		"well.detect-fast": "L’incident a été détecté en %[1]s.", "well.move-fast": "Le trafic a été dévié en %[1]s.", "well.restore-fast": "Les appelants avaient de nouveau un site en %[1]s.",

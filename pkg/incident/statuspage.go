@@ -1,7 +1,6 @@
 package incident
 
 import (
-	"cmp"
 	_ "embed"
 	"encoding/json"
 	"encoding/xml"
@@ -43,6 +42,10 @@ const (
 type ServiceHealth struct {
 	Name  string       `json:"name"`
 	State ServiceState `json:"state"`
+	// MovedBy is when phones that are on their way to other sites or back have
+	// registered again by themselves, within so many minutes; zero when none are.
+	MovedBy time.Time `json:"moved_by,omitzero"`
+	Minutes int       `json:"minutes,omitempty"`
 }
 
 // Notice is one incident for customers.
@@ -76,7 +79,10 @@ func StatusOf(s steer.State, brand string, now time.Time) Status {
 	}
 	standings := steer.Standings(s)
 	for i := range s.Fleet.Services {
-		h := ServiceHealth{Name: string(s.Fleet.Services[i].Name), State: Operational}
+		h := ServiceHealth{Name: string(s.Fleet.Services[i].Name), State: Operational, MovedBy: moving(&s, s.Fleet.Services[i].Name, now)}
+		if !h.MovedBy.IsZero() {
+			h.Minutes = minutes(settles(&s))
+		}
 		for _, t := range s.Fleet.Services[i].Transports {
 			served, sick := false, false
 			for _, st := range standings {
@@ -148,8 +154,7 @@ func noticeOf(s *steer.State, in *steer.Incident) Notice {
 			n.UpdatedAt = e.At
 		}
 	}
-	wait := s.Fleet.Policy.RegistrationPeriod.D() + s.Fleet.Policy.TTLNormal.D()
-	n.Minutes = max(1, int((wait+time.Minute-1)/time.Minute))
+	n.Minutes = minutes(settles(s))
 	if in.Open() {
 		n.NextUpdate = n.UpdatedAt.Add(promise[in.Severity])
 	}
@@ -167,11 +172,15 @@ func (s *Status) JSON() ([]byte, error) {
 
 // statusDocument is the page in the words of one language.
 type statusDocument struct {
-	Lang, Title, State, Headline, Updated string
-	None, OpenTitle, PastTitle            string
-	Services                              []fact
-	Classes                               []string // of the services
-	Open, Past                            []noticeText
+	Lang, Title, State, Headline, Updated     string
+	None, OpenTitle, PastTitle, ServicesTitle string
+	Services                                  []serviceText
+	Open, Past                                []noticeText
+}
+
+type serviceText struct {
+	Name, Class, Word string
+	Text              []string
 }
 
 type noticeText struct {
@@ -185,17 +194,20 @@ func (s *Status) HTML(o Options) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	zone := cmp.Or(o.Zone, time.UTC)
+	zone := o.zone()
 	d := statusDocument{
 		Lang: l.say("lang"), Title: l.say("page.title", plain(s.Brand)), State: string(s.State), Headline: l.say("page." + string(s.State)),
-		None: l.say("page.none"), OpenTitle: l.say("page.open"), PastTitle: l.say("page.past"),
+		None: l.say("page.none"), OpenTitle: l.say("page.open"), PastTitle: l.say("page.past"), ServicesTitle: l.say("page.all"),
 	}
 	if !s.At.IsZero() {
 		d.Updated = l.say("page.updated", l.moment(s.At.In(zone)))
 	}
 	for _, h := range s.Services {
-		d.Services = append(d.Services, fact{h.Name, l.say("service." + string(h.State))})
-		d.Classes = append(d.Classes, string(h.State))
+		x := serviceText{Name: h.Name, Class: string(h.State), Word: l.say("service." + string(h.State))}
+		if h.State != Operational || !h.MovedBy.IsZero() {
+			x.Text = h.sentences(l, zone)
+		}
+		d.Services = append(d.Services, x)
 	}
 	for _, n := range s.Open {
 		d.Open = append(d.Open, n.text(l, zone))
@@ -242,7 +254,7 @@ func (s *Status) Atom(o Options, address string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	zone := cmp.Or(o.Zone, time.UTC)
+	zone := o.zone()
 	type text struct {
 		Type string `xml:"type,attr,omitempty"`
 		Text string `xml:",chardata"`

@@ -25,16 +25,13 @@ type Mail struct {
 	User, Password string
 	// Plain allows a server without STARTTLS: for one on the same machine.
 	Plain bool
-	Least string // least severity that is sent there
+	Route
 	Roots *tls.Config
 	Now   func() time.Time
 }
 
 // Name implements Channel.
 func (m Mail) Name() string { return "mail " + m.Server }
-
-// Takes implements Channel.
-func (m Mail) Takes(severity string) bool { return atLeast(severity, m.Least) }
 
 // Send implements Channel.
 func (m Mail) Send(ctx context.Context, msg Message) error {

@@ -15,14 +15,24 @@ type Message struct {
 	Severity string   // info, minor, major or critical
 	Subject  string   // one line
 	Lines    []string // what happened, oldest first
+	Topic    string   // incident, automation, runbook, readiness or notice
+	// Thing is what it is about, the same over all messages of one incident or
+	// run: systems that page people join by it.
+	Thing string
+	// Over: the thing has ended well.
+	Over bool
+	// Role of who is asked to do something; "" when nothing is asked, or anybody.
+	Role string
+	At   time.Time
+	From string // the fleet that tells it
 }
 
 // Channel is one way to people. Send tries once.
 type Channel interface {
 	// Name says where it leads, for logs; it holds no secret.
 	Name() string
-	// Takes reports whether messages of that severity go there.
-	Takes(severity string) bool
+	// Takes reports whether the message goes there.
+	Takes(m Message) bool
 	Send(ctx context.Context, m Message) error
 }
 
@@ -63,7 +73,7 @@ func (s *Sender) Send(ctx context.Context, m Message) error {
 	m = m.cleaned()
 	var errs []error
 	for _, c := range s.cfg.Channels {
-		if !c.Takes(m.Severity) {
+		if !c.Takes(m) {
 			continue
 		}
 		if err := s.try(ctx, c, m); err != nil {
@@ -133,9 +143,3 @@ func oneLine(s string) string {
 		return r
 	}, s))
 }
-
-// severities, least first.
-var severities = map[string]int{"info": 0, "minor": 1, "major": 2, "critical": 3}
-
-// atLeast reports whether a severity reaches a bound; an empty bound is none.
-func atLeast(severity, bound string) bool { return severities[severity] >= severities[bound] }

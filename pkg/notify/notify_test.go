@@ -78,7 +78,7 @@ func TestSeverityChoosesTheChannel(t *testing.T) {
 	called := false
 	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called = true }))
 	defer srv.Close()
-	if err := sender(notify.Webhook{URL: srv.URL, Least: "critical"}).Send(context.Background(), message); err != nil || called {
+	if err := sender(notify.Webhook{URL: srv.URL, Route: notify.Route{Least: "critical"}}).Send(context.Background(), message); err != nil || called {
 		t.Fatalf("%v, called %v", err, called)
 	}
 }

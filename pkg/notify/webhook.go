@@ -3,19 +3,18 @@ package notify
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 )
 
-// Webhook posts messages as JSON. The keys id, severity, subject and lines are
-// ours; text holds all of it in one string, which is what chat systems show.
+// Webhook posts messages as JSON in the words of who takes them.
 type Webhook struct {
-	URL   string
-	Least string // least severity that is sent there
+	URL    string
+	Format Format // "" is FormatJSON
+	Key    string // routing key, for FormatPagerDuty
+	Route
 }
 
 // Name implements Channel. Only the host is told: paths of webhooks are secrets.
@@ -27,14 +26,9 @@ func (w Webhook) Name() string {
 	return "webhook " + u.Host
 }
 
-// Takes implements Channel.
-func (w Webhook) Takes(severity string) bool { return atLeast(severity, w.Least) }
-
 // Send implements Channel.
 func (w Webhook) Send(ctx context.Context, m Message) error {
-	body, err := json.Marshal(map[string]any{
-		"id": m.ID, "severity": m.Severity, "subject": m.Subject, "lines": m.Lines, "text": m.Subject + "\n" + strings.Join(m.Lines, "\n"),
-	})
+	body, err := w.body(m)
 	if err != nil {
 		return &Final{err.Error()}
 	}

@@ -180,6 +180,7 @@ func (t *transition) event(kind EventKind, e Event) {
 	if e.Reason == "" {
 		e.Reason = t.cmd.Reason
 	}
+	e.From = t.cmd.From
 	t.events = append(t.events, e)
 }
 

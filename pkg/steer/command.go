@@ -85,6 +85,7 @@ type Command struct {
 	At      time.Time `json:"at"` // stamped by the leader
 	By      string    `json:"by"`
 	Role    Role      `json:"role,omitempty"` // of By, as the agent found that heard it; empty: operator
+	From    string    `json:"from,omitempty"` // where it was typed, as that agent saw it
 	Reason  string    `json:"reason,omitempty"`
 	// For is how long the intent lasts.
 	For fleet.Duration `json:"for,omitzero"`

@@ -53,7 +53,8 @@ type Event struct {
 	At        time.Time       `json:"at"`
 	Kind      EventKind       `json:"kind"`
 	By        string          `json:"by"`
-	Text      string          `json:"text"` // from, to, why, and what stays
+	From      string          `json:"from,omitempty"` // where the command was typed
+	Text      string          `json:"text"`           // from, to, why, and what stays
 	Site      fleet.SiteID    `json:"site,omitempty"`
 	Service   fleet.ServiceID `json:"service,omitempty"`
 	Transport fleet.Transport `json:"transport,omitzero"`

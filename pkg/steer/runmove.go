@@ -91,6 +91,9 @@ func (t *transition) begin(r *Run, i int) {
 	s, p := &r.Steps[i], &r.Progress[i]
 	p.State, p.StartedAt, p.Attempt = StepRunning, t.Now, p.Attempt+1
 	t.runEvent(r, "begun", fmt.Sprintf("%s: %s (%s) begun", r.ID, s.ID, s.Do))
+	if s.Do.ByPerson() {
+		t.runEvent(r, "asks", asks(r, s))
+	}
 	if !s.Do.Inside() {
 		return
 	}
@@ -109,6 +112,15 @@ func (t *transition) begin(r *Run, i int) {
 	case s.Until == "":
 		t.finish(r, i, StepDone, "")
 	}
+}
+
+// asks says what a step wants of people, and by which command.
+func asks(r *Run, s *Step) string {
+	who := plural(max(1, s.People), "person")
+	if s.Role != "" {
+		who += " with role " + string(s.Role)
+	}
+	return fmt.Sprintf("%s: %s asks %s: %s; sipsteer runbook approve %s %s", r.ID, s.ID, who, s.Text, r.ID, s.ID)
 }
 
 // perform carries out a command inside this one, whole or not at all.
