@@ -54,6 +54,9 @@ func gateDriver(name string, file *config.Agent) (divert.Driver, error) {
 		}
 		return divert.NewNftables(c)
 	case "edge":
+		if g.Edge.OpenSIPS != "" {
+			return &divert.OpenSIPS{Address: g.Edge.OpenSIPS, Transports: edgeTransports(g)}, nil
+		}
 		return &divert.Kamailio{Address: g.Edge.Kamailio, Transports: edgeTransports(g)}, nil
 	}
 	return &divert.Exec{Command: g.Edge.Command, Site: file.Site, Transports: edgeTransports(g)}, nil

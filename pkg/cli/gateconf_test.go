@@ -30,6 +30,10 @@ func TestGateDrivers(t *testing.T) {
 			t.Errorf("%s %v: %T, %v", x.driver, x.fallback, got, err)
 		}
 	}
+	got, err := divertConfig(&config.Agent{Gate: &config.Gate{Driver: "edge", Edge: config.GateEdge{OpenSIPS: "127.0.0.1:9063"}}}, zerolog.Nop())
+	if err != nil || !is[*divert.OpenSIPS](got.Driver) {
+		t.Errorf("opensips: %+v, %v", got, err)
+	}
 	for _, own := range []string{"inline", "listen"} {
 		if got, err := divertConfig(&config.Agent{Gate: &config.Gate{Driver: own}}, zerolog.Nop()); got != nil || err != nil {
 			t.Errorf("%s: %v, %v", own, got, err)

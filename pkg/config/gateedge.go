@@ -21,10 +21,15 @@ func (c *agentCheck) edge() {
 	g := c.agent.Gate
 	c.fallback()
 	if g.Uses("edge") {
-		if g.Edge.Kamailio == "" {
+		switch {
+		case g.Edge.Kamailio == "" && g.Edge.OpenSIPS == "":
 			c.at("$.gate.edge", `edge: {kamailio: "127.0.0.1:9062"}`, "driver edge needs the edge")
-		} else {
+		case g.Edge.Kamailio == "":
+			c.dialled("$.gate.edge.opensips", g.Edge.OpenSIPS)
+		case g.Edge.OpenSIPS == "":
 			c.dialled("$.gate.edge.kamailio", g.Edge.Kamailio)
+		default:
+			c.at("$.gate.edge.opensips", "the one that stands in front", "a site has one edge, kamailio or opensips")
 		}
 	}
 	if g.Driver == "edge" && !g.Uses("nftables") && len(g.Listen) > 0 {
@@ -41,6 +46,9 @@ func (c *agentCheck) edge() {
 	}
 	if !g.Uses("edge") && g.Edge.Kamailio != "" {
 		c.at("$.gate.edge.kamailio", "driver: edge", "driver %s does not speak to Kamailio", g.Driver)
+	}
+	if !g.Uses("edge") && g.Edge.OpenSIPS != "" {
+		c.at("$.gate.edge.opensips", "driver: edge", "driver %s does not speak to OpenSIPS", g.Driver)
 	}
 	if !g.Uses("edge") && len(c.agent.Outward.Edge) > 0 {
 		c.at("$.outward.edge", "gate: {driver: edge}, or delete it", "driver %s tells no edge single commands", g.Driver)

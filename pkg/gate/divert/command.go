@@ -50,7 +50,7 @@ func (k *Kamailio) Command(ctx context.Context, words []string) (string, error) 
 		}
 		params = append(params, strings.TrimPrefix(w, "s:"))
 	}
-	raw, err := (&rpc{conn: conn, once: true}).call(ctx, words[0], params...)
+	raw, err := (&rpc{conn: conn, once: true}).call(ctx, words[0], params)
 	if err != nil {
 		return "", fmt.Errorf("%s in kamailio: %w", words[0], err)
 	}

@@ -49,7 +49,7 @@ func (k *Kamailio) Apply(ctx context.Context, p gate.Policy) error {
 	return nil
 }
 
-// rpc is one conversation with jsonrpcs.
+// rpc is one conversation by JSON-RPC 2.0, a datagram for each question and answer.
 type rpc struct {
 	conn net.Conn
 	id   int
@@ -61,7 +61,7 @@ func (c *rpc) ensure(ctx context.Context, key string, value int) error {
 	if have, ok := c.get(ctx, key); ok && have == value {
 		return nil
 	}
-	if _, err := c.call(ctx, "htable.seti", table, key, value); err != nil {
+	if _, err := c.call(ctx, "htable.seti", []any{table, key, value}); err != nil {
 		return fmt.Errorf("set %s in kamailio: %w", key, err)
 	}
 	have, ok := c.get(ctx, key)
@@ -72,7 +72,7 @@ func (c *rpc) ensure(ctx context.Context, key string, value int) error {
 }
 
 func (c *rpc) get(ctx context.Context, key string) (int, bool) {
-	raw, err := c.call(ctx, "htable.get", table, key)
+	raw, err := c.call(ctx, "htable.get", []any{table, key})
 	if err != nil {
 		return 0, false // not set yet, or it says so when it is set
 	}
@@ -88,7 +88,7 @@ func (c *rpc) get(ctx context.Context, key string) (int, bool) {
 // is a datagram.
 const resend = time.Second
 
-func (c *rpc) call(ctx context.Context, method string, params ...any) (json.RawMessage, error) {
+func (c *rpc) call(ctx context.Context, method string, params any) (json.RawMessage, error) {
 	c.id++
 	request, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "method": method, "params": params, "id": strconv.Itoa(c.id)})
 	if err != nil {
