@@ -203,7 +203,7 @@ func gatePolicy(s steer.State, site fleet.SiteID, dead map[fleet.Transport]bool)
 	policy := gate.Policy{
 		Rules: map[fleet.Transport]gate.Rule{}, Upstreams: map[fleet.Transport][]netip.AddrPort{},
 		RetryAfterMin: f.Policy.RetryAfterMin, RetryAfterMax: f.Policy.RetryAfterMax,
-		Emergency: f.Policy.EmergencyNumbers, EmergencyRedirect: emergencyTargets(s, site), Redirects: redirectTargets(s, site), Horizon: horizon(s, site), RegisterRate: registerRate(f, site),
+		Emergency: f.Policy.Emergency(), EmergencyRedirect: emergencyTargets(s, site), Redirects: redirectTargets(s, site), Horizon: horizon(s, site), RegisterRate: registerRate(f, site),
 	}
 	for _, r := range steer.GateStates(s)[site].Rules {
 		policy.Rules[r.Transport] = gate.Rule{Mode: gateModes[r.Mode], PassInvite: r.PassInvite, Reason: r.Reason}

@@ -56,6 +56,8 @@ type Policy struct {
 	// EmergencyNumbers are dialled numbers that always pass. Default 911, 112.
 	// The URN urn:service:sos (RFC 5031) passes in any case.
 	EmergencyNumbers []string `json:"emergency_numbers,omitzero" yaml:"emergency_numbers,omitempty" jsonschema_description:"Dialled numbers that always pass, quoted. urn:service:sos passes in any case. Default: 911 and 112."`
+	// EmergencyCountries add the numbers of these countries. Default: none.
+	EmergencyCountries []string `json:"emergency_countries,omitempty" yaml:"emergency_countries,omitempty" jsonschema_description:"Countries whose emergency numbers always pass too, by ISO 3166 (CA, GB); docs/gate.md lists those that are known. Default: none."`
 }
 
 // MaxForLimit is the most that policy.max_for may be.

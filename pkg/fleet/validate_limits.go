@@ -64,6 +64,7 @@ func (v *validation) policy() {
 	v.failbackSteps(p.FailbackSteps)
 	v.retryAfter(p)
 	v.emergencyNumbers(p.EmergencyNumbers)
+	v.emergencyCountries(p.EmergencyCountries)
 }
 
 func (v *validation) waits(p Policy) {

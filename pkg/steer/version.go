@@ -8,6 +8,14 @@ func (c Command) Needs() int {
 	case KindKeyAdd, KindKeyConfirm, KindKeyStep, KindKeyDrop,
 		KindQuarantine, KindUnquarantine, KindQuarantineExpire:
 		return 2
+	case KindSetFleet:
+		if c.Fleet != nil && len(c.Fleet.Policy.EmergencyCountries) > 0 {
+			return 2
+		}
+	case KindRollback:
+		if c.Past != nil && c.Past.Fleet != nil && len(c.Past.Fleet.Policy.EmergencyCountries) > 0 {
+			return 2
+		}
 	}
 	return 1
 }
