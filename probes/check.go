@@ -48,40 +48,43 @@ func (c *check) opinion() health.Opinion {
 	if o.Status != health.Down {
 		return o
 	}
-	o.Cause, o.Detail = c.why(c.times.Thresholds.Fall)
+	why := c.why(c.times.Thresholds.Fall)
+	o.Cause, o.Detail = why.Cause, why.Detail
 	if o.Cause == health.CauseNone {
 		// A repeat offender has to answer well for longer than results are kept.
-		o.Cause, o.Detail = c.told.Cause, c.told.Detail
+		o.Cause, o.Detail, o.Certificate = c.told.Cause, c.told.Detail, c.told.Certificate
+	} else if o.Cause.AboutCertificate() {
+		o.Certificate = why.Certificate
 	}
 	return o
 }
 
-// why returns the most frequent cause among the last failures, the latest among
-// equals, with its latest detail. The last one alone would mislead: a question
-// that a dying process took with it times out after later ones were refused.
-func (c *check) why(last int) (cause health.Cause, detail string) {
+// why returns the latest failure of the most frequent cause among the last ones,
+// the latest cause among equals. The last failure alone would mislead: a
+// question that a dying process took with it times out after later ones were
+// refused.
+func (c *check) why(last int) health.Observation {
 	times := map[health.Cause]int{}
-	details := map[health.Cause]string{}
-	var order []health.Cause // latest first
+	var latest []health.Observation // of each cause, latest first
 	for _, o := range slices.Backward(c.recent) {
 		if o.Outcome != health.Failure {
 			continue
 		}
 		if times[o.Cause] == 0 {
-			order = append(order, o.Cause)
-			details[o.Cause] = o.Detail
+			latest = append(latest, o)
 		}
 		times[o.Cause]++
 		if last--; last == 0 {
 			break
 		}
 	}
-	for _, o := range order {
-		if times[o] > times[cause] {
-			cause = o
+	var best health.Observation
+	for _, o := range latest {
+		if times[o.Cause] > times[best.Cause] {
+			best = o
 		}
 	}
-	return cause, details[cause]
+	return best
 }
 
 func (c *check) remember(o health.Observation) {

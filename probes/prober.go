@@ -140,6 +140,8 @@ type Result struct {
 	Cause   health.Cause  // why, when Outcome is not Success
 	Detail  string        // one line for people; holds no control characters
 	RTT     time.Duration // until the answer; 0 when there was none
+	// Certificate is the SHA-256 of the certificate that was shown, in hex.
+	Certificate string
 }
 
 // Succeeded returns the result of a question that was answered well.

@@ -35,7 +35,7 @@ func timedOut(c health.Cause) bool {
 
 // observe keeps one result as evidence and passes it on.
 func (r *Runner) observe(c *check, res Result, now time.Time) {
-	o := health.Observation{Check: c.spec.Check, At: now, Outcome: res.Outcome, Cause: res.Cause, Detail: res.Detail, RTT: res.RTT}
+	o := health.Observation{Check: c.spec.Check, At: now, Outcome: res.Outcome, Cause: res.Cause, Detail: res.Detail, RTT: res.RTT, Certificate: res.Certificate}
 	c.remember(o)
 	if r.cfg.OnObservation != nil {
 		r.notes = append(r.notes, note{observation: &o})

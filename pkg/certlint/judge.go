@@ -47,15 +47,16 @@ func (c *Checker) dates(s *source, n int, cert *x509.Certificate) {
 	now := c.cfg.Now
 	switch {
 	case now.After(cert.NotAfter):
-		s.report.add(n, Bad, "expired", "it expired on %s (%s ago)", day(cert.NotAfter), span(now.Sub(cert.NotAfter)))
+		s.report.add(n, Bad, "expired", "it expired on %s (%s ago)", day(cert.NotAfter), Span(now.Sub(cert.NotAfter)))
 	case now.Before(cert.NotBefore):
-		s.report.add(n, Bad, "not-yet-valid", "it is not valid before %s (in %s)", day(cert.NotBefore), span(cert.NotBefore.Sub(now)))
+		s.report.add(n, Bad, "not-yet-valid", "it is not valid before %s (in %s)", day(cert.NotBefore), Span(cert.NotBefore.Sub(now)))
 	case cert.NotAfter.Sub(now) < c.cfg.Horizon:
-		s.report.add(n, Warn, "expires-soon", "it expires on %s, in %s", day(cert.NotAfter), span(cert.NotAfter.Sub(now)))
+		s.report.add(n, Warn, "expires-soon", "it expires on %s, in %s", day(cert.NotAfter), Span(cert.NotAfter.Sub(now)))
 	}
 }
 
-func span(d time.Duration) string {
+// Span writes a duration as people say it.
+func Span(d time.Duration) string {
 	if d >= 48*time.Hour {
 		return fmt.Sprintf("%d days", int(d/(24*time.Hour)))
 	}

@@ -73,9 +73,10 @@ func Combine(prev Verdict, voices []Voice, minRemote int, now time.Time) (Verdic
 	}
 	switch {
 	case status == Down && t.localDown+t.remoteDown == 0:
-		next.Cause, next.Detail = prev.Cause, prev.Detail
+		next.Cause, next.Detail, next.Certificate = prev.Cause, prev.Detail, prev.Certificate
 	case status == Down:
-		next.Cause, next.Detail = chooseCause(prev.Check.Site, heard)
+		o := chooseOpinion(prev.Check.Site, heard)
+		next.Cause, next.Detail, next.Certificate = o.Cause, o.Detail, o.Certificate
 	case status == Up && pattern == PatternOutsideOnly:
 		next.Cause, next.Detail = CauseNetwork, outsideDetail(heard)
 	}
@@ -181,9 +182,9 @@ func (t tally) pattern(decided Status) Pattern {
 	return PatternSplit
 }
 
-// chooseCause returns the cause that most of the voices that say down give, the
-// local one's if several are as frequent, and the detail that belongs to it.
-func chooseCause(site fleet.SiteID, heard []Voice) (Cause, string) {
+// chooseOpinion returns the opinion with the cause that most of the voices that
+// say down give, the local one's if several are as frequent.
+func chooseOpinion(site fleet.SiteID, heard []Voice) Opinion {
 	var down []Voice
 	times := map[Cause]int{}
 	for _, v := range heard {
@@ -199,7 +200,7 @@ func chooseCause(site fleet.SiteID, heard []Voice) (Cause, string) {
 			cmp.Compare(a.Agent, b.Agent),
 		)
 	})
-	return best.Opinion.Cause, best.Opinion.Detail
+	return best.Opinion
 }
 
 func compareBool(a, b bool) int {

@@ -19,7 +19,9 @@ type Common struct {
 	Cause     Cause // CauseNone when the sites give different causes
 	Sites     []fleet.SiteID
 	Since     time.Time // when the first of them went down
-	Sentence  string    // for people
+	// Certificate is the one that all of them showed; empty when there is none.
+	Certificate string
+	Sentence    string // for people
 }
 
 // CommonCause finds the checks of one kind and transport that went down at two
@@ -28,6 +30,9 @@ type Common struct {
 // even if the first is longer ago, because poison that follows load looks like
 // that. A Since in the future, left by a leader whose clock was ahead, counts
 // as now. The order is by kind, transport and time.
+//
+// Checks that fail because of one and the same certificate have a common cause
+// whenever they went down, and over whatever transport.
 func CommonCause(verdicts []Verdict, window time.Duration, now time.Time) []Common {
 	var down []Verdict
 	for _, v := range verdicts {
@@ -55,7 +60,7 @@ func CommonCause(verdicts []Verdict, window time.Duration, now time.Time) []Comm
 		}
 		down = down[n:]
 	}
-	return found
+	return sharedCertificates(found, verdicts, now)
 }
 
 func follows(a, b Verdict, window time.Duration) bool {
@@ -66,11 +71,14 @@ func follows(a, b Verdict, window time.Duration) bool {
 // by Since, if it touches more than one site.
 func common(run []Verdict) (Common, bool) {
 	first := run[0]
-	c := Common{Kind: first.Check.Kind, Transport: first.Check.Transport, Cause: first.Cause, Since: first.Since}
+	c := Common{Kind: first.Check.Kind, Transport: first.Check.Transport, Cause: first.Cause, Since: first.Since, Certificate: first.Certificate}
 	for _, v := range run {
 		c.Sites = append(c.Sites, v.Check.Site)
 		if v.Cause != c.Cause {
 			c.Cause = CauseNone
+		}
+		if v.Certificate != c.Certificate {
+			c.Certificate = ""
 		}
 	}
 	slices.Sort(c.Sites)
@@ -84,6 +92,9 @@ func common(run []Verdict) (Common, bool) {
 	}
 	c.Sentence = fmt.Sprintf("%s over %s failed at %s within %s: %s", c.Kind, c.Transport, list(c.Sites),
 		run[len(run)-1].Since.Sub(first.Since).Round(100*time.Millisecond), cause)
+	if c.Certificate != "" {
+		c.Sentence += ", all with the certificate " + short(c.Certificate)
+	}
 	return c, true
 }
 

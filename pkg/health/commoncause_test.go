@@ -12,6 +12,11 @@ func TestCommonCause(t *testing.T) {
 	down := func(site fleet.SiteID, k Kind, tr fleet.Transport, c Cause, at time.Duration) Verdict {
 		return Verdict{Check: Check{Target: Target{site, fleet.SwitchID(site) + "1", tr}, Kind: k}, Status: Down, Cause: c, Since: t0.Add(at)}
 	}
+	with := func(certificate string, v Verdict) Verdict {
+		v.Certificate = certificate
+		return v
+	}
+	const one, two = "0123456789abcdef0123", "fedcba98765432100123"
 	up := down("halifax", Options, fleet.UDP, CauseNone, 0)
 	up.Status = Up
 	for _, tt := range []struct {
@@ -44,6 +49,23 @@ func TestCommonCause(t *testing.T) {
 			down("vancouver", TLS, fleet.TLS, CauseCertExpired, 3*time.Second),
 			down("calgary", TLS, fleet.TLS, CauseCertExpired, 0), down("ottawa", TLS, fleet.TLS, CauseCertExpired, time.Second),
 		}, []string{"tls over tls failed at calgary, ottawa and vancouver within 3s: cert-expired"}},
+		{"one certificate, hours apart", []Verdict{
+			with(one, down("calgary", TLS, fleet.TLS, CauseCertRevoked, 0)), with(one, down("ottawa", TLS, fleet.TLS, CauseCertRevoked, 5*time.Hour)),
+		}, []string{"one certificate, 0123456789abcdef, fails at calgary and ottawa: cert-revoked"}},
+		{"two certificates, hours apart", []Verdict{
+			with(one, down("calgary", TLS, fleet.TLS, CauseCertExpired, 0)), with(two, down("ottawa", TLS, fleet.TLS, CauseCertExpired, 5*time.Hour)),
+		}, nil},
+		{"one certificate over two transports", []Verdict{
+			with(one, down("calgary", TLS, fleet.TLS, CauseCertName, 0)), with(one, down("ottawa", TLS, fleet.WSS, CauseCertName, time.Second)),
+		}, []string{
+			"one certificate, 0123456789abcdef, fails at calgary and ottawa: cert-name", "one certificate, 0123456789abcdef, fails at calgary and ottawa: cert-name",
+		}},
+		{"one certificate inside the window is said once", []Verdict{
+			with(one, down("calgary", TLS, fleet.TLS, CauseCertExpired, 0)), with(one, down("ottawa", TLS, fleet.TLS, CauseCertExpired, time.Second)),
+		}, []string{"tls over tls failed at calgary and ottawa within 1s: cert-expired, all with the certificate 0123456789abcdef"}},
+		{"one certificate at one site", []Verdict{
+			with(one, down("calgary", TLS, fleet.TLS, CauseCertExpired, 0)), with(one, down("calgary", TLS, fleet.WSS, CauseCertExpired, 0)),
+		}, nil},
 		{"poison that follows load from site to site", []Verdict{
 			down("calgary", Options, fleet.UDP, CauseTimeout, 0),
 			down("ottawa", Options, fleet.UDP, CauseTimeout, 50*time.Second),

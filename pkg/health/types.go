@@ -122,6 +122,7 @@ const (
 	CauseCertName    Cause = "cert-name"    // not for the SIP domain (RFC 5922 §7)
 	CauseCertUntrust Cause = "cert-untrusted"
 	CauseCertInvalid Cause = "cert-invalid" // cannot be parsed or used
+	CauseCertRevoked Cause = "cert-revoked" // its authority took it back
 	CauseLocal       Cause = "local"        // the observer itself could not ask: no verdict
 	CauseNetwork     Cause = "network"      // only the outside cannot reach it: the path, not the softswitch
 	CauseAuth        Cause = "auth-rejected"
@@ -145,7 +146,17 @@ const (
 // others. A dead process or a broken path does not spread.
 func (c Cause) Spreads() bool {
 	switch c {
-	case CauseStatus, CauseMalformed, CauseAuth, CauseBinding, CauseNoLogin, CauseUnavailable, CauseCertExpired, CauseCertName, CauseCertUntrust, CauseCertInvalid, CauseTLSRefused:
+	case CauseStatus, CauseMalformed, CauseAuth, CauseBinding, CauseNoLogin, CauseUnavailable, CauseCertExpired, CauseCertName, CauseCertUntrust, CauseCertInvalid, CauseCertRevoked, CauseTLSRefused:
+		return true
+	}
+	return false
+}
+
+// AboutCertificate reports whether a failure with this cause is of the
+// certificate that was shown.
+func (c Cause) AboutCertificate() bool {
+	switch c {
+	case CauseCertExpired, CauseCertName, CauseCertUntrust, CauseCertInvalid, CauseCertRevoked:
 		return true
 	}
 	return false
@@ -169,6 +180,9 @@ type Observation struct {
 	Cause   Cause         // why, when Outcome is Failure
 	Detail  string        // one line for people; holds no control characters
 	RTT     time.Duration // until the answer; 0 when there was none
+	// Certificate is the SHA-256 of the certificate that was shown, in hex; empty
+	// when none was.
+	Certificate string
 }
 
 // Opinion is what one observer believes of one check.
@@ -177,6 +191,8 @@ type Opinion struct {
 	Status Status `json:"status"`
 	Cause  Cause  `json:"cause,omitempty"`
 	Detail string `json:"detail,omitempty"`
+	// Certificate is the one that was shown, when the cause is about it.
+	Certificate string `json:"certificate,omitempty"`
 }
 
 // Verdict is what the fleet believes of one check, after the observers were
@@ -189,4 +205,7 @@ type Verdict struct {
 	Since  time.Time `json:"since"` // when Status became what it is, by the leader's clock
 	// Observers lists who holds this opinion, sorted.
 	Observers []fleet.AgentID `json:"observers,omitempty"`
+	// Certificate is the one that was shown, when the cause is about it: the
+	// SHA-256 in hex.
+	Certificate string `json:"certificate,omitempty"`
 }

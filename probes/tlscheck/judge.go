@@ -21,7 +21,7 @@ type finding struct {
 
 // judge returns all that is wrong with the certificates a server showed, leaf
 // first. The worst comes first: an expired one is renewed in any case.
-func (p *Prober) judge(certs []*x509.Certificate, spec probes.Spec, now time.Time) []finding {
+func (p *Prober) judge(certs []*x509.Certificate, staple []byte, spec probes.Spec, now time.Time) []finding {
 	if len(certs) == 0 {
 		return []finding{{health.CauseCertInvalid, "the server showed no certificate"}}
 	}
@@ -37,12 +37,13 @@ func (p *Prober) judge(certs []*x509.Certificate, spec probes.Spec, now time.Tim
 	cause, text := p.chain(certs, spec.Roots, now)
 	add(cause, text)
 	add(health.CauseCertInvalid, usage(leaf))
+	add(health.CauseCertRevoked, revoked(leaf, certs, staple, now))
 	slices.SortStableFunc(found, func(a, b finding) int { return rank(a.cause) - rank(b.cause) })
 	return found
 }
 
 func rank(c health.Cause) int {
-	return slices.Index([]health.Cause{health.CauseCertExpired, health.CauseCertName, health.CauseCertUntrust, health.CauseCertInvalid}, c)
+	return slices.Index([]health.Cause{health.CauseCertRevoked, health.CauseCertExpired, health.CauseCertName, health.CauseCertUntrust, health.CauseCertInvalid}, c)
 }
 
 // dates judges the leaf's validity (RFC 5280 §4.1.2.5).
@@ -50,9 +51,9 @@ func (p *Prober) dates(cert *x509.Certificate, now time.Time) string {
 	const day = "2006-01-02 15:04 UTC"
 	switch {
 	case now.Add(-p.cfg.ClockTolerance).After(cert.NotAfter):
-		return fmt.Sprintf("certificate of %s expired on %s (%s ago)", subject(cert), cert.NotAfter.UTC().Format(day), span(now.Sub(cert.NotAfter)))
+		return fmt.Sprintf("certificate of %s expired on %s (%s ago)", subject(cert), cert.NotAfter.UTC().Format(day), certlint.Span(now.Sub(cert.NotAfter)))
 	case now.Add(p.cfg.ClockTolerance).Before(cert.NotBefore):
-		return fmt.Sprintf("certificate of %s is not valid before %s (in %s)", subject(cert), cert.NotBefore.UTC().Format(day), span(cert.NotBefore.Sub(now)))
+		return fmt.Sprintf("certificate of %s is not valid before %s (in %s)", subject(cert), cert.NotBefore.UTC().Format(day), certlint.Span(cert.NotBefore.Sub(now)))
 	}
 	return ""
 }
@@ -117,11 +118,3 @@ func issuer(cert *x509.Certificate) string {
 }
 
 func quoted(s string) string { return `"` + wire.Clean(s) + `"` }
-
-// span writes a duration as people say it.
-func span(d time.Duration) string {
-	if d >= 48*time.Hour {
-		return fmt.Sprintf("%d days", int(d/(24*time.Hour)))
-	}
-	return d.Round(time.Minute).String()
-}

@@ -5,7 +5,10 @@ package tlscheck
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
@@ -54,11 +57,11 @@ func (p *Prober) Probe(ctx context.Context, spec probes.Spec) probes.Result {
 	state := tc.ConnectionState()
 	_ = tc.Close()
 
-	faults := p.judge(state.PeerCertificates, spec, start)
+	faults := p.judge(state.PeerCertificates, state.OCSPResponse, spec, start)
 	if len(faults) == 0 {
 		leaf := state.PeerCertificates[0]
-		return probes.Succeeded(rtt, fmt.Sprintf("%s, certificate valid until %s",
-			tls.VersionName(state.Version), leaf.NotAfter.UTC().Format(time.DateOnly)))
+		return probes.Succeeded(rtt, fmt.Sprintf("%s, certificate valid until %s%s", tls.VersionName(state.Version),
+			leaf.NotAfter.UTC().Format(time.DateOnly), stapleText(leaf, state.PeerCertificates, state.OCSPResponse, start)))
 	}
 	texts := make([]string, len(faults))
 	for i, f := range faults {
@@ -66,5 +69,15 @@ func (p *Prober) Probe(ctx context.Context, spec probes.Spec) probes.Result {
 	}
 	return probes.Result{
 		Outcome: health.Failure, Cause: faults[0].cause, Detail: strings.Join(texts, "; "), RTT: rtt,
+		Certificate: fingerprint(state.PeerCertificates),
 	}
+}
+
+// fingerprint names the certificate that was shown.
+func fingerprint(certs []*x509.Certificate) string {
+	if len(certs) == 0 {
+		return ""
+	}
+	sum := sha256.Sum256(certs[0].Raw)
+	return hex.EncodeToString(sum[:])
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/crypto/ocsp"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/health"
@@ -73,6 +74,11 @@ func TestCertificates(t *testing.T) {
 		{name: "another authority", leaf: wiretest.Leaf{DNS: []string{domain}}, roots: wiretest.NewAuthority(t).Pool(), cause: health.CauseCertUntrust, detail: `signed by "wiretest CA", which is not trusted`},
 		{name: "not for servers", leaf: wiretest.Leaf{DNS: []string{domain}, Usage: x509.ExtKeyUsageClientAuth}, cause: health.CauseCertInvalid, detail: "not for servers"},
 		{name: "expired and for another name: both are said", leaf: wiretest.Leaf{DNS: []string{"x.example.net"}, NotBefore: time.Now().Add(-9 * day), NotAfter: time.Now().Add(-3 * day)}, cause: health.CauseCertExpired, detail: `; certificate is for "x.example.net"`},
+		{name: "stapled as good", leaf: wiretest.Leaf{DNS: []string{domain}, Staple: status(ocsp.Good), MustStaple: true}, detail: "stapled as good"},
+		{name: "revoked", leaf: wiretest.Leaf{DNS: []string{domain}, Staple: status(ocsp.Revoked)}, cause: health.CauseCertRevoked, detail: `certificate of "west.voice.example.net" was revoked by its authority on `},
+		{name: "a staple that ended is only said", leaf: wiretest.Leaf{DNS: []string{domain}, Staple: status(ocsp.Good), StapleEnds: time.Now().Add(-time.Hour)}, detail: "with a stapled answer that ended on"},
+		{name: "unless one is demanded", leaf: wiretest.Leaf{DNS: []string{domain}, Staple: status(ocsp.Good), StapleEnds: time.Now().Add(-time.Hour), MustStaple: true}, cause: health.CauseCertRevoked, detail: "(RFC 7633); it ended on"},
+		{name: "one is demanded, none is there", leaf: wiretest.Leaf{DNS: []string{domain}, MustStaple: true}, cause: health.CauseCertRevoked, detail: "and none is"},
 		{name: "control characters are not passed on", leaf: wiretest.Leaf{DNS: []string{"x\x1b[2J.example.net"}}, cause: health.CauseCertName, detail: `"x?[2J.example.net"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -93,6 +99,21 @@ func TestCertificates(t *testing.T) {
 				t.Errorf("got %v %q: %s\nwant %v %q: …%s…", got.Outcome, got.Cause, got.Detail, want, tt.cause, tt.detail)
 			}
 		})
+	}
+}
+
+func status(s int) *int { return &s }
+
+// TestTheCertificateIsNamed: the same one is known again at another site.
+func TestTheCertificateIsNamed(t *testing.T) {
+	ca := wiretest.NewAuthority(t)
+	one, other := ca.Config(wiretest.Leaf{DNS: []string{"x.example.net"}}), ca.Config(wiretest.Leaf{DNS: []string{"x.example.net"}})
+	seen := map[string]int{}
+	for _, cfg := range []*tls.Config{one, one, other} {
+		seen[probe(tlscheck.Config{}, wiretest.TCP(t, handshake(cfg)), ca.Pool(), long).Certificate]++
+	}
+	if len(seen) != 2 || seen[""] != 0 {
+		t.Errorf("%v", seen)
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/ocsp"
 )
 
 // Authority signs certificates for tests.
@@ -46,6 +48,12 @@ type Leaf struct {
 	URI                 []string
 	NotBefore, NotAfter time.Time // default: an hour ago, in a day
 	Usage               x509.ExtKeyUsage
+	// Staple is what the authority says of it: one of the statuses of package
+	// ocsp; nil staples nothing. StapleEnds is until when; default in an hour.
+	Staple     *int
+	StapleEnds time.Time
+	// MustStaple adds the extension of RFC 7633.
+	MustStaple bool
 }
 
 // Config returns a server's TLS configuration with such a certificate.
@@ -72,9 +80,31 @@ func (a *Authority) Config(l Leaf) *tls.Config {
 		}
 		tmpl.URIs = append(tmpl.URIs, u)
 	}
+	if l.MustStaple {
+		tmpl.ExtraExtensions = []pkix.Extension{{Id: []int{1, 3, 6, 1, 5, 5, 7, 1, 24}, Value: []byte{0x30, 3, 2, 1, 5}}}
+	}
 	key := newKey(a.t)
 	cert := sign(a.t, tmpl, a.cert, key, a.key)
-	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{cert.Raw}, PrivateKey: key}}}
+	out := tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key}
+	if l.Staple != nil {
+		out.Certificate = append(out.Certificate, a.cert.Raw)
+		out.OCSPStaple = a.staple(l, cert)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{out}}
+}
+
+func (a *Authority) staple(l Leaf, cert *x509.Certificate) []byte {
+	a.t.Helper()
+	if l.StapleEnds.IsZero() {
+		l.StapleEnds = time.Now().Add(time.Hour)
+	}
+	der, err := ocsp.CreateResponse(a.cert, a.cert, ocsp.Response{
+		Status: *l.Staple, SerialNumber: cert.SerialNumber, ThisUpdate: l.StapleEnds.Add(-2 * time.Hour), NextUpdate: l.StapleEnds, RevokedAt: time.Now().Add(-48 * time.Hour),
+	}, a.key)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return der
 }
 
 func newKey(t testing.TB) *ecdsa.PrivateKey {
