@@ -96,6 +96,7 @@ func (r *Runner) ask(ctx context.Context, c *check, now time.Time, round bool) {
 		}
 		return
 	}
+	sick := !c.good && !c.asked.IsZero() // the last question was not answered well, or not yet
 	c.asked, c.good = now, false
 	a := &attempt{check: c, start: now, round: round}
 	if c.apart() { // it takes its time; only the cut is planned
@@ -111,7 +112,11 @@ func (r *Runner) ask(ctx context.Context, c *check, now time.Time, round bool) {
 		defer r.work.Done()
 		ctx, cancel := context.WithTimeout(ctx, c.times.Timeout)
 		defer cancel()
-		r.answered(a, r.probe(ctx, c.prober, c.spec))
+		var wire *Transcript
+		if sick {
+			ctx, wire = Record(ctx)
+		}
+		r.answered(a, r.probe(ctx, c.prober, c.spec), wire)
 	}()
 }
 
@@ -151,10 +156,13 @@ func (r *Runner) anyRoute() bool {
 }
 
 // answered counts what a prober returned. One that was cut has been counted.
-func (r *Runner) answered(a *attempt, res Result) {
+func (r *Runner) answered(a *attempt, res Result, transcript *Transcript) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	a.check.open--
+	if transcript != nil && res.Outcome == health.Failure {
+		a.check.evidence = evidence(transcript)
+	}
 	if a.over {
 		a.check.hung--
 		return

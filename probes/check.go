@@ -9,6 +9,7 @@ import (
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/health"
+	"github.com/sipsteer/sipsteer/probes/internal/wire"
 )
 
 // recentResults is how many results of each check are kept as evidence.
@@ -34,6 +35,10 @@ type check struct {
 	counter health.Counter
 	told    health.Opinion // what OnOpinion was last told
 	recent  []health.Observation
+	tally   tally
+	numbers map[string]float64 // what the last answer told of itself
+
+	evidence []wire.Line // of the last failure that was written down
 
 	waiting bool // for a free place, see Concurrency
 	round   bool // what waits is the regular question

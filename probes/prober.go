@@ -142,6 +142,8 @@ type Result struct {
 	RTT     time.Duration // until the answer; 0 when there was none
 	// Certificate is the SHA-256 of the certificate that was shown, in hex.
 	Certificate string
+	// Numbers are what the answer told of itself, by name. Nobody changes them.
+	Numbers map[string]float64
 }
 
 // Succeeded returns the result of a question that was answered well.

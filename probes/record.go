@@ -16,6 +16,10 @@ func (r *Runner) record(c *check, start time.Time, round bool, res Result, now t
 		res = Failed(health.CauseLocal, "this machine was stalled while it waited")
 	}
 	r.observe(c, res, now)
+	c.tally.add(res)
+	if res.Numbers != nil {
+		c.numbers = res.Numbers
+	}
 	switch {
 	case res.Outcome != health.NoData:
 		c.counter = c.counter.Next(res.Outcome, c.times.Thresholds)

@@ -11,6 +11,7 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/health"
 	"github.com/sipsteer/sipsteer/probes"
+	"github.com/sipsteer/sipsteer/probes/internal/wire"
 )
 
 // mode is how a softswitch of the fake world behaves.
@@ -87,6 +88,7 @@ func (w *world) count(c health.Check) int {
 func (w *world) Probe(ctx context.Context, s probes.Spec) probes.Result {
 	m := w.begin(s.Check)
 	defer w.end()
+	wire.Remark(ctx, "asked while the softswitch was in mode %d", m)
 	deadline, _ := ctx.Deadline()
 	switch m {
 	case closed:

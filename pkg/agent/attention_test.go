@@ -36,7 +36,8 @@ func TestWhatSteersNothingIsShownAndTold(t *testing.T) {
 		c.Fleet.Checks.Extra = []fleet.Extra{{
 			Name: "traffic", Kind: "metrics", Source: "json", Port: addr.Port(), Softswitches: []fleet.SwitchID{sw.Name}, Rise: 1, Over: fleet.Duration(5 * time.Second),
 			Numbers: []fleet.Number{{Name: "calls", Metric: "calls", Min: &least, Usual: fleet.UsualLow}},
-		}}
+		}, {Name: "disk", Kind: "exec", Run: "disk", Steers: true, Interval: fleet.Duration(time.Second), Timeout: fleet.Duration(time.Second)}}
+		c.Commands = map[string][]string{"disk": {"/bin/sh", "-c", "echo 'OK|free=5GB'"}}
 		c.Notify = Notify{Sender: notify.New(notify.Config{Channels: []notify.Channel{notify.Webhook{URL: srv.URL + "/people"}}, Pause: 10 * time.Millisecond})}
 	})
 	told := func(words string) func() bool {
@@ -59,6 +60,13 @@ func TestWhatSteersNothingIsShownAndTold(t *testing.T) {
 	if len(st.Attention) != 1 || st.Attention[0].Agent != "calgary" || !strings.Contains(st.Attention[0].Detail, "calls is 0") {
 		t.Errorf("status of another agent: %+v", st.Attention)
 	}
+	w.eventually("the numbers are in the metrics, each once", func() bool {
+		page := httptest.NewRecorder()
+		w.agents[0].metrics().ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+		text := page.Body.String()
+		return page.Code == http.StatusOK && strings.Contains(text, `sipsteer_number{check="metrics:traffic",number="calls",site="calgary"`) &&
+			strings.Contains(text, `sipsteer_number{check="exec:disk",number="free",site="calgary"`) && strings.Contains(text, `sipsteer_check_seconds_bucket{check="exec:disk"`)
+	})
 	calls.Store(9)
 	w.eventually("people are told that it is good again", told("good again"))
 	w.stop(0)

@@ -1,8 +1,11 @@
 package agent
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/sipsteer/sipsteer/probes"
 	"github.com/sipsteer/sipsteer/probes/metrics"
 )
 
@@ -11,24 +14,31 @@ type checkCollector struct {
 	a *Agent
 
 	number, usual, least, most *prometheus.Desc
+	up, took, results          *prometheus.Desc
 }
 
 func newCheckCollector(a *Agent) *checkCollector {
 	d := func(name, help string) *prometheus.Desc {
 		return prometheus.NewDesc("sipsteer_"+name, help, []string{"site", "softswitch", "check", "number"}, nil)
 	}
+	c := func(name, help string, more ...string) *prometheus.Desc {
+		return prometheus.NewDesc("sipsteer_check_"+name, help, append([]string{"site", "softswitch", "transport", "check"}, more...), nil)
+	}
 	return &checkCollector{
-		a:      a,
-		number: d("number", "What a metrics check of this agent read last, smoothed."),
-		usual:  d("number_usual", "What is usual at this hour of the week, when it is known."),
-		least:  d("number_usual_least", "The least that passes for usual."),
-		most:   d("number_usual_most", "The most that passes for usual."),
+		a:       a,
+		up:      c("up", "What this agent believes of a check: 1 up, 0 down, -1 unknown."),
+		took:    c("seconds", "How long answers took."),
+		results: c("results_total", "Results of a check.", "outcome"),
+		number:  d("number", "What a metrics check of this agent read last, smoothed; of an exec check what it told for graphs."),
+		usual:   d("number_usual", "What is usual at this hour of the week, when it is known."),
+		least:   d("number_usual_least", "The least that passes for usual."),
+		most:    d("number_usual_most", "The most that passes for usual."),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *checkCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.number, c.usual, c.least, c.most} {
+	for _, d := range []*prometheus.Desc{c.number, c.usual, c.least, c.most, c.up, c.took, c.results} {
 		ch <- d
 	}
 }
@@ -38,6 +48,37 @@ func (c *checkCollector) Collect(ch chan<- prometheus.Metric) {
 	for _, r := range c.a.numbers.Readings() {
 		c.collectNumber(ch, r)
 	}
+	c.a.runnerMu.Lock()
+	runner := c.a.runner
+	c.a.runnerMu.Unlock()
+	if runner == nil {
+		return
+	}
+	told := map[string]bool{} // a steering check is one on each of its transports
+	for _, s := range runner.CheckStats() {
+		c.collectCheck(ch, s)
+		one := string(s.Check.Site) + "/" + string(s.Check.Switch) + "/" + string(s.Check.Kind)
+		if told[one] {
+			continue
+		}
+		told[one] = true
+		for name, v := range s.Numbers {
+			ch <- prometheus.MustNewConstMetric(c.number, prometheus.GaugeValue, v, string(s.Check.Site), string(s.Check.Switch), string(s.Check.Kind), name)
+		}
+	}
+}
+
+func (c *checkCollector) collectCheck(ch chan<- prometheus.Metric, s probes.CheckStats) {
+	id := []string{string(s.Check.Site), string(s.Check.Switch), s.Check.Transport.String(), string(s.Check.Kind)}
+	ch <- prometheus.MustNewConstMetric(c.up, prometheus.GaugeValue, upValue(s.Status), id...)
+	for word, n := range map[string]uint64{"success": s.Successes, "failure": s.Failures, "no-data": s.NoData} {
+		ch <- prometheus.MustNewConstMetric(c.results, prometheus.CounterValue, float64(n), append(slices.Clone(id), word)...)
+	}
+	buckets := make(map[float64]uint64, len(s.Within))
+	for bound, n := range s.Within {
+		buckets[bound.Seconds()] = n
+	}
+	ch <- prometheus.MustNewConstHistogram(c.took, s.Answers, s.Sum.Seconds(), buckets, id...)
 }
 
 func (c *checkCollector) collectNumber(ch chan<- prometheus.Metric, r metrics.Reading) {

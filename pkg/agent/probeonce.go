@@ -57,6 +57,11 @@ func (a *Agent) OwnChecks() api.AgentChecks {
 		for _, r := range runner.Recent(o.Check) {
 			seen.Recent = append(seen.Recent, sample(r.At, r.Outcome, r.Cause, r.Detail, r.RTT))
 		}
+		if o.Status == health.Down {
+			for _, l := range runner.Evidence(o.Check) {
+				seen.Wire = append(seen.Wire, wireLine(l.At, l.Direction, l.Text))
+			}
+		}
 		out.Checks = append(out.Checks, seen)
 	}
 	return out
@@ -164,7 +169,11 @@ func (a *Agent) probeOnce(ctx context.Context, s probes.Spec) api.ProbeResult {
 		out.Address = s.Address.String()
 	}
 	for _, l := range transcript.Lines() {
-		out.Wire = append(out.Wire, api.WireLine{At: float64(l.At.Microseconds()) / 1000, Direction: l.Direction, Text: l.Text})
+		out.Wire = append(out.Wire, wireLine(l.At, l.Direction, l.Text))
 	}
 	return out
+}
+
+func wireLine(at time.Duration, direction, text string) api.WireLine {
+	return api.WireLine{At: float64(at.Microseconds()) / 1000, Direction: direction, Text: text}
 }

@@ -43,6 +43,8 @@ type CheckSeen struct {
 	Cause   string   `json:"cause,omitempty"`
 	Detail  string   `json:"detail,omitempty"`
 	Recent  []Sample `json:"recent" doc:"The last results, oldest first."`
+	// Wire is the evidence of the last failure.
+	Wire []WireLine `json:"wire,omitempty" doc:"What went over the wire when it failed last; passwords and proofs of them are hidden."`
 }
 
 // Sample is one result.

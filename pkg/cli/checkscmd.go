@@ -15,16 +15,18 @@ import (
 
 func (a *app) checksCmd() *cobra.Command {
 	var site string
-	var bad bool
+	var bad, wire bool
 	c := &cobra.Command{
 		Use: "checks", Short: "Show what every agent sees of every softswitch", Args: exactArgs(),
 		Long: `Shows every check, what the agents together believe of it, and what each of
 them sees. A check without a verdict is only shown and moves nothing. With
---json the last results of each check are there too.`,
-		Example: "  sipsteer checks\n  sipsteer checks --site calgary --bad\n  sipsteer checks --json",
+--json the last results of each check are there too. --show-wire prints what
+went over the wire when a check that is down failed last.`,
+		Example: "  sipsteer checks\n  sipsteer checks --site calgary --bad --show-wire\n  sipsteer checks --json",
 	}
 	c.Flags().StringVar(&site, "site", "", "only this site")
 	c.Flags().BoolVar(&bad, "bad", false, "only checks that somebody does not see up")
+	c.Flags().BoolVar(&wire, "show-wire", false, "print what was sent and received when a check that is down failed last")
 	c.RunE = run(func(cmd *cobra.Command, _ []string) error {
 		cs, err := a.clients()
 		if err != nil {
@@ -42,6 +44,9 @@ them sees. A check without a verdict is only shown and moves nothing. With
 			return nil
 		}
 		a.writeChecks(agents, bad)
+		if wire {
+			a.writeEvidence(agents)
+		}
 		return nil
 	})
 	return c
@@ -89,6 +94,20 @@ func (a *app) writeChecks(agents []api.AgentChecks, onlyBad bool) {
 	for _, ag := range agents {
 		if ag.Problem != "" {
 			fmt.Fprintf(w, "%s %s: %s\n", p.warn("agent"), ag.Agent, clean(ag.Problem))
+		}
+	}
+}
+
+// writeEvidence prints the transcripts of the checks that are down, each from
+// every agent that has one.
+func (a *app) writeEvidence(agents []api.AgentChecks) {
+	p, w := palette{a.colours()}, a.streams.Out
+	for _, ag := range agents {
+		for _, c := range ag.Checks {
+			if len(c.Wire) > 0 {
+				fmt.Fprintf(w, "\n%s, seen by %s: %s: %s\n", p.bold(c.Check.String()), ag.Agent, c.Cause, clean(c.Detail))
+				writeWire(w, p, c.Wire)
+			}
 		}
 	}
 }

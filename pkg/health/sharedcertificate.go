@@ -21,7 +21,7 @@ func sharedCertificates(found []Common, verdicts []Verdict, now time.Time) []Com
 		}
 	}
 	names := make([]string, 0, len(byCertificate))
-	for name := range byCertificate {
+	for name := range byCertificate { // any order: sorted below
 		names = append(names, name)
 	}
 	slices.Sort(names)

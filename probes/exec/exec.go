@@ -38,8 +38,16 @@ const lastWords = 100 * time.Millisecond
 // Probe implements probes.Prober: 0 and 1 are successes, 2 is CauseCritical, 3
 // is no data. A command that cannot be run, or ends in another way, is no data
 // either: that is the agent's trouble. One that does not end in time is killed
-// with all that it started, CauseTimeout.
+// with all that it started, CauseTimeout. The numbers behind the bar of its
+// output are the result's.
 func (p *Prober) Probe(ctx context.Context, spec probes.Spec) probes.Result {
+	out := &capped{}
+	res := run(ctx, spec, out)
+	res.Numbers = perfdata(out.buf.String())
+	return res
+}
+
+func run(ctx context.Context, spec probes.Spec, out *capped) probes.Result {
 	start := time.Now()
 	if len(spec.Question.Command) == 0 {
 		return probes.Failed(health.CauseLocal, "this agent has no such command")
@@ -48,7 +56,6 @@ func (p *Prober) Probe(ctx context.Context, spec probes.Spec) probes.Result {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = lastWords
-	out := &capped{}
 	cmd.Stdout = out
 	err := cmd.Run()
 	said := out.text()
