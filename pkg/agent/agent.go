@@ -133,6 +133,7 @@ type Agent struct {
 
 	numbers   *metrics.Prober // what the softswitches' numbers are, and usually are
 	calls     *call.Prober    // bounds the calls of this agent
+	traffic   *traffic        // what goes through the gate; says nothing without one
 	reportNow chan struct{}
 	runnerMu  sync.Mutex
 	runner    *probes.Runner // guarded by runnerMu
@@ -194,6 +195,7 @@ func New(cfg Config) (*Agent, error) {
 	a.clock = newClock(a.log)
 	a.calls = call.New(call.Config{})
 	a.numbers = metrics.New(metrics.Config{Unusual: a.unusual})
+	a.traffic = newTraffic(cfg.Site, a.numbers)
 	return a, nil
 }
 
@@ -376,6 +378,9 @@ func (a *Agent) startLoops() error {
 		a.loops.Go(func() { a.announce(ctx) })
 		a.loops.Go(func() { a.keepNeighbours(ctx) })
 		a.loops.Go(func() { a.keepRegistry(ctx) })
+	}
+	if a.gate != nil {
+		a.loops.Go(func() { a.watchTraffic(ctx) })
 	}
 	if a.delayed != nil && a.refused == nil {
 		a.loops.Go(func() { a.delayed.run(ctx) })

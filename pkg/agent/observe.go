@@ -165,7 +165,7 @@ func (a *Agent) currentOpinions() []health.Opinion {
 	if a.runner == nil {
 		return nil
 	}
-	return a.runner.Opinions()
+	return append(a.runner.Opinions(), a.traffic.said()...)
 }
 
 // opinionChanged wakes the reporter. It is called by the probes and must not

@@ -103,14 +103,12 @@ func (p *Prober) judge(spec probes.Spec, numbers map[string]float64, took time.D
 	defer p.mu.Unlock()
 	for i := range spec.Question.Numbers {
 		n := &spec.Question.Numbers[i]
-		s := p.of(spec.Check, n.Name, learn)
-		v := s.take(reading{at: now, value: numbers[n.Metric], per: numbers[n.Per]}, n, over(spec), learn)
-		j := s.judge(n, v, now, unusual)
-		if learn {
-			s.latest = Reading{Check: spec.Check, Number: n.Name, Judgement: j}
-			if n.Usual != "" && v.known && unusual == "" {
-				s.baseline.Learn(now, v.number)
-			}
+		r := reading{at: now, value: numbers[n.Metric], per: numbers[n.Per]}
+		var j Judgement
+		if s := p.of(spec.Check, n.Name, learn); learn {
+			j = s.judgeAndLearn(spec.Check, r, n, over(spec), unusual)
+		} else {
+			j = s.judge(n, s.take(r, n, over(spec), false), now, unusual)
 		}
 		if j.Cause == health.CauseNone {
 			fine = append(fine, n.Name+" "+j.Text)
@@ -127,6 +125,15 @@ func (p *Prober) judge(spec probes.Spec, numbers map[string]float64, took time.D
 		return r
 	}
 	return probes.Succeeded(took, strings.Join(fine, "; "))
+}
+
+// Observe judges and learns a number that somebody else has read: a level,
+// smoothed over a time.
+func (p *Prober) Observe(c health.Check, n *fleet.Number, v float64, over time.Duration) Judgement {
+	now, unusual := time.Now(), p.cfg.Unusual(c.Site)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.of(c, n.Name, true).judgeAndLearn(c, reading{at: now, value: v}, n, over, unusual)
 }
 
 // of returns the series of a number. Without keep, one that is not there is made

@@ -96,6 +96,18 @@ func (s *series) growth(n *fleet.Number, over time.Duration, now reading) value 
 	return value{number: (now.value - from.value) / (now.per - from.per), known: true}
 }
 
+// judgeAndLearn takes a reading in, says what is wrong with the number, and
+// learns it unless the site is not as usual.
+func (s *series) judgeAndLearn(c health.Check, r reading, n *fleet.Number, over time.Duration, unusual string) Judgement {
+	v := s.take(r, n, over, true)
+	j := s.judge(n, v, r.at, unusual)
+	s.latest = Reading{Check: c, Number: n.Name, Judgement: j}
+	if n.Usual != "" && v.known && unusual == "" {
+		s.baseline.Learn(r.at, v.number)
+	}
+	return j
+}
+
 // judge says what is wrong with a number.
 func (s *series) judge(n *fleet.Number, v value, now time.Time, unusual string) Judgement {
 	if !v.known {
