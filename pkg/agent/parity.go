@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/api"
 	"github.com/sipsteer/sipsteer/pkg/fleet"
@@ -37,13 +38,31 @@ func (a *Agent) Parity(ctx context.Context, transport string) (api.ParityTable, 
 	if len(specs) < 2 {
 		return out, &api.Error{Category: api.Invalid, Field: "transport", Message: fmt.Sprintf("%d softswitches listen on %s; there is nothing to compare", len(specs), transport)}
 	}
+	number := testNumber(f)
 	for i := range specs {
 		specs[i].Login = logins[specs[i].Check.Target]
+		specs[i].Question.Call.To = number
 	}
 	for _, q := range parity.Questions() {
+		if q == parity.Call && number == "" {
+			continue // no call check names one
+		}
 		out.Questions = append(out.Questions, askAll(ctx, specs, q))
 	}
 	return out, nil
+}
+
+// parityCall bounds the calls to one softswitch: up to four, one after another.
+const parityCall = 15 * time.Second
+
+// testNumber is what the first call check with a number dials.
+func testNumber(f *fleet.Fleet) string {
+	for i := range f.Checks.Extra {
+		if e := &f.Checks.Extra[i]; e.Kind == string(health.Call) && e.To != "" {
+			return e.To
+		}
+	}
+	return ""
 }
 
 func place(s probes.Spec) string { return string(s.Check.Site) + "/" + string(s.Check.Switch) }
@@ -54,7 +73,11 @@ func askAll(ctx context.Context, specs []probes.Spec, q parity.Question) api.Par
 	var wg sync.WaitGroup
 	for i, s := range specs {
 		wg.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, s.Times.Timeout)
+			timeout := s.Times.Timeout
+			if q == parity.Call {
+				timeout = parityCall
+			}
+			ctx, cancel := context.WithTimeout(ctx, timeout)
 			defer cancel()
 			got[i], _ = parity.Ask(ctx, s, q)
 		})

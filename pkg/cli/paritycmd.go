@@ -4,11 +4,15 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sipsteer/sipsteer/pkg/api"
 )
+
+// parityTimeout leaves room for the calls to a test number.
+const parityTimeout = 30 * time.Second
 
 func (a *app) parityCmd() *cobra.Command {
 	var transport string
@@ -16,14 +20,15 @@ func (a *app) parityCmd() *cobra.Command {
 		Use: "parity", Short: "Put the same questions to every site and show what they answer differently", Args: exactArgs(),
 		Long: `Asks OPTIONS, REGISTER without a password and, where there is a canary, a whole
 login at every softswitch, and compares the answers field by field: status,
-challenge, lists of what is supported, lifetimes, headers. Phones that are moved
-meet these differences; a difference may be meant.
+challenge, lists of what is supported, lifetimes, headers. Where a call check has
+a number, it is called: codecs, media, and in which forms numbers are understood.
+Phones that are moved meet these differences; a difference may be meant.
 
 Exit codes: 0 all the same, 1 something differs, 2 wrong usage, 4 no agent
 reachable.`,
 		Example: "  sipsteer parity\n  sipsteer parity --transport tls --json",
 	}
-	c.Flags().StringVar(&transport, "transport", "udp", "over which is asked: udp, tcp, tls")
+	c.Flags().StringVar(&transport, "transport", "udp", "over which is asked: udp, tcp, tls, ws, wss")
 	c.RunE = run(func(cmd *cobra.Command, _ []string) error {
 		if transport != "udp" && transport != "tcp" && transport != "tls" {
 			return &usageError{fmt.Sprintf("--transport is %q", transport), "--transport udp, tcp or tls"}
@@ -32,7 +37,7 @@ reachable.`,
 		if err != nil {
 			return err
 		}
-		t, err := each(cmd.Context(), cs, actTimeout, func(ctx context.Context, c *api.Client) (api.ParityTable, error) { return c.Parity(ctx, transport) })
+		t, err := each(cmd.Context(), cs, parityTimeout, func(ctx context.Context, c *api.Client) (api.ParityTable, error) { return c.Parity(ctx, transport) })
 		if err != nil {
 			return err
 		}

@@ -29,18 +29,25 @@ const (
 	Options  Question = "options"  // OPTIONS
 	Register Question = "register" // REGISTER without a password
 	Login    Question = "login"    // REGISTER with the canary's password
+	Call     Question = "call"     // INVITE to the test number as the canary, if there is one
 )
 
 // Questions lists them in the order in which they are asked.
-func Questions() []Question { return []Question{Options, Register, Login} }
+func Questions() []Question { return []Question{Options, Register, Login, Call} }
 
 // Answer is what came back, taken apart. A question that was not answered has
 // one field, "answer", that says why.
 type Answer map[string]string
 
 // Ask puts one question to a softswitch. Without a password there is no answer
-// to Login: false.
+// to Login: false; without a number too none to Call.
 func Ask(ctx context.Context, spec probes.Spec, q Question) (Answer, bool) {
+	if q == Call {
+		if spec.Login.Password == "" || spec.Question.Call.To == "" {
+			return nil, false
+		}
+		return askCall(ctx, spec), true
+	}
 	if q == Login {
 		if spec.Login.Password == "" {
 			return nil, false

@@ -189,8 +189,11 @@ func (c *Call) abandon(end context.Context, err error) *wire.Fault {
 	}
 }
 
-// Offered is the body of the answer.
+// Answer is the body of the answer.
 func (c *Call) Answer() []byte { return c.answer.Body() }
+
+// Response is the answer.
+func (c *Call) Response() *sip.Response { return c.answer }
 
 // Ended reports whether the peer has hung up.
 func (c *Call) Ended() bool { return c.ended }
