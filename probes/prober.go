@@ -52,6 +52,7 @@ type Question struct {
 	Over     time.Duration // of metrics: counters are counted, levels smoothed over it
 	Numbers  []fleet.Number
 	Call     Call
+	Cycle    time.Duration // of certificates: all names are asked in so long
 }
 
 // Call is a test call.

@@ -23,6 +23,8 @@ import (
 	"github.com/sipsteer/sipsteer/probes"
 	"github.com/sipsteer/sipsteer/probes/call"
 	"github.com/sipsteer/sipsteer/probes/metrics"
+	"github.com/sipsteer/sipsteer/probes/sweep"
+	"github.com/sipsteer/sipsteer/probes/tlscheck"
 	"github.com/sipsteer/sipsteer/raftstore"
 	"github.com/sipsteer/sipsteer/raftstore/archive"
 )
@@ -132,8 +134,10 @@ type Agent struct {
 	apiAddr  net.Listener
 
 	numbers   *metrics.Prober // what the softswitches' numbers are, and usually are
+	sweep     *sweep.Prober   // how far the certificates of all names were looked at
 	calls     *call.Prober    // bounds the calls of this agent
-	traffic   *traffic        // what goes through the gate; says nothing without one
+	names     siteNames
+	traffic   *traffic // what goes through the gate; says nothing without one
 	reportNow chan struct{}
 	runnerMu  sync.Mutex
 	runner    *probes.Runner // guarded by runnerMu
@@ -194,6 +198,7 @@ func New(cfg Config) (*Agent, error) {
 	a.opinions = newOpinions(a.peers, reportFresh)
 	a.clock = newClock(a.log)
 	a.calls = call.New(call.Config{})
+	a.sweep = sweep.New(sweep.Config{Names: a.namesOf, Handshake: tlscheck.New(tlscheck.Config{})})
 	a.numbers = metrics.New(metrics.Config{Unusual: a.unusual})
 	a.traffic = newTraffic(cfg.Site, a.numbers)
 	return a, nil

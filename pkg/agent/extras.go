@@ -24,7 +24,11 @@ func (a *Agent) extraSpecs(f *fleet.Fleet, roots *x509.CertPool) []probes.Spec {
 			if e.Local() && site.Name != a.cfg.Site {
 				return
 			}
-			out = append(out, a.extraSpec(f, e, sw, c, roots))
+			s := a.extraSpec(f, e, sw, c, roots)
+			if s.Check.Kind.Base() == health.Certificates && !s.Check.Transport.Secure() {
+				return // it has no listener with certificates
+			}
+			out = append(out, s)
 		})
 	}
 	return out
@@ -75,6 +79,13 @@ func (a *Agent) extraSpec(f *fleet.Fleet, e *fleet.Extra, sw *fleet.Softswitch, 
 		if e.Secret != "" {
 			s.Login.Password = a.secret(e.Secret)
 		}
+	case health.Certificates:
+		l := listenerOf(sw, fleet.TLS)
+		if !l.Transport.Secure() {
+			l = listenerOf(sw, fleet.WSS)
+		}
+		s.Check.Transport, s.Address = l.Transport, l.Address
+		s.Question.Cycle, s.Times.Again = e.Cycle.D(), s.Times.Interval
 	case health.Call:
 		a.callSpec(f, e, sw, &s)
 	case health.Storage:

@@ -111,6 +111,8 @@ func (a *Agent) probers() map[health.Kind]probes.Prober {
 		health.Storage:  storage.New(),
 		health.Metrics:  a.numbers,
 		health.Call:     a.calls,
+		// Names are asked for one after the other.
+		health.Certificates: a.sweep,
 	}
 }
 

@@ -118,6 +118,8 @@ func TestChecksThatAreRefused(t *testing.T) {
 			c.Extra = []fleet.Extra{e}
 		}, "$.checks.extra[0].numbers[0].metric"},
 		{"an event socket without a password", extra(numbers("freeswitch", fleet.Number{Name: "a", Metric: "status", Usual: "low"})), "$.checks.extra[0].secret"},
+		{"one customer's certificate steers", extra(fleet.Extra{Name: "a", Kind: "certificates", Steers: true}), "$.checks.extra[0].steers"},
+		{"a cycle of nothing", extra(fleet.Extra{Name: "a", Kind: "certificates", Cycle: seconds(1)}), "$.checks.extra[0].cycle"},
 		{"a call to nobody", callTo(fleet.Extra{}), "$.checks.extra[0].to"},
 		{"a call to a header", callTo(fleet.Extra{To: "9196>\r\nX: y"}), "$.checks.extra[0].to"},
 		{"a call to no site", callTo(fleet.Extra{ToSite: "paris"}), "$.checks.extra[0].to_site"},

@@ -7,7 +7,7 @@ import (
 )
 
 // ExtraKinds names the kinds of further checks, as written under checks.extra.
-var ExtraKinds = []string{"tcp", "http", "dns", "exec", "storage", "metrics", "call"}
+var ExtraKinds = []string{"tcp", "http", "dns", "exec", "storage", "metrics", "call", "certificates"}
 
 // Extra is a further check, asked of each softswitch that it names; dns is
 // asked of the fleet's name servers instead.
@@ -15,7 +15,7 @@ type Extra struct {
 	// Name is a DNS label. Together with the kind it names the check.
 	Name string `json:"name" yaml:"name" jsonschema_description:"Name of the check: a DNS label."`
 	// Kind is one of ExtraKinds.
-	Kind string `json:"kind" yaml:"kind" jsonschema:"enum=tcp,enum=http,enum=dns,enum=exec,enum=storage,enum=metrics,enum=call" jsonschema_description:"What is done: connect, ask over HTTP, ask the fleet's name servers, run a command, write to a disk, judge numbers of the softswitch, place a call."`
+	Kind string `json:"kind" yaml:"kind" jsonschema:"enum=tcp,enum=http,enum=dns,enum=exec,enum=storage,enum=metrics,enum=call,enum=certificates" jsonschema_description:"What is done: connect, ask over HTTP, ask the fleet's name servers, run a command, write to a disk, judge numbers of the softswitch, place a call, ask for the certificate of every tenant."`
 	// Softswitches that are asked. Default: all.
 	Softswitches []SwitchID `json:"softswitches,omitempty" yaml:"softswitches,omitempty" jsonschema_description:"Softswitches that are asked. Default: all."`
 	// Steers says that a softswitch for which this check is down counts as down,
@@ -60,6 +60,9 @@ type Extra struct {
 	Talk   Duration `json:"talk,omitzero" yaml:"talk,omitempty" jsonschema_description:"call: how long it is up. Default: 2s."`
 	Loss   float64  `json:"loss,omitempty" yaml:"loss,omitempty" jsonschema:"minimum=0" jsonschema_description:"call: share of the audio that may be lost. Default: 0.1."`
 
+	// Cycle is in what time the certificates of all names are asked for.
+	Cycle Duration `json:"cycle,omitzero" yaml:"cycle,omitempty" jsonschema_description:"certificates: in what time every name is asked for once. Default: 1h."`
+
 	// Interval, Timeout, Fall, Reset and Rise as in Checks.
 	Interval Duration `json:"interval,omitzero" yaml:"interval,omitempty" jsonschema_description:"Between two probes. Default: as for all checks."`
 	Timeout  Duration `json:"timeout,omitzero" yaml:"timeout,omitempty" jsonschema_description:"After which a probe has failed. Default: as for all checks."`
@@ -70,7 +73,7 @@ type Extra struct {
 
 // Local reports whether only the agents at a softswitch's own site can ask.
 func (e *Extra) Local() bool {
-	return e.Kind == "exec" || e.Kind == "storage" || e.Kind == "metrics"
+	return e.Kind == "exec" || e.Kind == "storage" || e.Kind == "metrics" || e.Kind == "certificates"
 }
 
 // Asks reports whether the check is asked of the softswitch.
@@ -84,6 +87,9 @@ func (e *Extra) Times(c Checks) CheckTimes {
 	if e.Kind == "call" {
 		own.Interval, own.Timeout = cmp.Or(own.Interval, callInterval), cmp.Or(own.Timeout, callTimeout)
 		own.Fall, own.Reset, own.Rise = cmp.Or(own.Fall, 2), cmp.Or(own.Reset, 2), cmp.Or(own.Rise, 2)
+	}
+	if e.Kind == "certificates" { // a bad one is bad at the first look
+		own.Fall, own.Reset, own.Rise = cmp.Or(own.Fall, 1), cmp.Or(own.Reset, 1), cmp.Or(own.Rise, 1)
 	}
 	c.Kinds = []CheckTimes{own}
 	return c.Of(e.Kind)

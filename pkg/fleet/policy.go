@@ -137,7 +137,7 @@ type Checks struct {
 	// Canaries are test subscribers; without one there is no register check.
 	Canaries []Canary `json:"canaries,omitempty" yaml:"canaries,omitempty" jsonschema_description:"Test subscribers, as which the agents log in to prove that phones can. Without one there is no register check."`
 	// Extra are further checks.
-	Extra []Extra `json:"extra,omitempty" yaml:"extra,omitempty" jsonschema_description:"Further checks: tcp, http, dns, exec, storage, metrics, call."`
+	Extra []Extra `json:"extra,omitempty" yaml:"extra,omitempty" jsonschema_description:"Further checks: tcp, http, dns, exec, storage, metrics, call, certificates."`
 }
 
 // WithDefaults returns c with every unset field at its default.

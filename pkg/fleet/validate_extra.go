@@ -43,6 +43,12 @@ func (v *validation) extraScope(path string, e *Extra) {
 	if e.Kind == "dns" && (e.Steers || len(e.Softswitches) > 0) {
 		v.add(path+".steers", "leave steers and softswitches out", "a dns check is about name servers, and says nothing of a softswitch")
 	}
+	if e.Kind == "certificates" && e.Steers {
+		v.add(path+".steers", "leave steers out; the tls check of the listener steers", "one customer's certificate moves nobody else")
+	}
+	if e.Cycle < 0 || e.Cycle != 0 && e.Cycle < e.Times(v.fleet.Checks).Interval {
+		v.add(path+".cycle", "1h", "cycle is %s", e.Cycle)
+	}
 	if len(e.Transports) > 0 && !e.Steers {
 		v.add(path+".transports", "steers: true, or leave transports out", "transports without steers say nothing")
 	}
@@ -76,6 +82,7 @@ func (v *validation) extraWhat(path string, e *Extra) {
 		{"audio", e.Audio != "", "call", false, ""},
 		{"talk", e.Talk != 0, "call", false, ""},
 		{"loss", e.Loss != 0, "call", false, ""},
+		{"cycle", e.Cycle != 0, "certificates", false, ""},
 		{"numbers", len(e.Numbers) > 0, "metrics", true, "numbers: [{name: calls, metric: dialog.active_dialogs, usual: low}]"},
 	} {
 		known := slices.Contains(strings.Fields(f.kinds), e.Kind)

@@ -27,6 +27,9 @@ const (
 	DNS     Kind = "dns"     // one question to a name server
 	Exec    Kind = "exec"    // a command, by the exit codes of Nagios
 	Storage Kind = "storage" // write, fsync, read back
+	// Certificates is the certificate of every name that a listener serves.
+	Certificates Kind = "certificates"
+
 	Call    Kind = "call"    // a call to a test number, answered, with audio
 	Metrics Kind = "metrics" // numbers of the softswitch, against limits and what is usual
 )
@@ -42,7 +45,7 @@ func (k Kind) Base() Kind {
 
 // Local reports whether only agents at the softswitch's own site can ask.
 func (k Kind) Local() bool {
-	return k.Base() == Exec || k.Base() == Storage || k.Base() == Metrics
+	return k.Base() == Exec || k.Base() == Storage || k.Base() == Metrics || k.Base() == Certificates
 }
 
 // Target is what a check asks: one transport of one softswitch.

@@ -1,0 +1,135 @@
+package sweep_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/health"
+	"github.com/sipsteer/sipsteer/probes"
+	"github.com/sipsteer/sipsteer/probes/internal/wiretest"
+	"github.com/sipsteer/sipsteer/probes/sweep"
+	"github.com/sipsteer/sipsteer/probes/tlscheck"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// listener plays a TLS listener with a certificate for each name.
+type listener struct {
+	mu    sync.Mutex
+	bad   map[string]health.Cause
+	dead  bool
+	asked map[string]int
+}
+
+func (l *listener) Probe(_ context.Context, s probes.Spec) probes.Result {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked[s.ServerName]++
+	switch cause := l.bad[s.ServerName]; {
+	case l.dead:
+		return probes.Failed(health.CauseRefused, "refused")
+	case cause != "":
+		return probes.Failed(cause, "it is "+string(cause))
+	}
+	return probes.Succeeded(time.Millisecond, "")
+}
+
+func tenants(n int) []string {
+	var out []string
+	for i := range n {
+		out = append(out, fmt.Sprintf("t%05d.example.net", i))
+	}
+	return out
+}
+
+func spec() probes.Spec {
+	return probes.Spec{
+		Check:    health.Check{Target: health.Target{Site: "calgary", Switch: "cgy1", Transport: fleet.TLS}, Kind: health.Certificates.Named("tenants")},
+		Times:    probes.Times{Interval: 5 * time.Second},
+		Question: probes.Question{Cycle: time.Hour},
+	}
+}
+
+// TestTenThousandNamesInACycle: each once in an hour, 14 at a time, and the bad
+// ones named until they are well.
+func TestTenThousandNamesInACycle(t *testing.T) {
+	names := tenants(10000)
+	l := &listener{bad: map[string]health.Cause{names[7000]: health.CauseCertExpired}, asked: map[string]int{}}
+	p := sweep.New(sweep.Config{Names: func(fleet.SiteID) []string { return names }, Handshake: l})
+	found, last := -1, probes.Result{}
+	for i := range 720 { // of 5 s: an hour
+		if last = p.Probe(t.Context(), spec()); last.Outcome == health.Failure && found < 0 {
+			found = i
+		}
+	}
+	if len(l.asked) != len(names) {
+		t.Errorf("%d names asked in an hour", len(l.asked))
+	}
+	for name, n := range l.asked {
+		if n > 2 && name != names[7000] {
+			t.Errorf("%s was asked %d times", name, n)
+		}
+	}
+	want := "1 of 10000 names are bad: t07000.example.net: it is cert-expired"
+	if found != 7000/14 || last.Cause != health.CauseCertExpired || last.Detail != want {
+		t.Errorf("found after %d probes: %+v", found, last)
+	}
+	l.bad = nil
+	if got := p.Probe(t.Context(), spec()); got.Outcome != health.Success || got.Detail != "10000 names, all well" {
+		t.Errorf("after it was renewed: %+v", got)
+	}
+}
+
+func TestAListenerThatIsDeadSaysNothingOfNames(t *testing.T) {
+	names := tenants(10)
+	l := &listener{dead: true, asked: map[string]int{}}
+	p := sweep.New(sweep.Config{Names: func(fleet.SiteID) []string { return names }, Handshake: l})
+	if got := p.Probe(t.Context(), spec()); got.Cause != health.CauseRefused {
+		t.Errorf("%+v", got)
+	}
+	l.dead = false
+	for range 11 {
+		if got := p.Probe(t.Context(), spec()); got.Outcome != health.Success {
+			t.Errorf("%+v", got)
+		}
+	}
+	// A tenant that is gone is not bad any more.
+	l.bad = map[string]health.Cause{names[9]: health.CauseCertName}
+	for range 12 {
+		p.Probe(t.Context(), spec())
+	}
+	names = names[:9]
+	if got := p.Probe(t.Context(), spec()); got.Outcome != health.Success {
+		t.Errorf("after the tenant left: %+v", got)
+	}
+	names = nil
+	if got := p.Probe(t.Context(), spec()); got.Outcome != health.NoData {
+		t.Errorf("without names: %+v", got)
+	}
+}
+
+// TestNamesOfARealListener: one listener, two certificates by SNI, one of them
+// for another name.
+func TestNamesOfARealListener(t *testing.T) {
+	ca := wiretest.NewAuthority(t)
+	cfg := ca.Config(wiretest.Leaf{DNS: []string{"a.example.net"}})
+	s := spec()
+	s.Address, s.Roots = wiretest.TCP(t, wiretest.ServeTLS(cfg, func(string) []byte { return nil })), ca.Pool()
+	p := sweep.New(sweep.Config{Names: func(fleet.SiteID) []string { return []string{"a.example.net", "b.example.net"} }, Handshake: tlscheck.New(tlscheck.Config{})})
+	var got probes.Result
+	for range 2 {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		got = p.Probe(ctx, s)
+		cancel()
+	}
+	if got.Cause != health.CauseCertName || !strings.HasPrefix(got.Detail, `1 of 2 names are bad: b.example.net: certificate is for "a.example.net"`) || got.Certificate == "" {
+		t.Errorf("%+v", got)
+	}
+}
