@@ -17,8 +17,10 @@ type Config struct {
 	// Zone is the name of the zone on that server; what is steered outside of
 	// it is not written.
 	Zone string
-	// Server takes the updates: the primary of the zone.
-	Server netip.AddrPort
+	// Server takes the updates: the primary of the zone. Or PowerDNS does, by its
+	// API.
+	Server   netip.AddrPort
+	PowerDNS *PowerDNS
 	// KeyName and Secret sign updates and questions (TSIG, hmac-sha256).
 	KeyName string
 	Secret  []byte
@@ -26,8 +28,8 @@ type Config struct {
 	// means a minute. What differs is drift: somebody else wrote, or an update
 	// was lost. It is counted, shown and mended.
 	Check time.Duration
-	// Pause is the least time between two updates, for servers that limit
-	// their rate; 0 means none.
+	// Pause is the least time between two writes, for servers that limit their
+	// rate; 0 means none. An API that says itself how long to wait is obeyed.
 	Pause time.Duration
 	// Timeout bounds each exchange; 0 means 5 s.
 	Timeout time.Duration
@@ -35,17 +37,16 @@ type Config struct {
 }
 
 func (c Config) withDefaults() (Config, error) {
-	if c.Zone == "" || !c.Server.IsValid() {
-		return c, errors.New("configure dynamic update: no zone or no server")
+	if c.Zone == "" || c.Server.IsValid() == (c.PowerDNS != nil) {
+		return c, errors.New("configure dynamic update: no zone, or not one server")
 	}
 	c.Zone = strings.ToLower(dns.Fqdn(c.Zone))
 	if _, ok := dns.IsDomainName(c.Zone); !ok {
 		return c, fmt.Errorf("configure dynamic update: %q is no domain name", c.Zone)
 	}
-	if c.KeyName == "" || len(c.Secret) < 16 {
-		return c, fmt.Errorf("configure dynamic update of %s: no key, or a secret below 16 octets", c.Zone)
+	if err := c.access(); err != nil {
+		return c, fmt.Errorf("configure dynamic update of %s: %w", c.Zone, err)
 	}
-	c.KeyName = strings.ToLower(dns.Fqdn(c.KeyName))
 	if c.Check < 0 || c.Pause < 0 || c.Timeout < 0 {
 		return c, fmt.Errorf("configure dynamic update of %s: a time is negative", c.Zone)
 	}
@@ -56,6 +57,28 @@ func (c Config) withDefaults() (Config, error) {
 		c.Timeout = 5 * time.Second
 	}
 	return c, nil
+}
+
+// access checks by what right the zone is written.
+func (c *Config) access() error {
+	if c.PowerDNS != nil {
+		p, err := c.PowerDNS.withDefaults()
+		c.PowerDNS = &p
+		return err
+	}
+	if c.KeyName == "" || len(c.Secret) < 16 {
+		return errors.New("no key, or a secret below 16 octets")
+	}
+	c.KeyName = strings.ToLower(dns.Fqdn(c.KeyName))
+	return nil
+}
+
+// target is who is written to.
+func (c Config) target() target {
+	if c.PowerDNS != nil {
+		return newPowerDNS(c)
+	}
+	return &server{c}
 }
 
 func (c *Config) secrets() map[string]string {

@@ -24,6 +24,8 @@ var (
 // server is the name server that is written to.
 type server struct{ cfg Config }
 
+func (s *server) where() string { return s.cfg.Server.String() }
+
 // exchange sends one signed message over TCP.
 func (s *server) exchange(ctx context.Context, m *dns.Msg) (*dns.Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
@@ -57,7 +59,7 @@ func (s *server) lookup(ctx context.Context, k srv.Key) ([]dns.RR, error) {
 
 // epoch reads the marker.
 func (s *server) epoch(ctx context.Context) (uint64, error) {
-	records, err := s.lookup(ctx, srv.Key{Name: markerLabel + s.cfg.Zone, Type: srv.TypeTXT})
+	records, err := s.lookup(ctx, markerKey(s.cfg.Zone))
 	return epochOf(records), err
 }
 

@@ -65,8 +65,8 @@ func steered(t *testing.T, epoch uint64, first uint16) *srv.Zone {
 }
 
 // primaries are name servers of others that take dynamic updates.
-var primaries = []struct{ program, args, config string }{
-	{"named", "-g -c {{.Dir}}/conf", `
+var primaries = []struct{ name, program, prepare, args, config string }{
+	{"bind", "named", "", "-g -c {{.Dir}}/conf", `
 options {
   directory "{{.Dir}}"; pid-file none; session-keyfile "{{.Dir}}/session"; managed-keys-directory "{{.Dir}}";
   listen-on port {{.Port}} { 127.0.0.1; }; listen-on-v6 { none; };
@@ -76,7 +76,7 @@ controls { };
 key "update.example." { algorithm hmac-sha256; secret "{{.Secret}}"; };
 zone "voice.example.net" { type primary; file "{{.Dir}}/voice.zone"; allow-update { key "update.example."; }; };
 `},
-	{"knotd", "-c {{.Dir}}/conf", `
+	{"knot", "knotd", "", "-c {{.Dir}}/conf", `
 server:
     rundir: "{{.Dir}}"
     listen: 127.0.0.1@{{.Port}}
@@ -100,7 +100,40 @@ zone:
     file: voice.zone
     acl: update
 `},
+	{"powerdns", "pdns_server", preparePowerDNS, "--config-dir={{.Dir}}", powerDNSConfig},
+	{"powerdns-api", "pdns_server", preparePowerDNS, "--config-dir={{.Dir}}", powerDNSConfig},
 }
+
+// preparePowerDNS are lines of commands: it keeps zones and keys in a database.
+const preparePowerDNS = `pdnsutil --config-dir={{.Dir}} load-zone voice.example.net {{.Dir}}/voice.zone
+pdnsutil --config-dir={{.Dir}} import-tsig-key update.example hmac-sha256 {{.Secret}}
+pdnsutil --config-dir={{.Dir}} set-meta voice.example.net TSIG-ALLOW-DNSUPDATE update.example`
+
+const powerDNSConfig = `launch=lmdb
+lmdb-filename={{.Dir}}/db
+lmdb-shards=1
+local-address=127.0.0.1
+local-port={{.Port}}
+socket-dir={{.Dir}}
+dnsupdate=yes
+allow-dnsupdate-from=127.0.0.0/8
+cache-ttl=0
+query-cache-ttl=0
+negquery-cache-ttl=0
+zone-cache-refresh-interval=0
+webserver=yes
+webserver-address={{.API}}
+webserver-port=8081
+webserver-allow-from=127.0.0.0/8
+api=yes
+api-key={{.APIKey}}
+daemon=no
+guardian=no
+setuid=
+setgid=
+`
+
+const apiKey = "the key of the API"
 
 const zoneFile = `voice.example.net. 60 IN SOA ns1.voice.example.net. h.voice.example.net. 1 60 60 3600 5
 voice.example.net. 60 IN NS ns1.voice.example.net.
@@ -109,7 +142,7 @@ www.voice.example.net. 60 IN A 192.0.2.80
 `
 
 // runPrimary starts a name server with the zone and returns where it listens.
-func runPrimary(t *testing.T, program, args, config string) netip.AddrPort {
+func runPrimary(t *testing.T, program, prepare, args, config string) (at netip.AddrPort, api string) {
 	t.Helper()
 	path, err := exec.LookPath(program)
 	if err != nil {
@@ -117,19 +150,25 @@ func runPrimary(t *testing.T, program, args, config string) netip.AddrPort {
 			t.Skipf("%s is not installed", program)
 		}
 	}
-	addr := loopbacktest.Fixed(t)
+	addr, apiAddr := loopbacktest.Fixed(t), loopbacktest.Address(t, 8081)
 	dir := t.TempDir()
 	fill := func(text string) string {
 		var out bytes.Buffer
-		values := map[string]any{"Dir": dir, "Port": addr.Port(), "Secret": base64.StdEncoding.EncodeToString([]byte(secret))}
+		values := map[string]any{"Dir": dir, "Port": addr.Port(), "Secret": base64.StdEncoding.EncodeToString([]byte(secret)), "API": apiAddr, "APIKey": apiKey}
 		if err := template.Must(template.New("").Parse(text)).Execute(&out, values); err != nil {
 			t.Fatal(err)
 		}
 		return out.String()
 	}
-	for name, text := range map[string]string{"conf": fill(config), "voice.zone": zoneFile} {
+	for name, text := range map[string]string{"conf": fill(config), "pdns.conf": fill(config), "voice.zone": zoneFile} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
+		}
+	}
+	for line := range strings.Lines(prepare) {
+		words := strings.Fields(fill(line))
+		if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
+			t.Skipf("%s cannot be prepared (pdns-backend-lmdb missing?): %v: %s", program, err, out)
 		}
 	}
 	said := &bytes.Buffer{}
@@ -146,7 +185,7 @@ func runPrimary(t *testing.T, program, args, config string) netip.AddrPort {
 		}
 	})
 	eventually(t, "the server answers", func() bool { return len(lookup(addr, "www."+origin, dns.TypeA)) == 1 })
-	return addr
+	return addr, "http://" + netip.AddrPortFrom(apiAddr, 8081).String()
 }
 
 func exists(path string) bool {
@@ -184,9 +223,14 @@ func eventually(t *testing.T, what string, is func() bool) {
 	t.Fatalf("not so: %s", what)
 }
 
-func newUpdater(t *testing.T, addr netip.AddrPort) *update.Updater {
+func byUpdate(addr netip.AddrPort) update.Config {
+	return update.Config{Server: addr, KeyName: keyName, Secret: []byte(secret)}
+}
+
+func newUpdater(t *testing.T, cfg update.Config) *update.Updater {
 	t.Helper()
-	u, err := update.New(update.Config{Zone: "voice.example.net", Server: addr, KeyName: keyName, Secret: []byte(secret), Check: 100 * time.Millisecond})
+	cfg.Zone, cfg.Check = "voice.example.net", 100*time.Millisecond
+	u, err := update.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +245,7 @@ func newUpdater(t *testing.T, addr netip.AddrPort) *update.Updater {
 	return u
 }
 
-// The zone at BIND and Knot follows what is steered and nothing else; what
+// The zone at BIND, Knot and PowerDNS follows what is steered and nothing else; what
 // somebody else changes is seen and put right; a leader of an older epoch does
 // not write.
 func TestRealPrimaries(t *testing.T) {
@@ -209,10 +253,16 @@ func TestRealPrimaries(t *testing.T) {
 		t.Skip("starts programs of others")
 	}
 	for _, p := range primaries {
-		t.Run(p.program, func(t *testing.T) {
+		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
-			addr := runPrimary(t, p.program, p.args, p.config)
-			u := newUpdater(t, addr)
+			addr, api := runPrimary(t, p.program, p.prepare, p.args, p.config)
+			cfg := byUpdate(addr)
+			if p.name == "powerdns-api" {
+				cfg = update.Config{PowerDNS: &update.PowerDNS{URL: api, Key: apiKey}}
+			}
+			next := newUpdater(t, cfg) // of another agent
+			next.Served(steered(t, 7, 10))
+			u := newUpdater(t, cfg)
 			u.Lead(steered(t, 7, 10))
 			eventually(t, "epoch 7 is written", func() bool { return u.Status().Epoch == 7 })
 			both := func(first int) []string {
@@ -244,22 +294,26 @@ func TestRealPrimaries(t *testing.T) {
 				return u.Status().Drift > 0 && slices.Equal(lookup(addr, "_sip._udp.west."+origin, dns.TypeSRV), both(910))
 			})
 
-			late := newUpdater(t, addr)
+			late := newUpdater(t, cfg)
 			late.Lead(steered(t, 7, 10))
 			eventually(t, "the older leader says why it does not write", func() bool { return strings.Contains(late.Status().Problem, update.ErrStale.Error()) })
 			if got := lookup(addr, "_sip._udp.west."+origin, dns.TypeSRV); !slices.Equal(got, both(910)) || late.Status().Written > 0 {
 				t.Errorf("an older leader has written: %q", got)
 			}
 
-			bare := steered(t, 9, 910)
-			bare.Tenants = nil
-			u.Lead(bare)
-			eventually(t, "what is gone is gone", func() bool {
-				return u.Status().Epoch == 9 && len(lookup(addr, "_sip._udp.acme."+origin, dns.TypeSRV)) == 0
-			})
-
 			u.Follow()
 			eventually(t, "it does not write any more", func() bool { return !u.Status().Writing })
+
+			// Another leader takes away what it did not write itself.
+			bare := steered(t, 9, 910)
+			bare.Tenants = nil
+			next.Lead(bare)
+			eventually(t, "what is gone is gone", func() bool {
+				return next.Status().Epoch == 9 && len(lookup(addr, "_sip._udp.acme."+origin, dns.TypeSRV)) == 0
+			})
+			if got := lookup(addr, "www."+origin, dns.TypeA); !slices.Equal(got, []string{"192.0.2.80"}) {
+				t.Errorf("what is not ours became %q", got)
+			}
 		})
 	}
 }
@@ -269,7 +323,7 @@ func spoil(t *testing.T, addr netip.AddrPort, name string) {
 	t.Helper()
 	m := new(dns.Msg)
 	m.SetUpdate(origin)
-	m.RemoveName([]dns.RR{&dns.SRV{Hdr: dns.RR_Header{Name: name}}})
+	m.RemoveRRset([]dns.RR{&dns.RR_Header{Name: name, Rrtype: dns.TypeSRV}}) // PowerDNS passes over the removal of a whole name
 	m.SetTsig(keyName, dns.HmacSHA256, 300, time.Now().Unix())
 	c := &dns.Client{Net: "tcp", TsigSecret: map[string]string{keyName: base64.StdEncoding.EncodeToString([]byte(secret))}}
 	r, _, err := c.Exchange(m, addr.String())
@@ -300,7 +354,7 @@ func TestProblemsAreShown(t *testing.T) {
 		<-ended
 	}()
 	for _, addr := range []netip.AddrPort{pc.Addr().(*net.TCPAddr).AddrPort(), netip.MustParseAddrPort("127.0.0.1:1")} {
-		u := newUpdater(t, addr)
+		u := newUpdater(t, byUpdate(addr))
 		u.Lead(steered(t, 7, 10))
 		eventually(t, "the problem is shown", func() bool { return u.Status().Problem != "" })
 		if s := u.Status(); s.Epoch != 0 || strings.Contains(s.Problem, secret) {

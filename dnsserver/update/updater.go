@@ -14,10 +14,11 @@ import (
 // only between Lead(zone) and Follow.
 type Updater struct {
 	cfg    Config
-	server server
+	server target
 
 	mu     sync.Mutex // guards what follows
 	want   *srv.Zone  // nil while another agent leads
+	latest *srv.Zone  // served last, whoever leads
 	status Status
 
 	wake   chan struct{}
@@ -25,8 +26,12 @@ type Updater struct {
 	ended  chan struct{}
 
 	// Of the loop alone.
-	known  map[srv.Key]string // what the server has, as far as it was read or written here
-	unsure bool               // a write failed: known may be wrong
+	known   map[srv.Key]string // what the server has, as far as it was read or written here
+	unsure  bool               // a write failed: known may be wrong
+	served  map[srv.Key]bool   // sets of the zone looked at last
+	stale   map[srv.Key]bool   // sets that were served once, and are not any more
+	written time.Time          // last write
+	quiet   time.Time          // the server wants to be left alone until then
 }
 
 // Status is what can be seen of an updater.
@@ -49,8 +54,8 @@ func New(cfg Config) (*Updater, error) {
 		return nil, err
 	}
 	return &Updater{
-		cfg: cfg, server: server{cfg}, wake: make(chan struct{}, 1), known: map[srv.Key]string{},
-		status: Status{Zone: cfg.Zone, Server: cfg.Server.String()},
+		cfg: cfg, server: cfg.target(), wake: make(chan struct{}, 1), known: map[srv.Key]string{}, served: map[srv.Key]bool{}, stale: map[srv.Key]bool{},
+		status: Status{Zone: cfg.Zone, Server: cfg.target().where()},
 	}, nil
 }
 
@@ -80,10 +85,22 @@ func (u *Updater) Stop(ctx context.Context) error {
 }
 
 // Lead makes the updater write the zone, now and until it is told otherwise.
-func (u *Updater) Lead(z *srv.Zone) { u.set(z) }
+func (u *Updater) Lead(z *srv.Zone) {
+	u.Served(z)
+	u.set(z)
+}
 
 // Follow ends writing: another agent does.
 func (u *Updater) Follow() { u.set(nil) }
+
+// Served tells what is served, whoever writes: sets that another leader wrote and
+// that are not wanted any more go when this one leads.
+func (u *Updater) Served(z *srv.Zone) {
+	u.mu.Lock()
+	u.latest = z
+	u.mu.Unlock()
+	u.poke()
+}
 
 func (u *Updater) set(z *srv.Zone) {
 	u.mu.Lock()
@@ -93,9 +110,12 @@ func (u *Updater) set(z *srv.Zone) {
 		u.status.Problem = ""
 	}
 	u.mu.Unlock()
-	if same {
-		return
+	if !same {
+		u.poke()
 	}
+}
+
+func (u *Updater) poke() {
 	select {
 	case u.wake <- struct{}{}:
 	default: // it will take the newest anyway
@@ -130,12 +150,16 @@ func (u *Updater) run(ctx context.Context) {
 			whole = true
 		}
 		u.mu.Lock()
-		want := u.want
+		want, latest := u.want, u.latest
 		u.mu.Unlock()
 		wait = u.cfg.Check
+		u.compare(latest)
 		if want == nil {
 			u.unsure = true // another writes now
 			continue
+		}
+		if rest := max(u.cfg.Pause-time.Since(u.written), time.Until(u.quiet)); rest > 0 && !pause(ctx, rest) {
+			return
 		}
 		err := u.sync(ctx, want, whole || u.unsure)
 		if ctx.Err() != nil {
@@ -143,12 +167,35 @@ func (u *Updater) run(ctx context.Context) {
 		}
 		if u.unsure = err != nil; u.unsure {
 			failed = min(max(2*failed, retryFirst), retryMost)
-			wait = failed
+			wait = max(failed, busy(err))
+			u.quiet = time.Now().Add(busy(err))
 		} else {
 			failed = 0
 		}
 		u.told(want, err)
 	}
+}
+
+// compare notes which sets are not served any more.
+func (u *Updater) compare(z *srv.Zone) {
+	if z == nil {
+		return
+	}
+	sets, err := wanted(z, u.cfg.Zone)
+	if err != nil {
+		return // said when it is to be written
+	}
+	now := make(map[srv.Key]bool, len(sets))
+	for _, s := range sets {
+		now[s.key] = true
+		delete(u.stale, s.key)
+	}
+	for k := range u.served {
+		if !now[k] && len(u.stale) < MaxSets {
+			u.stale[k] = true
+		}
+	}
+	u.served = now
 }
 
 // told shows how a write went.
@@ -184,6 +231,7 @@ func (u *Updater) sync(ctx context.Context, z *srv.Zone, whole bool) error {
 		return err
 	}
 	if len(changes) > 0 || before != z.Epoch {
+		u.written = time.Now()
 		if err := u.server.write(ctx, before, z.Epoch, changes); err != nil {
 			return err
 		}
@@ -194,6 +242,7 @@ func (u *Updater) sync(ctx context.Context, z *srv.Zone, whole bool) error {
 			delete(u.known, c.key)
 		}
 	}
+	clear(u.stale)
 	u.mu.Lock()
 	u.status.Written += uint64(len(changes))
 	u.status.Drift += uint64(drift)
@@ -229,6 +278,18 @@ func (u *Updater) differences(ctx context.Context, sets []rrset, whole bool) (ch
 			}
 		}
 		changes = append(changes, s)
+	}
+	for k := range u.stale {
+		if _, ok := u.known[k]; ok || has[k] {
+			continue
+		}
+		there, err := u.server.lookup(ctx, k)
+		if err != nil {
+			return nil, 0, err
+		}
+		if len(there) > 0 {
+			u.known[k] = text(there)
+		}
 	}
 	for k := range u.known {
 		if !has[k] {

@@ -39,7 +39,7 @@ func text(records []dns.RR) string {
 func wanted(z *srv.Zone, zone string) ([]rrset, error) {
 	var out []rrset
 	for s := range z.All() {
-		if !strings.HasSuffix(s.Name, "."+zone) || s.Type == srv.TypeNS {
+		if !strings.HasSuffix(s.Name, "."+zone) || notKept(s.Type) {
 			continue
 		}
 		if len(out) == MaxSets {
@@ -57,6 +57,19 @@ func wanted(z *srv.Zone, zone string) ([]rrset, error) {
 	}
 	return out, nil
 }
+
+// notKept are the types that are about this zone here: there it is cut or signed
+// in another way.
+func notKept(t srv.Type) bool {
+	switch t {
+	case srv.TypeNS, srv.TypeDNSKEY, srv.TypeCDS, srv.TypeCDNSKEY:
+		return true
+	}
+	return false
+}
+
+// markerKey is where the marker of a zone stands.
+func markerKey(zone string) srv.Key { return srv.Key{Name: markerLabel + zone, Type: srv.TypeTXT} }
 
 // marker is the record that says which epoch was written.
 func marker(zone string, epoch uint64) dns.RR {

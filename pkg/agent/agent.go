@@ -377,6 +377,7 @@ func (a *Agent) startLoops() error {
 	a.loops.Go(func() { a.guard(ctx) })
 	a.loops.Go(func() { a.files.watch(ctx) })
 	a.loops.Go(func() { a.watchSealing(ctx) })
+	a.loops.Go(func() { a.followUpdates(ctx) })
 	if a.cfg.Identity != nil {
 		a.loops.Go(func() { a.renew(ctx) })
 		a.loops.Go(func() { a.founded(ctx) })

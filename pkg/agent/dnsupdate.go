@@ -17,6 +17,28 @@ func (a *Agent) startUpdates() error {
 	return nil
 }
 
+// followUpdates tells what is served, whoever leads.
+func (a *Agent) followUpdates(ctx context.Context) {
+	if len(a.updaters) == 0 {
+		return
+	}
+	for epoch := uint64(0); ; {
+		now, changed := a.pub.served()
+		if now.state.Fleet != nil && now.state.Epoch != epoch {
+			epoch = now.state.Epoch
+			zone := steer.Records(now.state)
+			for _, u := range a.updaters {
+				u.Served(&zone)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		}
+	}
+}
+
 // leadUpdates has the zones at others written as they are served here, as long
 // as this agent leads.
 func (a *Agent) leadUpdates(ctx context.Context) {

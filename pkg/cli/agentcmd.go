@@ -132,7 +132,10 @@ func agentConfig(file *config.Agent, version string, log zerolog.Logger) (agent.
 		return cfg, err
 	}
 	cfg.DNS.Tap = queryLog(file, version, log)
-	cfg.Updates = updates(cfg.DNS, file.DNS, log.With().Str("part", "dns").Logger())
+	var err error
+	if cfg.Updates, err = updates(cfg.DNS, file.DNS, log.With().Str("part", "dns").Logger()); err != nil {
+		return cfg, err
+	}
 	for _, z := range file.DNS.Zones {
 		cfg.Zones = append(cfg.Zones, agent.ZoneFile{Origin: z.Origin, File: z.File})
 	}
@@ -146,7 +149,6 @@ func agentConfig(file *config.Agent, version string, log zerolog.Logger) (agent.
 		}
 		cfg.Fleet = f
 	}
-	var err error
 	if cfg.Divert, err = divertConfig(file, log); err != nil {
 		return cfg, err
 	}

@@ -13,10 +13,17 @@ import (
 )
 
 // updates lists the zones that are kept at others. Their keys are those of cfg.
-func updates(cfg dnsserver.Config, file config.DNS, log zerolog.Logger) []update.Config {
+func updates(cfg dnsserver.Config, file config.DNS, log zerolog.Logger) ([]update.Config, error) {
 	var out []update.Config
 	for _, u := range file.Updates {
 		c := update.Config{Zone: u.Zone, Server: u.Server, Pause: time.Duration(u.Pause), Logger: log}
+		if p := u.PowerDNS; p != nil {
+			key, err := p.Key()
+			if err != nil {
+				return nil, fmt.Errorf("zone %s: %w", u.Zone, err)
+			}
+			c.PowerDNS = &update.PowerDNS{URL: p.URL, Key: key, ServerID: p.ServerID}
+		}
 		for _, k := range cfg.Keys {
 			if strings.EqualFold(strings.TrimSuffix(k.Name, "."), strings.TrimSuffix(u.Key, ".")) {
 				c.KeyName, c.Secret = k.Name, k.Secret
@@ -24,7 +31,7 @@ func updates(cfg dnsserver.Config, file config.DNS, log zerolog.Logger) []update
 		}
 		out = append(out, c)
 	}
-	return out
+	return out, nil
 }
 
 // secondaries tells the name server who may follow it, and by which keys.

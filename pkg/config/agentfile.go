@@ -308,6 +308,11 @@ func (a *Agent) defaults(dir string) {
 	for i := range a.DNS.Zones {
 		files = append(files, &a.DNS.Zones[i].File)
 	}
+	for i := range a.DNS.Updates {
+		if p := a.DNS.Updates[i].PowerDNS; p != nil {
+			files = append(files, &p.KeyFile)
+		}
+	}
 	for i := range a.Directories {
 		files = append(files, &a.Directories[i].Path)
 	}

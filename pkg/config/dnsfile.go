@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"os"
 	"strings"
 
@@ -33,12 +34,70 @@ type Secondary struct {
 type Update struct {
 	// Zone is its name there; what is steered outside of it is not written.
 	Zone string `yaml:"zone" json:"zone" jsonschema_description:"Name of the zone there: the steered zone or one above it. Only steered names in it are written."`
-	// Server is the primary that takes updates.
-	Server netip.AddrPort `yaml:"server" json:"server" jsonschema_description:"Address and port of its primary name server."`
-	// Key is one of the keys.
-	Key string `yaml:"key" json:"key" jsonschema_description:"Name of the key that signs the updates."`
+	// Server is the primary that takes updates by RFC 2136. Key is one of the
+	// keys.
+	Server netip.AddrPort `yaml:"server,omitempty" json:"server,omitzero" jsonschema_description:"Address and port of its primary name server, for updates by RFC 2136."`
+	Key    string         `yaml:"key,omitempty" json:"key,omitempty" jsonschema_description:"Name of the key that signs the updates."`
+	// PowerDNS is taken in place of them.
+	PowerDNS *PowerDNS `yaml:"powerdns,omitempty" json:"powerdns,omitempty" jsonschema_description:"The HTTP API of PowerDNS, in place of server and key."`
 	// Pause is the least time between two updates.
 	Pause fleet.Duration `yaml:"pause,omitempty" json:"pause,omitzero" jsonschema_description:"Least time between two updates, where the server limits them. Default: none."`
+}
+
+// PowerDNS is a server or provider that is written to by the HTTP API of
+// PowerDNS.
+type PowerDNS struct {
+	// URL without a path; https, but for this machine.
+	URL string `yaml:"url" json:"url" jsonschema_description:"https://HOST:PORT of the API. Plain http is taken to 127.0.0.0/8 alone."`
+	// KeyFile holds the API key; nobody but its owner may read it.
+	KeyFile string `yaml:"key_file" json:"key_file" jsonschema_description:"File with the API key, mode 0600; relative to this file."`
+	// ServerID is what the API calls the server.
+	ServerID string `yaml:"server_id,omitempty" json:"server_id,omitempty" jsonschema_description:"What the API calls the server. Default: localhost."`
+}
+
+// Key reads the API key. The error never tells it.
+func (p PowerDNS) Key() (string, error) {
+	if err := CheckPrivate(p.KeyFile); err != nil {
+		return "", err
+	}
+	text, err := os.ReadFile(p.KeyFile)
+	if err != nil {
+		return "", fmt.Errorf("read API key: %w", err)
+	}
+	key := strings.TrimSpace(string(text))
+	if key == "" || strings.ContainsAny(key, "\r\n") {
+		return "", fmt.Errorf("read API key: %s does not hold one line", p.KeyFile)
+	}
+	return key, nil
+}
+
+// update checks one zone at somebody else's.
+func (c *agentCheck) update(path string, u Update, keys map[string]bool) {
+	if u.Zone == "" {
+		c.at(path+".zone", "zone: voice.example.net", "zone is missing")
+	}
+	if u.Pause < 0 {
+		c.at(path+".pause", "0s or more", "pause is %s", u.Pause)
+	}
+	if p := u.PowerDNS; p != nil {
+		switch at, err := url.Parse(p.URL); {
+		case u.Server.IsValid() || u.Key != "":
+			c.at(path+".powerdns", "leave server and key out", "the zone is written by one way")
+		case err != nil || at.Host == "" || at.Scheme != "https" && at.Scheme != "http":
+			c.at(path+".powerdns.url", "url: https://dns.example.net:8081", "url is none")
+		case c.exists(path+".powerdns.key_file", p.KeyFile):
+			if _, err := p.Key(); err != nil {
+				c.at(path+".powerdns.key_file", "chmod 600 "+p.KeyFile, "%v", err)
+			}
+		}
+		return
+	}
+	if !u.Server.IsValid() || u.Server.Port() == 0 {
+		c.at(path+".server", `server: "192.0.2.53:53"`, "server is missing")
+	}
+	if !keys[strings.ToLower(strings.TrimSuffix(u.Key, "."))] {
+		c.at(path+".key", "the name of one of dns.keys", "there is no key %q", u.Key)
+	}
 }
 
 // DNSTLS says where DNS over TLS (RFC 7858) is answered.
@@ -126,19 +185,7 @@ func (c *agentCheck) transfers() {
 		}
 	}
 	for i, u := range dns.Updates {
-		path := fmt.Sprintf("$.dns.updates[%d]", i)
-		if u.Zone == "" {
-			c.at(path+".zone", "zone: voice.example.net", "zone is missing")
-		}
-		if !u.Server.IsValid() || u.Server.Port() == 0 {
-			c.at(path+".server", `server: "192.0.2.53:53"`, "server is missing")
-		}
-		if !names[strings.ToLower(strings.TrimSuffix(u.Key, "."))] {
-			c.at(path+".key", "the name of one of dns.keys", "there is no key %q", u.Key)
-		}
-		if u.Pause < 0 {
-			c.at(path+".pause", "0s or more", "pause is %s", u.Pause)
-		}
+		c.update(fmt.Sprintf("$.dns.updates[%d]", i), u, names)
 	}
 	for i, s := range dns.Secondaries {
 		path := fmt.Sprintf("$.dns.secondaries[%d]", i)
