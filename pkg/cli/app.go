@@ -29,6 +29,7 @@ type app struct {
 	streams Streams
 	version string
 	config  string // --config
+	context string // --context
 	json    bool   // --json
 	env     func(string) string
 }

@@ -28,7 +28,14 @@ type clients []*api.Client
 
 // clientFile finds and reads client.yaml.
 func (a *app) clientFile() (*config.Client, error) {
-	path, err := config.FindClient(a.config, a.env)
+	path := a.config
+	if path == "" && (a.context != "" || a.env("SIPSTEER_CONFIG") == "") {
+		var err error
+		if path, err = a.contextFile(); err != nil {
+			return nil, err
+		}
+	}
+	path, err := config.FindClient(path, a.env)
 	if err != nil {
 		return nil, &usageError{err.Error(), "sipsteer lab up   # makes one; or give --config client.yaml"}
 	}

@@ -37,7 +37,8 @@ Exit codes:   0 done and its effect seen, 1 failed, 2 wrong usage or invalid
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{err.Error(), cmd.CommandPath() + " --help"}
 	})
-	root.PersistentFlags().StringVar(&a.config, "config", "", "client.yaml (or agent.yaml for the agent command); default $SIPSTEER_CONFIG, ./sipsteer-lab/client.yaml, ~/.config/sipsteer/client.yaml, /etc/sipsteer/client.yaml")
+	root.PersistentFlags().StringVar(&a.config, "config", "", "client.yaml (or agent.yaml for the agent command); default $SIPSTEER_CONFIG, the current context, ./sipsteer-lab/client.yaml, ~/.config/sipsteer/client.yaml, /etc/sipsteer/client.yaml")
+	root.PersistentFlags().StringVar(&a.context, "context", "", "which fleet, by its name in sipsteer context list; default $SIPSTEER_CONTEXT, then the current one")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON")
 	root.AddGroup(
 		&cobra.Group{ID: "look", Title: "Look:"},
@@ -58,7 +59,7 @@ Exit codes:   0 done and its effect seen, 1 failed, 2 wrong usage or invalid
 	add("look", a.gateCmd(), a.stragglersCmd())
 	add("look", a.dnsCmd())
 	a.storeCommands(add)
-	add("run", a.agentCmd(), a.configCmd(), a.labCmd(), a.demoCmd(), a.versionCmd(), a.manCmd())
+	add("run", a.agentCmd(), a.configCmd(), a.labCmd(), a.demoCmd(), a.versionCmd(), a.manCmd(), a.contextCmd())
 	add("run", a.certCmd())
 	add("look", a.checksCmd(), a.probeCmd(), a.parityCmd())
 	return root
