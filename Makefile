@@ -3,7 +3,7 @@ GO ?= go
 PKGS ?= ./...
 TOOL = $(GO) tool -modfile=.ci/tools/go.mod
 
-.PHONY: crash elections all test unit race fuzz verdicts bench bench-dns bench-sip sim sim-long drain-calls runbook-long verify format tidy vet staticcheck vuln peers clean
+.PHONY: drain-forecast crash elections all test unit race fuzz verdicts bench bench-dns bench-sip sim sim-long drain-calls runbook-long verify format tidy vet staticcheck vuln peers clean
 
 all: ## build the program into ./sipsteer
 	$(GO) build -o sipsteer ./cmd/sipsteer
@@ -51,6 +51,9 @@ bench-sip: ## the gate beside Kamailio: 503 for each second of processor time
 
 drain-calls: ## drain a site with 1000 calls of SIPp up, over UDP and TCP
 	SIPSTEER_DRAIN_CALLS=1000 $(GO) test -count 1 -v -run TestDrainWithCalls ./pkg/gate
+
+drain-forecast: ## drain a lab site with 10000 phones and 1000 calls: was the forecast right?
+	SIPSTEER_DRAIN_PHONES=10000 $(GO) test -count 1 -v -timeout 20m -run TestDrainForecast ./cmd/sipsteer
 
 verify: format vet staticcheck tidy vuln ## everything that CI checks beside the tests
 

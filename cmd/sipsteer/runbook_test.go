@@ -254,6 +254,7 @@ steps:
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	l.keepsBooks(file)
 	for _, bad := range []struct {
 		code int
 		says string
@@ -303,4 +304,32 @@ steps:
 	l.must(0, "runbook", "undo", id, "--reason", "only a test", "--yes")
 	eventually(t, "taken back", patience, func() bool { return len(l.status().Drains) == 0 })
 	l.must(0, "runbook", "watch", id)
+}
+
+// keepsBooks has the fleet keep a runbook, run by its name from then on.
+func (l *testLab) keepsBooks(file string) {
+	l.t.Helper()
+	l.must(0, "runbook", "save", file, "--reason", "for everybody")
+	if r := l.must(0, "runbook", "list"); !strings.Contains(r.out, "two people (the fleet's, version 1") {
+		l.t.Errorf("list:\n%s", r.out)
+	}
+	l.must(0, "runbook", "show", "two")
+	l.must(0, "runbook", "plan", "two", "--set", "site=calgary")
+	l.must(0, "operator", "set", "olga", "--role", "operator", "--out", filepath.Join(l.dir, "olga.token"))
+	client, err := os.ReadFile(filepath.Join(l.dir, "client.yaml"))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	olgas := filepath.Join(l.dir, "olga.yaml")
+	if err := os.WriteFile(olgas, []byte(strings.Replace(string(client), "operator.token", "olga.token", 1)), 0o600); err != nil {
+		l.t.Fatal(err)
+	}
+	if r := l.must(3, "runbook", "remove", "two", "--reason", "mine is better", "--config", olgas); !strings.Contains(r.err, "role") {
+		l.t.Errorf("an operator removes: %s", r.err)
+	}
+	if r := l.must(2, "runbook", "save", filepath.Join(l.dir, "client.yaml"), "--reason", "r"); !strings.Contains(r.err, "client.yaml:") {
+		l.t.Errorf("a file that is none: %s", r.err)
+	}
+	l.must(0, "runbook", "remove", "two", "--reason", "only a test")
+	l.must(2, "runbook", "show", "two")
 }

@@ -257,6 +257,9 @@ func command(req api.CommandRequest, f *fleet.Fleet) (steer.Command, error) {
 	if err := runChange(&c, req, f); err != nil {
 		return c, err
 	}
+	if err := bookChange(&c, req); err != nil {
+		return c, err
+	}
 	if c.Kind == steer.KindSetFleet {
 		f, err := config.ParseFleet("fleet.yaml", []byte(req.Fleet))
 		if err != nil {

@@ -59,6 +59,7 @@ func (p *past) note(e raftstore.Entry, s steer.State, events []steer.Event) {
 	// A million tenants would be written with every decision; they have a way
 	// back of their own (tenant rollback) and stand in snapshots and backups.
 	m.State.Tenants, m.State.TenantsBefore, m.State.Staging = nil, nil, nil
+	m.State.Books = nil // as big, and no part of a decision
 	p.mu.Lock()
 	p.queue = append(p.queue, m)
 	p.mu.Unlock()

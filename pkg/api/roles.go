@@ -50,6 +50,7 @@ func Roles() map[string]Role {
 		"POST /v1/peer/probe":             RoleAgent,
 		"POST /v1/plan":                   RoleViewer,
 		"GET /v1/runs":                    RoleViewer,
+		"GET /v1/books":                   RoleViewer,
 		"GET /v1/runs/{id}/forecasts":     RoleViewer,
 		"GET /v1/readiness":               RoleViewer,
 		"POST /v1/runs/plan":              RoleViewer,

@@ -15,6 +15,8 @@ import (
 type RunBackend interface {
 	// Runs returns the runs under way and the last ones that ended, oldest first.
 	Runs(ctx context.Context) ([]steer.Run, error)
+	// Books lists the runbook files that the fleet keeps.
+	Books(ctx context.Context) ([]steer.SavedBook, error)
 	// RunForecasts tells what the steps of a run that are under way wait for.
 	RunForecasts(ctx context.Context, id string) ([]runbook.Forecast, error)
 	// PlanRun shows what a runbook would do.
@@ -36,6 +38,10 @@ func (s *server) runs(a huma.API) {
 		func(ctx context.Context, _ *struct{}) (*body[[]steer.Run], error) {
 			return answer(s.backend.Runs(ctx))
 		})
+	huma.Register(a, op("books", http.MethodGet, "/v1/books", "Runbook files that the fleet keeps"),
+		func(ctx context.Context, _ *struct{}) (*body[[]steer.SavedBook], error) {
+			return answer(s.backend.Books(ctx))
+		})
 	huma.Register(a, op("run-forecasts", http.MethodGet, "/v1/runs/{id}/forecasts", "What the steps of a run wait for, why, and until when"),
 		func(ctx context.Context, in *struct {
 			ID string `path:"id" maxLength:"64"`
@@ -52,6 +58,11 @@ func (s *server) runs(a huma.API) {
 // Runs asks for the runs of runbooks.
 func (c *Client) Runs(ctx context.Context) (list []steer.Run, err error) {
 	return list, c.call(ctx, http.MethodGet, "/v1/runs", nil, &list, false)
+}
+
+// Books asks for the runbook files that the fleet keeps.
+func (c *Client) Books(ctx context.Context) (list []steer.SavedBook, err error) {
+	return list, c.call(ctx, http.MethodGet, "/v1/books", nil, &list, false)
 }
 
 // RunForecasts asks what the steps of a run wait for.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -33,23 +32,11 @@ once. Nothing is left half-done without the next command being named.`,
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	c.AddCommand(a.runbookListCmd(), a.runbookShowCmd(), a.runbookCheckCmd(), a.runbookConditionsCmd(), a.runbookPlanCmd(), a.runbookRunCmd(), a.runbookWatchCmd())
+	c.AddCommand(a.runbookListCmd(), a.runbookShowCmd(), a.runbookCheckCmd(), a.runbookConditionsCmd(), a.runbookPlanCmd(), a.runbookRunCmd(), a.runbookWatchCmd(), a.runbookSaveCmd(), a.runbookRemoveCmd())
 	for _, v := range runVerbs() {
 		c.AddCommand(a.runVerbCmd(v))
 	}
 	return c
-}
-
-// book finds a runbook: a file, or one that comes with the program.
-func book(name string) (*runbook.Book, []byte, error) {
-	if _, err := os.Stat(name); err == nil || strings.ContainsAny(name, "./") {
-		return config.LoadRunbook(name)
-	}
-	b, text, err := config.BuiltinRunbook(name)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil, &usageError{fmt.Sprintf("no runbook is called %q", name), "sipsteer runbook list; or give a file: ./my-runbook.yaml"}
-	}
-	return b, text, err
 }
 
 // writeJSON prints v when --json was given and reports whether it did.
@@ -62,7 +49,7 @@ func (a *app) writeJSON(v any) bool {
 
 func (a *app) runbookListCmd() *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "List the runbooks that come with the program, and the runs", Args: exactArgs(), Example: "  sipsteer runbook list",
+		Use: "list", Short: "List the runbooks that come with the program, those of the fleet, and the runs", Args: exactArgs(), Example: "  sipsteer runbook list",
 		RunE: run(func(cmd *cobra.Command, _ []string) error {
 			p := palette{a.colours()}
 			var books []*runbook.Book
@@ -87,7 +74,8 @@ func (a *app) runbookListCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if a.writeJSON(map[string]any{"runbooks": books, "runs": append([]steer.Run{}, runs...)}) {
+			saved, rows := a.savedRows(cmd.Context(), rows)
+			if a.writeJSON(map[string]any{"runbooks": books, "saved": saved, "runs": append([]steer.Run{}, runs...)}) {
 				return nil
 			}
 			table(a.streams.Out, p, rows)
@@ -146,7 +134,7 @@ func (a *app) runbookShowCmd() *cobra.Command {
 				a.writeRun(runView{r, runs, a.forecasts(cmd.Context(), r)}, palette{a.colours()})
 				return nil
 			}
-			b, text, err := book(args[0])
+			b, text, err := a.book(cmd.Context(), args[0])
 			if err != nil || a.writeJSON(b) {
 				return err
 			}
@@ -159,8 +147,8 @@ func (a *app) runbookShowCmd() *cobra.Command {
 func (a *app) runbookCheckCmd() *cobra.Command {
 	return &cobra.Command{
 		Use: "check FILE", Short: "Check a runbook file", Args: exactArgs("FILE"), Example: "  sipsteer runbook check runbooks/nightly.yaml",
-		RunE: run(func(_ *cobra.Command, args []string) error {
-			b, _, err := book(args[0])
+		RunE: run(func(cmd *cobra.Command, args []string) error {
+			b, _, err := a.book(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -223,7 +211,7 @@ func (a *app) runbookPlanCmd() *cobra.Command {
 }
 
 func (a *app) planRun(ctx context.Context, name string, set []string) (runbook.Plan, error) {
-	req, err := runRequest(name, set)
+	req, err := a.runRequest(ctx, name, set)
 	if err != nil {
 		return runbook.Plan{}, err
 	}
@@ -234,8 +222,8 @@ func (a *app) planRun(ctx context.Context, name string, set []string) (runbook.P
 	return ask(ctx, cs, func(ctx context.Context, c *api.Client) (runbook.Plan, error) { return c.PlanRun(ctx, req) })
 }
 
-func runRequest(name string, set []string) (api.RunRequest, error) {
-	_, text, err := book(name)
+func (a *app) runRequest(ctx context.Context, name string, set []string) (api.RunRequest, error) {
+	_, text, err := a.book(ctx, name)
 	if err != nil {
 		return api.RunRequest{}, err
 	}
@@ -255,7 +243,7 @@ func (a *app) runbookRunCmd() *cobra.Command {
 	c.Flags().StringArrayVar(&set, "set", nil, "a value: NAME=VALUE; repeatable")
 	c.Flags().BoolVar(&wait, "wait", false, "watch it until it ends or needs a person; exit code 1 unless it is done")
 	c.RunE = run(func(cmd *cobra.Command, args []string) error {
-		req, err := runRequest(args[0], set)
+		req, err := a.runRequest(cmd.Context(), args[0], set)
 		if err != nil {
 			return err
 		}

@@ -116,6 +116,10 @@ func (t *transition) run() error {
 	case KindNotified:
 		t.Notified = max(t.Notified, t.cmd.Notified)
 		return nil
+	case KindBookSave:
+		return t.saveBook()
+	case KindBookDrop:
+		return t.dropBook()
 	case KindLook:
 		return t.look()
 	case KindRunStart, KindRunMove, KindRunApprove, KindRunPause, KindRunResume, KindRunSkip, KindRunAbort, KindRunUndo:

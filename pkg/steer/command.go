@@ -55,6 +55,8 @@ const (
 	KindRunSkip    Kind = "run-skip"
 	KindRunAbort   Kind = "run-abort"
 	KindRunUndo    Kind = "run-undo"
+	KindBookSave   Kind = "book-save"
+	KindBookDrop   Kind = "book-drop"
 
 	KindKeyAdd     Kind = "key-add"
 	KindKeyConfirm Kind = "key-confirm"
@@ -114,6 +116,7 @@ type Command struct {
 	Key      *KeyChange       `json:"key,omitempty"`      // KindKey…
 	Source   netip.Prefix     `json:"source,omitzero"`    // KindQuarantine, KindUnquarantine: masked
 	Notified uint64           `json:"notified,omitempty"` // KindNotified: revision of the last event told
+	Book     *SavedBook       `json:"book,omitempty"`     // KindBook…
 	Concerns []Concern        `json:"concerns,omitempty"` // KindLook: all that there are now
 }
 

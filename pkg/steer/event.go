@@ -40,6 +40,7 @@ const (
 	EventTenants  EventKind = "tenants"
 	EventKey      EventKind = "key" // that signs the zone
 
+	EventBook      EventKind = "book"      // a runbook file was saved or removed
 	EventReadiness EventKind = "readiness" // what would go wrong today has changed
 	// EventQuarantine: a source is kept out, or let in again.
 	EventQuarantine EventKind = "quarantine"

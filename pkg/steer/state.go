@@ -53,6 +53,8 @@ type State struct {
 
 	// Quarantines are sources that are kept out, ordered by Prefix, Site.
 	Quarantines []Quarantine `json:"quarantines,omitempty"`
+	// Books are runbook files of the fleet, ordered by Name.
+	Books []SavedBook `json:"books,omitempty"`
 }
 
 // Bounds of what State remembers.
