@@ -122,6 +122,7 @@ func (l *testLab) crowd(n int, refresh time.Duration) *phones.Crowd {
 	c, err := phones.New(phones.Config{
 		Groups:      []phones.Group{{Kind: phones.SRV, Transport: fleet.UDP, Service: fleet.ServiceID("west." + lab.Zone), Count: n, Calls: n / 10}},
 		NameServers: servers, SiteOf: func(a netip.AddrPort) fleet.SiteID { return sites[a] }, Refresh: refresh, StartSpread: refresh / 2, Seed: 1,
+		T1: 500 * time.Millisecond, TimerF: 32 * time.Second, // of RFC 3261: thousands of phones share this machine with the fleet
 	})
 	if err != nil {
 		l.t.Fatal(err)
