@@ -23,7 +23,7 @@ const maxExpires = 24 * 3600
 
 // handle answers one request, as far as the fault allows.
 func (s *Softswitch) handle(req *sip.Request, t fleet.Transport, send func(*sip.Response)) {
-	if s.mute(t) {
+	if s.mute(t) || s.overloaded() {
 		return
 	}
 	fault := s.Fault()

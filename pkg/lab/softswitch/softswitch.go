@@ -51,12 +51,13 @@ type Softswitch struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup
 
-	mu       sync.Mutex
-	fault    Fault
-	stopFlap context.CancelFunc // set while flapping
-	sockets  []closer           // open now
-	addrs    map[fleet.Transport]netip.AddrPort
-	store    store
+	mu        sync.Mutex
+	fault     Fault
+	allowance allowance
+	stopFlap  context.CancelFunc // set while flapping
+	sockets   []closer           // open now
+	addrs     map[fleet.Transport]netip.AddrPort
+	store     store
 }
 
 type closer interface{ Close() error }

@@ -82,7 +82,9 @@ func (s *Stage) await(ctx context.Context, e Expectation) bool {
 }
 
 // Scenarios lists the stories, the default first.
-func Scenarios() []Scenario { return []Scenario{calgaryTLS(), siteDown(), plannedDrain()} }
+func Scenarios() []Scenario {
+	return []Scenario{calgaryTLS(), drCorruption(), noisyNeighbour(), keyReset(), badCertificate(), siteDown(), plannedDrain()}
+}
 
 // Find returns the scenario with that name.
 func Find(name string) (Scenario, error) {

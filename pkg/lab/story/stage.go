@@ -61,6 +61,8 @@ type Stage struct {
 	events   []steer.Event   // all that were seen, oldest first
 	faultAt  time.Time
 	measures []*measure
+	// neighbour ends the flood of a story that has one.
+	neighbour func()
 }
 
 // NewStage starts the phones and the watch in front of a lab that is up.
@@ -112,6 +114,7 @@ func owners() []string {
 func (s *Stage) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
+	s.stopNeighbour()
 	err := s.Crowd.Stop(ctx)
 	s.Watch.Stop()
 	s.cancel()
