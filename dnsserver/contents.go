@@ -75,21 +75,70 @@ func (s *share) equal(o *share) bool {
 	return s.record.typ == o.record.typ && s.record.ttl == o.record.ttl && bytes.Equal(s.prefix, o.prefix) && bytes.Equal(s.record.data, o.record.data)
 }
 
+// shares are what tenants have, by their service and bucket. Those who have the
+// same share the list.
+type shares map[fleet.ServiceID]*bucketShares
+
+// bucketShares are what the tenants of one service have, by their bucket.
+type bucketShares struct {
+	lists [fleet.Cohorts][]share
+	alike bool // all lists are the first: no bucket needs to be worked out
+}
+
+// of returns what a tenant has.
+func (s shares) of(tenant fleet.TenantID, service fleet.ServiceID) []share {
+	switch has := s[service]; {
+	case has == nil:
+		return nil
+	case has.alike:
+		return has.lists[0]
+	default:
+		return has.lists[fleet.BucketOf(tenant)]
+	}
+}
+
 // shares lists what the tenants of each service have.
-func (z *zone) shares() (map[fleet.ServiceID][]share, error) {
-	out := map[fleet.ServiceID][]share{}
+func (z *zone) shares() (shares, error) {
+	out := shares{}
 	if z.tenants == nil {
 		return out, nil
 	}
-	for i, m := range z.members {
-		for _, x := range m {
-			list, err := z.sharesAt(x)
-			if err != nil {
-				return nil, err
-			}
-			service := z.tenants.services[i]
-			out[service] = append(out[service], list...)
+	for i, service := range z.tenants.services {
+		rest, err := z.sharesOf(z.members[i])
+		if err != nil {
+			return nil, err
 		}
+		has := &bucketShares{alike: true}
+		for bucket := range has.lists {
+			has.lists[bucket] = rest
+		}
+		if z.cohorts != nil && z.cohorts[i] != nil {
+			has.alike = false
+			for k, m := range z.cohorts[i].lists {
+				own, err := z.sharesOf(m)
+				if err != nil {
+					return nil, err
+				}
+				for bucket, at := range z.cohorts[i].at {
+					if int(at) == k+1 {
+						has.lists[bucket] = own
+					}
+				}
+			}
+		}
+		out[service] = has
+	}
+	return out, nil
+}
+
+// sharesOf lists the records of some members.
+func (z *zone) sharesOf(m members) (out []share, err error) {
+	for _, x := range m {
+		list, err := z.sharesAt(x)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, list...)
 	}
 	return out, nil
 }
@@ -128,7 +177,7 @@ func (z *zone) eachTenant(take takeRecord) error {
 	}
 	var o tenantOwner
 	for domain, service := range z.source.Tenants.All() {
-		if err := o.each(domain, shares[service], z.origin, take); err != nil {
+		if err := o.each(domain, shares.of(domain, service), z.origin, take); err != nil {
 			return err
 		}
 	}

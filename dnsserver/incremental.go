@@ -53,7 +53,7 @@ func (z *zone) keep(old *zone) {
 	}
 	past := old.before[max(0, len(old.before)+1-keptVersions):]
 	z.before = append(slices.Clone(past), &zone{
-		source: old.source, origin: old.origin, owners: old.owners, tenants: old.tenants, members: old.members, byCNAME: old.byCNAME,
+		source: old.source, origin: old.origin, owners: old.owners, tenants: old.tenants, members: old.members, cohorts: old.cohorts, byCNAME: old.byCNAME,
 	})
 }
 
@@ -71,16 +71,16 @@ func (w *transferWriter) soaOnly(z *zone) error {
 // difference is what two versions of a zone do not have in common.
 type difference struct {
 	old, now       *zone
-	gone, come     []srv.RRset                 // sets, with only the records that differ
-	goneOf, comeOf map[fleet.ServiceID][]share // of the tenants who stay with their service
-	every          bool                        // those are not empty, so every tenant is looked at
-	moved          []fleet.TenantChange        // tenants that have come, gone or moved
-	was, is        map[fleet.ServiceID][]share // all that tenants have
+	gone, come     []srv.RRset          // sets, with only the records that differ
+	goneOf, comeOf shares               // of the tenants who stay with their service
+	every          bool                 // those are not empty, so every tenant is looked at
+	moved          []fleet.TenantChange // tenants that have come, gone or moved
+	was, is        shares               // all that tenants have
 }
 
 // differ compares two zones of one origin.
 func differ(old, now *zone) (*difference, error) {
-	d := &difference{old: old, now: now, goneOf: map[fleet.ServiceID][]share{}, comeOf: map[fleet.ServiceID][]share{}}
+	d := &difference{old: old, now: now, goneOf: shares{}, comeOf: shares{}}
 	d.gone, d.come = setsWithout(old.source, now.source), setsWithout(now.source, old.source)
 	var err error
 	if d.was, err = old.shares(); err != nil {
@@ -90,12 +90,29 @@ func differ(old, now *zone) (*difference, error) {
 		return nil, err
 	}
 	for _, s := range old.source.Tenants.Services() {
-		d.goneOf[s.Service] = sharesWithout(d.was[s.Service], d.is[s.Service])
-		d.comeOf[s.Service] = sharesWithout(d.is[s.Service], d.was[s.Service])
-		d.every = d.every || len(d.goneOf[s.Service])+len(d.comeOf[s.Service]) > 0
+		d.compare(s.Service)
 	}
 	d.moved = slices.Collect(now.source.Tenants.Diff(old.source.Tenants))
 	return d, nil
+}
+
+// compare says what changes for the tenants of a service, by their buckets.
+func (d *difference) compare(service fleet.ServiceID) {
+	was, is := d.was[service], d.is[service]
+	if was == nil || is == nil {
+		return // all of its tenants have come or gone
+	}
+	gone, come := &bucketShares{alike: was.alike && is.alike}, &bucketShares{alike: was.alike && is.alike}
+	same := func(a, b []share) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }
+	for b := range was.lists {
+		if b > 0 && same(was.lists[b], was.lists[b-1]) && same(is.lists[b], is.lists[b-1]) {
+			gone.lists[b], come.lists[b] = gone.lists[b-1], come.lists[b-1]
+			continue
+		}
+		gone.lists[b], come.lists[b] = sharesWithout(was.lists[b], is.lists[b]), sharesWithout(is.lists[b], was.lists[b])
+		d.every = d.every || len(gone.lists[b])+len(come.lists[b]) > 0
+	}
+	d.goneOf[service], d.comeOf[service] = gone, come
 }
 
 // setsWithout lists the records of a that b does not have.
@@ -127,14 +144,24 @@ func sharesWithout(a, b []share) (out []share) {
 func (d *difference) larger() bool {
 	whole, parts := len(d.now.source.Sets), len(d.gone)+len(d.come)
 	for _, s := range d.now.source.Tenants.Services() {
-		whole += s.Tenants * len(d.is[s.Service])
-		parts += s.Tenants * (len(d.goneOf[s.Service]) + len(d.comeOf[s.Service]))
+		whole += s.Tenants * d.is.records(s.Service) / fleet.Cohorts
+		parts += s.Tenants * (d.goneOf.records(s.Service) + d.comeOf.records(s.Service)) / fleet.Cohorts
 	}
 	for _, c := range d.moved {
 		was, _ := d.old.source.Tenants.Service(c.Domain)
-		parts += len(d.was[was]) + len(d.is[c.Service])
+		parts += len(d.was.of(c.Domain, was)) + len(d.is.of(c.Domain, c.Service))
 	}
 	return parts > whole
+}
+
+// records is how many records a tenant of each bucket has, summed up.
+func (s shares) records(service fleet.ServiceID) (n int) {
+	if has := s[service]; has != nil {
+		for _, list := range has.lists {
+			n += len(list)
+		}
+	}
+	return n
 }
 
 // write writes the differences: what is gone behind the old SOA record, what
@@ -161,7 +188,7 @@ func (d *difference) write(w *transferWriter) error {
 
 // half writes what one version has and the other has not: sets, all of the
 // tenants that have moved, and of the others what is different.
-func (d *difference) half(w *transferWriter, has *zone, sets []srv.RRset, of, all map[fleet.ServiceID][]share) error {
+func (d *difference) half(w *transferWriter, has *zone, sets []srv.RRset, of, all shares) error {
 	for _, s := range sets {
 		if err := has.eachOf(s, w.record); err != nil {
 			return err
@@ -172,7 +199,7 @@ func (d *difference) half(w *transferWriter, has *zone, sets []srv.RRset, of, al
 	for _, c := range d.moved {
 		moved[c.Domain] = true
 		if service, ok := has.source.Tenants.Service(c.Domain); ok {
-			if err := o.each(c.Domain, all[service], has.origin, w.record); err != nil {
+			if err := o.each(c.Domain, all.of(c.Domain, service), has.origin, w.record); err != nil {
 				return err
 			}
 		}
@@ -181,7 +208,7 @@ func (d *difference) half(w *transferWriter, has *zone, sets []srv.RRset, of, al
 		return nil
 	}
 	for domain, service := range has.source.Tenants.All() {
-		if list := of[service]; len(list) > 0 && !moved[domain] {
+		if list := of.of(domain, service); len(list) > 0 && !moved[domain] {
 			if err := o.each(domain, list, has.origin, w.record); err != nil {
 				return err
 			}

@@ -3,6 +3,7 @@ package dnsserver
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/srv"
@@ -41,7 +42,11 @@ func (z *zone) tenant(name []byte, hash uint64) place {
 		}
 		return place{}
 	}
-	i, ok := z.members[service-1].find(name[:prefix])
+	m := z.members[service-1]
+	if z.cohorts != nil && z.cohorts[service-1] != nil {
+		m = z.cohorts[service-1].of(name[prefix:], m)
+	}
+	i, ok := m.find(name[:prefix])
 	switch {
 	case !ok:
 		return place{}
@@ -68,8 +73,8 @@ func (b *builder) shareWithTenants() (err error) {
 	if z.tenants, err = indexTenants(b.src.Tenants, z.origin, z.names.seed, b.old.tenants); err != nil || z.tenants == nil {
 		return err
 	}
-	if z.names == b.old.names && z.tenants == b.old.tenants {
-		z.members = b.old.members
+	if z.names == b.old.names && z.tenants == b.old.tenants && slices.Equal(b.src.Cohorts, b.old.source.Cohorts) {
+		z.members, z.cohorts = b.old.members, b.old.cohorts
 		return nil
 	}
 	return b.members()
@@ -79,15 +84,14 @@ func (b *builder) shareWithTenants() (err error) {
 // hide behind a record set, or in a delegated part of the zone.
 func (b *builder) members() error {
 	z := b.out
-	number := map[string]int{}
-	for i, s := range z.tenants.services {
-		w, err := packName(srv.ServiceOwner(s))
-		if err != nil {
-			return err
-		}
-		number[string(w)] = i
+	lists := b.layOutCohorts()
+	if lists == nil {
+		lists = map[string]*members{}
 	}
 	z.members = make([]members, len(z.tenants.services))
+	for i, s := range z.tenants.services {
+		lists[srv.ServiceOwner(s)] = &z.members[i]
+	}
 	for i, owner := range z.owners {
 		w, err := packName(owner)
 		if err != nil {
@@ -100,12 +104,37 @@ func (b *builder) members() error {
 		if _, cut := b.src.Lookup(owner, srv.TypeNS); cut && exists && owner != b.src.Origin {
 			return fmt.Errorf("a tenant lies in %s, which is delegated", owner)
 		}
-		prefix := underscores(w)
-		if at, ok := number[string(w[prefix:])]; ok {
-			z.members[at] = append(z.members[at], member{prefix: w[:prefix], node: uint32(i)})
+		shared := srv.SharedOwner(owner)
+		if list := lists[shared]; list != nil {
+			prefix := len(w) - len(shared) - 1 // a host name is one octet longer in wire form
+			*list = append(*list, member{prefix: w[:prefix], node: uint32(i)})
 		}
 	}
 	return nil
+}
+
+// eachMember yields the members of all services, those of their cohorts
+// included.
+func (z *zone) eachMember(yield func(member) bool) {
+	for _, m := range z.members {
+		for _, x := range m {
+			if !yield(x) {
+				return
+			}
+		}
+	}
+	for _, c := range z.cohorts {
+		if c == nil {
+			continue
+		}
+		for _, m := range c.lists {
+			for _, x := range m {
+				if !yield(x) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // aliasTenants makes the nodes that answer for tenants with a CNAME.
@@ -115,19 +144,17 @@ func (b *builder) aliasTenants() error {
 		return nil
 	}
 	z.aliases = make([]node, len(z.nodes))
-	for _, m := range z.members {
-		for _, x := range m {
-			sets := b.setsOf(int(x.node))
-			if len(sets) == 0 {
-				continue // an empty non-terminal below a service is one below its tenants
-			}
-			var err error
-			z.aliases[x.node], err = b.alias(srv.RRset{
-				Type: srv.TypeCNAME, TTL: sets[0].TTL, Data: []srv.Data{srv.CNAME{Target: z.owners[x.node]}},
-			})
-			if err != nil {
-				return fmt.Errorf("pack alias of %s: %w", z.owners[x.node], err)
-			}
+	for x := range z.eachMember {
+		sets := b.setsOf(int(x.node))
+		if len(sets) == 0 {
+			continue // an empty non-terminal below a service is one below its tenants
+		}
+		var err error
+		z.aliases[x.node], err = b.alias(srv.RRset{
+			Type: srv.TypeCNAME, TTL: sets[0].TTL, Data: []srv.Data{srv.CNAME{Target: z.owners[x.node]}},
+		})
+		if err != nil {
+			return fmt.Errorf("pack alias of %s: %w", z.owners[x.node], err)
 		}
 	}
 	return nil

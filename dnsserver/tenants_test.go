@@ -74,8 +74,14 @@ func writtenOut(t testing.TB, z *srv.Zone) *srv.Zone {
 	out.Sets = slices.Clone(z.Sets)
 	for domain, service := range z.Tenants.All() {
 		owner := srv.ServiceOwner(service)
+		for _, c := range z.Cohorts {
+			if c.Service == service && c.Buckets.Has(fleet.BucketOf(domain)) {
+				owner = c.Owner
+			}
+		}
 		for _, s := range z.Sets {
-			if s.Name != owner && !strings.HasSuffix(s.Name, "."+owner) {
+			ofCohort := strings.HasPrefix(s.Name, "_c") || strings.Contains(s.Name, "._c")
+			if s.Name != owner && !strings.HasSuffix(s.Name, "."+owner) || ofCohort && !strings.HasPrefix(owner, "_c") {
 				continue
 			}
 			named := s
@@ -146,7 +152,11 @@ func mustPack(t testing.TB, z *srv.Zone, old *zone) *zone {
 	if err := z.Check(); err != nil {
 		t.Fatal(err)
 	}
-	out, err := pack(z, old, maphash.MakeSeed())
+	seed := maphash.MakeSeed()
+	if old != nil {
+		seed = old.names.seed
+	}
+	out, err := pack(z, old, seed)
 	if err != nil {
 		t.Fatal(err)
 	}

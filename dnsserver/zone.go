@@ -29,6 +29,9 @@ type zone struct {
 	// of the service less one. They are in aliases if tenants are answered with
 	// CNAME, else in nodes.
 	members []members
+	// cohorts are the members of the cohorts of a service, by its number less
+	// one; nil without.
+	cohorts []*cohorts
 	byCNAME bool
 	aliases []node
 }

@@ -64,7 +64,9 @@ func (a *Agent) Plan(ctx context.Context, req api.CommandRequest) (plan.Plan, er
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	return plan.Make(s, cmd, a.now())
+	now := a.now()
+	cmd.Offset = a.offset(now)
+	return plan.Make(s, cmd, now)
 }
 
 // Report implements api.Backend.
@@ -222,7 +224,7 @@ func outcome(err error) error {
 // command reads a request. A service may be named without the zone.
 func command(req api.CommandRequest, f *fleet.Fleet) (steer.Command, error) {
 	c := steer.Command{
-		Version: steer.CommandVersion, ID: req.ID, Kind: steer.Kind(req.Kind), By: req.By, Role: steer.Role(req.Role), From: req.From, Reason: req.Reason,
+		ID: req.ID, Kind: steer.Kind(req.Kind), By: req.By, Role: steer.Role(req.Role), From: req.From, Reason: req.Reason,
 		ExpectEpoch: req.ExpectEpoch, Site: fleet.SiteID(req.Site), Service: fleet.ServiceID(req.Service), Now: req.Now,
 	}
 	if c.Automation() {
@@ -241,6 +243,13 @@ func command(req api.CommandRequest, f *fleet.Fleet) (steer.Command, error) {
 		}
 		c.Transport = t
 	}
+	if req.Cohort != "" {
+		var err error
+		if c.Cohort, err = fleet.ParseCohort(req.Cohort); err != nil {
+			return c, &api.Error{Category: api.Invalid, Field: "cohort", Message: err.Error()}
+		}
+	}
+	c.Pace = fleet.Pace(req.Pace)
 	if req.For != "" {
 		if err := c.For.UnmarshalText([]byte(req.For)); err != nil {
 			return c, &api.Error{Category: api.Invalid, Field: "for", Message: err.Error()}

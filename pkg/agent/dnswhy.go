@@ -4,27 +4,24 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/sipsteer/sipsteer/pkg/srv"
 	"github.com/sipsteer/sipsteer/pkg/steer"
 )
 
 // whyLines tells a name server's client why a name is answered as it is, at the
-// epoch that is served here; nil if the name is none of the zone's. A tenant's
-// name is explained by its service's.
+// epoch that is served here; nil if the name is none of the zone's.
 func (a *Agent) whyLines(name string) []string {
 	now, _ := a.pub.served()
 	if now.state.Fleet == nil {
 		return nil
-	}
-	zone := steer.Records(now.state)
-	if prefix, _, service, ok := zone.Tenant(name); ok {
-		name = prefix + srv.ServiceOwner(service)
 	}
 	e, err := steer.Explain(now.state, name)
 	if err != nil {
 		return nil
 	}
 	lines := []string{fmt.Sprintf("epoch %d at %s", e.Epoch, a.cfg.Name)}
+	if e.Tenant != nil {
+		lines = append(lines, e.Tenant.String())
+	}
 	for _, r := range e.Records {
 		lines = append(lines, fmt.Sprintf("%s %s: %s", r.Type, r.Text, withChecks(r.Reason, r.Checks)))
 	}

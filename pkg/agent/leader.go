@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -81,7 +82,7 @@ func (a *Agent) decide(now time.Time, settled bool) []steer.Command {
 	if s.Fleet == nil {
 		return a.firstFleet(now)
 	}
-	return steer.Decide(s, steer.Input{Now: now, Verdicts: a.opinions.verdicts(s, now), Settled: settled})
+	return steer.Decide(s, steer.Input{Now: now, Verdicts: a.opinions.verdicts(s, now), Settled: settled, Offset: a.offset(now)})
 }
 
 // firstFleet proposes the fleet file that this agent was started with to a
@@ -91,7 +92,7 @@ func (a *Agent) firstFleet(now time.Time) []steer.Command {
 		return nil
 	}
 	return []steer.Command{{
-		Version: steer.CommandVersion, Kind: steer.KindSetFleet, At: now, By: "agent " + string(a.cfg.Name),
+		Kind: steer.KindSetFleet, At: now, By: "agent " + string(a.cfg.Name),
 		Reason: "first start", Fleet: a.cfg.Fleet,
 	}}
 }
@@ -122,10 +123,14 @@ func (a *Agent) proposeOwn(ctx context.Context, cmds []steer.Command) error {
 	return nil
 }
 
-// propose writes commands into the log and returns what became of them.
+// propose writes commands into the log, each with the lowest version that knows
+// it, and returns what became of them.
 func (a *Agent) propose(ctx context.Context, cmds []steer.Command) (applied, error) {
+	cmds = slices.Clone(cmds)
 	for i := range cmds {
-		if c := &cmds[i]; c.Version <= steer.CommandVersion { // made here
+		c := &cmds[i]
+		c.Offset = a.offset(c.At)
+		if c.Version <= steer.CommandVersion { // made here
 			c.Version = c.Needs()
 		}
 	}

@@ -64,7 +64,7 @@ func (a *Agent) leadNotify(ctx context.Context) {
 
 func (a *Agent) noteTold(ctx context.Context, revision uint64) {
 	for ctx.Err() == nil {
-		c := steer.Command{Version: steer.CommandVersion, Kind: steer.KindNotified, At: a.now(), By: steer.AutomationOwner, Notified: revision}
+		c := steer.Command{Kind: steer.KindNotified, At: a.now(), By: steer.AutomationOwner, Notified: revision}
 		if err := a.proposeOwn(ctx, []steer.Command{c}); err == nil {
 			return
 		}

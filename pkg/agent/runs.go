@@ -209,7 +209,7 @@ func (e *errands) start(ctx context.Context, x runbook.Errand) {
 			return
 		}
 		move := steer.Command{
-			Version: steer.CommandVersion, Kind: steer.KindRunMove, By: steer.AutomationOwner,
+			Kind: steer.KindRunMove, By: steer.AutomationOwner,
 			Run: &steer.RunChange{ID: x.Run, Step: x.Step, To: to, Detail: detail},
 		}
 		for ctx.Err() == nil {

@@ -190,6 +190,13 @@ func serviceStatus(s steer.State, svc *fleet.Service) api.ServiceStatus {
 	for t, targets := range steer.Answers(s, svc) {
 		out.Transports[t.String()] = targets
 	}
+	for _, p := range steer.Parts(s, svc)[1:] {
+		c := api.CohortStatus{Cohort: p.Cohort.String(), Percent: p.Cohort.Percent(), Transports: map[string][]steer.Target{}}
+		for t, targets := range p.Answers {
+			c.Transports[t.String()] = targets
+		}
+		out.Cohorts = append(out.Cohorts, c)
+	}
 	zone := steer.Records(s)
 	if set, ok := zone.Lookup(svc.Transports[0].Label()+"."+s.Fleet.FQDN(string(svc.Name)+"."), srv.TypeSRV); ok {
 		out.TTL = set.TTL
@@ -216,7 +223,7 @@ func drains(s steer.State) []api.IntentStatus {
 	out := []api.IntentStatus{}
 	for _, d := range s.Drains {
 		st := api.IntentStatus{
-			ID: d.ID, Site: string(d.Site), Service: string(d.Service), Stage: d.Stage.String(),
+			ID: d.ID, Site: string(d.Site), Service: string(d.Service), Cohort: d.Cohort.String(), Stage: d.Stage.String(),
 			Owner: d.Owner, Reason: d.Reason, Since: d.Since, Until: d.Until,
 		}
 		if d.Transport != 0 {
@@ -241,10 +248,14 @@ func holds(s steer.State) []api.IntentStatus {
 func failbacks(s steer.State) []api.FailbackStatus {
 	out := []api.FailbackStatus{}
 	for _, f := range s.Failbacks {
-		st := api.FailbackStatus{Site: string(f.Site), Owner: f.Owner, Reason: f.Reason, Next: f.NotBefore.UTC().Format(time.RFC3339)}
+		st := api.FailbackStatus{Site: string(f.Site), Cohort: f.Cohort.String(), Pace: string(f.Pace), Owner: f.Owner, Reason: f.Reason}
 		if f.Step >= 0 {
 			st.Share = s.Fleet.Policy.FailbackSteps[f.Step]
-			st.Next = f.StepAt.Add(s.Fleet.Policy.FailbackInterval.D()).UTC().Format(time.RFC3339)
+		}
+		due, waits := steer.FailbackDue(s, f, s.Now)
+		st.Next = due.UTC().Format(time.RFC3339)
+		if waits {
+			st.Waits = "for the failback window (" + s.Fleet.Policy.Failback.String() + ")"
 		}
 		out = append(out, st)
 	}

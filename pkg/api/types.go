@@ -59,6 +59,14 @@ type ServiceStatus struct {
 	Automation string                    `json:"automation"`
 	TTL        uint32                    `json:"ttl" doc:"Seconds, of the steered sets now."`
 	Transports map[string][]steer.Target `json:"transports"`
+	Cohorts    []CohortStatus            `json:"cohorts,omitempty" doc:"Tenants who are answered otherwise."`
+}
+
+// CohortStatus is what a part of a service's tenants is answered.
+type CohortStatus struct {
+	Cohort     string                    `json:"cohort" doc:"Their buckets."`
+	Percent    int                       `json:"percent" doc:"Of the tenants."`
+	Transports map[string][]steer.Target `json:"transports"`
 }
 
 // AgentStatus is one agent as the answering one sees it.
@@ -90,6 +98,7 @@ type IntentStatus struct {
 	Site      string    `json:"site,omitempty"`
 	Service   string    `json:"service,omitempty"`
 	Transport string    `json:"transport,omitempty"`
+	Cohort    string    `json:"cohort,omitempty" doc:"Whom it is about; empty is everyone."`
 	Stage     string    `json:"stage,omitempty"`
 	NextStage string    `json:"next_stage,omitempty" doc:"When the next stage begins, RFC 3339."`
 	Owner     string    `json:"owner"`
@@ -123,9 +132,12 @@ type RunStatus struct {
 type FailbackStatus struct {
 	Site   string `json:"site"`
 	Share  int    `json:"share" doc:"Per cent now; 0 before the first step."`
+	Cohort string `json:"cohort,omitempty" doc:"Whom it is about; empty is everyone."`
+	Pace   string `json:"pace,omitempty" doc:"cohorts: the share is of the tenants."`
 	Owner  string `json:"owner"`
 	Reason string `json:"reason"`
 	Next   string `json:"next" doc:"When the next step is due, RFC 3339."`
+	Waits  string `json:"waits,omitempty" doc:"What the next step waits for beside its time."`
 }
 
 // BlockStatus says that automation leaves a service alone.
@@ -152,6 +164,8 @@ type CommandRequest struct {
 	Site        string   `json:"site,omitempty" maxLength:"63"`
 	Service     string   `json:"service,omitempty" maxLength:"253"`
 	Transport   string   `json:"transport,omitempty" maxLength:"8"`
+	Cohort      string   `json:"cohort,omitempty" maxLength:"300" doc:"Only these tenants, for drain, undrain and failback: a share of them, 5%, or buckets, 0-4,17; own stands for devices without a tenant. Default: everyone."`
+	Pace        string   `json:"pace,omitempty" enum:"weights,cohorts" doc:"By what the steps of a failback or undrain go. Default: the policy's."`
 	Now         bool     `json:"now,omitempty" doc:"Skip the gentle phases."`
 	By          string   `json:"by" maxLength:"128" doc:"Who wants it."`
 	Role        string   `json:"role,omitempty" maxLength:"16" doc:"Of who wants it. Only agents that pass a command on may say it; what others say is not used."`

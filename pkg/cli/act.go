@@ -40,6 +40,14 @@ func (w *wish) scopeFlags(c *cobra.Command) {
 	f.StringSliceVar(&w.req.Override, "override", nil, "pass this guard by name; repeatable")
 }
 
+func (w *wish) cohortFlag(c *cobra.Command) {
+	c.Flags().StringVar(&w.req.Cohort, "cohort", "", "only these tenants: a share, 5%, or buckets, 0-4,17; default everyone")
+}
+
+func (w *wish) paceFlag(c *cobra.Command) {
+	c.Flags().StringVar(&w.req.Pace, "pace", "", "what the steps are shares of: weights (of all phones) or cohorts (of the tenants, each with all its phones); default the policy's")
+}
+
 func (w *wish) forFlag(c *cobra.Command) {
 	c.Flags().StringVar(&w.req.For, "for", "", "how long it lasts: 30m, 2h; 72h at most (required)")
 }
@@ -48,6 +56,7 @@ func (w *wish) forFlag(c *cobra.Command) {
 type verb struct {
 	kind, use, short, long, example string
 	site, scope, lasts              bool
+	cohort, pace                    bool
 	now                             string // help of --now; "" has no such flag
 	optional                        bool   // the reason is optional
 	// draft reports whether the change is only looked at, so that neither a
@@ -62,20 +71,23 @@ const draftFor = "2h"
 func verbs() []verb {
 	return []verb{
 		{
-			kind: "drain", use: "drain SITE", short: "Take new work away from a site, gently", site: true, scope: true, lasts: true,
+			kind: "drain", use: "drain SITE", short: "Take new work away from a site, gently", site: true, scope: true, lasts: true, cohort: true,
 			now: "skip the announcement and the REGISTER phase: out of DNS and refusing at once",
 			long: `Takes new work away from a healthy site. Calls that are up and emergency calls
 survive. Stages: announced at a worse priority for the old TTL and a grace; then
 out of the answers while the gate refuses REGISTER and lets calls pass; then all
-new work is refused.`,
+new work is refused. With --cohort only some tenants leave, each with all its
+phones; a gate does not know them, so they leave by DNS alone.`,
 			example: `  sipsteer drain calgary --reason "kernel update" --for 2h
-  sipsteer drain calgary --transport tls --now --reason "certificate" --for 30m --yes`,
+  sipsteer drain calgary --transport tls --now --reason "certificate" --for 30m --yes
+  sipsteer drain calgary --cohort 5% --reason "pilot of the new core" --for 24h`,
 		},
 		{
-			kind: "undrain", use: "undrain SITE", short: "End a drain; traffic comes back in steps", site: true, scope: true, optional: true,
+			kind: "undrain", use: "undrain SITE", short: "End a drain; traffic comes back in steps", site: true, scope: true, optional: true, cohort: true, pace: true,
 			now: "back at full share at once", example: `  sipsteer undrain calgary --reason "update done"`,
 			long: `Ends the drains of a site. What had left the answers comes back in steps, once
-the phones that left have registered elsewhere, so that nobody moves twice.`,
+the phones that left have registered elsewhere, so that nobody moves twice. With
+--cohort only these tenants come back; the others stay away.`,
 		},
 		{
 			kind: "failover", use: "failover SITE", short: "Take a failed site out at once", site: true, scope: true,
@@ -84,10 +96,13 @@ failback. Refused where no check has seen a failure: drain a healthy site.`,
 			example: `  sipsteer failover calgary --reason "half of the calls fail"`,
 		},
 		{
-			kind: "failback", use: "failback SITE", short: "Bring a site back in steps", site: true, scope: true,
+			kind: "failback", use: "failback SITE", short: "Bring a site back in steps", site: true, scope: true, cohort: true, pace: true,
 			now: "at full share at once", long: `Brings back what is out of a site: by default 5 %, 25 %, 100 %, with a look at
-the checks before each step; it steps back by itself if the site fails again.`,
-			example: `  sipsteer failback calgary --reason "stable for an hour"`,
+the checks before each step; it steps back by itself if the site fails again.
+With --pace cohorts the steps are shares of the tenants, each with all its phones.`,
+			example: `  sipsteer failback calgary --reason "stable for an hour"
+  sipsteer failback calgary --pace cohorts --reason "customers whole, one after the other"
+  sipsteer failback calgary --cohort 0-4 --now --reason "only the pilot customers"`,
 		},
 		{
 			kind: "approve", use: "approve SITE", short: "Do what automation proposes for a site", site: true, scope: true, optional: true,
@@ -123,6 +138,12 @@ func (a *app) verbCmd(v verb, do func(ctx context.Context, w *wish) error) *cobr
 		w.scopeFlags(c)
 	default:
 		c.Flags().StringVar(&w.req.Service, "service", "", "only this service; default all")
+	}
+	if v.cohort {
+		w.cohortFlag(c)
+	}
+	if v.pace {
+		w.paceFlag(c)
 	}
 	if v.lasts {
 		w.forFlag(c)

@@ -108,6 +108,13 @@ func (d *desk) command(req api.CommandRequest) (steer.Command, error) {
 	for _, r := range req.Override {
 		c.Override = append(c.Override, steer.Rule(r))
 	}
+	if req.Cohort != "" {
+		var err error
+		if c.Cohort, err = fleet.ParseCohort(req.Cohort); err != nil {
+			return c, &api.Error{Category: api.Invalid, Field: "cohort", Message: err.Error()}
+		}
+	}
+	c.Pace = fleet.Pace(req.Pace)
 	if req.For != "" {
 		if err := c.For.UnmarshalText([]byte(req.For)); err != nil {
 			return c, &api.Error{Category: api.Invalid, Field: "for", Message: err.Error()}
@@ -198,10 +205,17 @@ func (d *desk) Status(context.Context) (api.Status, error) {
 		for t, targets := range steer.Answers(s, svc) {
 			st.Transports[t.String()] = targets
 		}
+		for _, p := range steer.Parts(s, svc)[1:] {
+			c := api.CohortStatus{Cohort: p.Cohort.String(), Percent: p.Cohort.Percent(), Transports: map[string][]steer.Target{}}
+			for t, targets := range p.Answers {
+				c.Transports[t.String()] = targets
+			}
+			st.Cohorts = append(st.Cohorts, c)
+		}
 		out.Services = append(out.Services, st)
 	}
 	for _, x := range s.Drains {
-		out.Drains = append(out.Drains, api.IntentStatus{ID: x.ID, Site: string(x.Site), Service: string(x.Service), Stage: x.Stage.String(), Owner: x.Owner, Reason: x.Reason, Since: x.Since, Until: x.Until})
+		out.Drains = append(out.Drains, api.IntentStatus{ID: x.ID, Site: string(x.Site), Service: string(x.Service), Cohort: x.Cohort.String(), Stage: x.Stage.String(), Owner: x.Owner, Reason: x.Reason, Since: x.Since, Until: x.Until})
 	}
 	return out, nil
 }

@@ -88,7 +88,7 @@ syslog (RFC 5424). --after goes on behind an export; --follow waits for more.`,
 func (a *app) whyCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use: "why NAME", Short: "Explain why a name is answered as it is", Args: exactArgs("NAME"),
-		Example: "  sipsteer why _sips._tcp.west.voice.example.net\n  sipsteer why west",
+		Example: "  sipsteer why _sips._tcp.west.voice.example.net\n  sipsteer why west\n  sipsteer why acme.voice.example.net   # a tenant: its bucket and cohort, too",
 	}
 	c.RunE = run(func(cmd *cobra.Command, args []string) error {
 		cs, err := a.clients()
@@ -112,6 +112,9 @@ func (a *app) whyCmd() *cobra.Command {
 func (a *app) writeWhy(e steer.Explanation) {
 	p, w := palette{a.colours()}, a.streams.Out
 	fmt.Fprintf(w, "%s at epoch %d\n", p.bold(e.Name), e.Epoch)
+	if e.Tenant != nil {
+		fmt.Fprintf(w, "  %s\n", e.Tenant)
+	}
 	for _, r := range e.Records {
 		fmt.Fprintf(w, "\n  %s %d %s\n    %s\n", r.Type, r.TTL, r.Text, clean(r.Reason))
 		for _, c := range r.Checks {

@@ -176,6 +176,7 @@ func requestOf(p plan.Plan) api.CommandRequest {
 	if c.Transport != 0 {
 		req.Transport = c.Transport.String()
 	}
+	req.Cohort, req.Pace = c.Cohort.String(), string(c.Pace)
 	if c.Past != nil {
 		req.Epoch = c.Past.Epoch
 	}

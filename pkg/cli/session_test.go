@@ -11,9 +11,11 @@ import (
 	"time"
 
 	"github.com/cockroachdb/datadriven"
+	"github.com/goccy/go-yaml"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/health"
+	"github.com/sipsteer/sipsteer/pkg/steer"
 )
 
 // TestSessions plays the files of testdata/sessions: what an operator types, and
@@ -71,6 +73,10 @@ func (s *session) run(t *testing.T, d *datadriven.TestData) string {
 		if err := os.WriteFile(d.CmdArgs[0].Key, []byte(d.Input+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
+	case "fleet": // failback: POLICY in YAML: another failback policy
+		s.failbackPolicy(t, d.Input)
+	case "tenants": // DOMAIN SERVICE in each line: imports them
+		s.tenants(t, d.Input)
 	case "agents": // gone: nobody listens at any of them
 		text := "format: 1\nagents: [{name: calgary, api: \"https://127.0.0.1:1\"}, {name: ottawa, api: \"https://127.0.0.1:2\"}]\nca: " + s.ca + "\n"
 		if err := os.WriteFile("client.yaml", []byte(text), 0o600); err != nil {
@@ -80,6 +86,27 @@ func (s *session) run(t *testing.T, d *datadriven.TestData) string {
 		t.Fatalf("%s: no step is called %q", d.Pos, d.Cmd)
 	}
 	return "ok\n"
+}
+
+func (s *session) failbackPolicy(t *testing.T, text string) {
+	var p struct{ Failback fleet.FailbackPolicy }
+	if err := yaml.Unmarshal([]byte(text), &p); err != nil {
+		t.Fatal(err)
+	}
+	f := *s.state.Fleet
+	f.Policy.Failback = p.Failback
+	s.apply(t, steer.Command{Kind: steer.KindSetFleet, By: "init", Reason: "test", Fleet: &f})
+}
+
+func (s *session) tenants(t *testing.T, lines string) {
+	rows := strings.ReplaceAll(lines, "\n", ",") + ","
+	for _, c := range []steer.Command{
+		{Kind: steer.KindTenantStage, Tenants: &steer.TenantChange{Upload: "u", Rows: rows}},
+		{Kind: steer.KindTenantCommit, Tenants: &steer.TenantChange{Upload: "u", Part: 1}},
+	} {
+		c.By, c.Reason = "init", "test"
+		s.apply(t, c)
+	}
 }
 
 func (s *session) command(t *testing.T, d *datadriven.TestData) string {

@@ -83,7 +83,11 @@ func loadScenario(path string, seed int64) (sim.Config, error) {
 	if seed != 0 {
 		sc.Seed = seed
 	}
-	return sim.Config{Scenario: sc, Fleet: *f}, nil
+	zone, err := config.TimeZone(f.Policy.Failback.Zone())
+	if err != nil {
+		return sim.Config{}, err
+	}
+	return sim.Config{Scenario: sc, Fleet: *f, Zone: zone}, nil
 }
 
 // zoneKey tells a fleet file from a scenario.

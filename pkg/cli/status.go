@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/steer"
 )
 
@@ -166,6 +167,18 @@ func writeServices(w io.Writer, p palette, st api.Status) {
 			rows = append(rows, []string{name, t, fmt.Sprint(s.TTL), targets(s.Transports[t]), p.warn(leftOut(st, t, s.Transports[t]))})
 			name = ""
 		}
+		for _, c := range s.Cohorts {
+			name := fmt.Sprintf("  %d %% of tenants", c.Percent)
+			for _, t := range slices.Sorted(maps.Keys(c.Transports)) {
+				rows = append(rows, []string{name, t, fmt.Sprint(s.TTL), targets(c.Transports[t]), p.warn(leftOut(st, t, c.Transports[t]))})
+				switch buckets := "  buckets " + c.Cohort; name {
+				case buckets, "":
+					name = ""
+				default:
+					name = buckets
+				}
+			}
+		}
 	}
 	table(w, p, rows)
 	fmt.Fprintln(w)
@@ -212,6 +225,9 @@ func writeIntents(w io.Writer, p palette, st api.Status) {
 		if d.Transport != "" {
 			scope += " over " + d.Transport
 		}
+		if d.Cohort != "" {
+			scope += " for cohort " + d.Cohort
+		}
 		fmt.Fprintf(w, "%s %s: %s, by %s (%s), ends in %s\n", p.warn("drain"), scope, d.Stage, clean(d.Owner), clean(d.Reason), left(d.Until))
 	}
 	for _, o := range st.Outs {
@@ -222,7 +238,14 @@ func writeIntents(w io.Writer, p palette, st api.Status) {
 		fmt.Fprintln(w)
 	}
 	for _, f := range st.Failbacks {
-		fmt.Fprintf(w, "%s %s: %d %%, by %s (%s), next step %s\n", p.warn("failback"), f.Site, f.Share, clean(f.Owner), clean(f.Reason), f.Next)
+		site, of := f.Site, ""
+		if f.Cohort != "" {
+			site += " for cohort " + f.Cohort
+		}
+		if f.Pace == string(fleet.PaceCohorts) {
+			of = " of the tenants"
+		}
+		fmt.Fprintf(w, "%s %s: %d %%%s, by %s (%s), next step %s\n", p.warn("failback"), site, f.Share, of, clean(f.Owner), clean(f.Reason), strings.TrimSpace(f.Next+" "+clean(f.Waits)))
 	}
 	for _, r := range st.Runs {
 		fmt.Fprintf(w, "%s %s (%s): %s, by %s", p.warn("run"), r.ID, r.Book, r.State, clean(r.Owner))

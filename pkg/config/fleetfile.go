@@ -37,6 +37,9 @@ func ParseFleet(name string, data []byte) (*fleet.Fleet, error) {
 		lower(&f)
 		d.validateFleet(f, "$")
 		d.certificates("$.checks.trust_roots", f.Checks.TrustRoots)
+		if _, err := TimeZone(f.Policy.Failback.Zone()); err != nil {
+			d.at("$.policy.failback.time_zone", "an IANA name: America/Edmonton", "%v", err)
+		}
 	}
 	if err := d.err(); err != nil {
 		return nil, err

@@ -171,20 +171,22 @@ func (f *Fleet) FQDN(name string) string {
 
 // Site returns the site with that name, or nil.
 func (f *Fleet) Site(id SiteID) *Site {
-	i := slices.IndexFunc(f.Sites, func(s Site) bool { return s.Name == id })
-	if i < 0 {
-		return nil
+	for i := range f.Sites {
+		if f.Sites[i].Name == id {
+			return &f.Sites[i]
+		}
 	}
-	return &f.Sites[i]
+	return nil
 }
 
 // Service returns the service with that name, or nil.
 func (f *Fleet) Service(id ServiceID) *Service {
-	i := slices.IndexFunc(f.Services, func(s Service) bool { return s.Name == id })
-	if i < 0 {
-		return nil
+	for i := range f.Services {
+		if f.Services[i].Name == id {
+			return &f.Services[i]
+		}
 	}
-	return &f.Services[i]
+	return nil
 }
 
 // SiteIDs returns the sites' names in the file's order.
@@ -214,9 +216,14 @@ func (s *Site) Port(t Transport) uint16 {
 
 // Serves reports whether any softswitch of the site listens on the transport.
 func (s *Site) Serves(t Transport) bool {
-	return slices.ContainsFunc(s.Softswitches, func(sw Softswitch) bool {
-		return slices.ContainsFunc(sw.Listeners, func(l Listener) bool { return l.Transport == t })
-	})
+	for i := range s.Softswitches {
+		for j := range s.Softswitches[i].Listeners {
+			if s.Softswitches[i].Listeners[j].Transport == t {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Transports returns the transports that the site's softswitches listen on,

@@ -48,6 +48,8 @@ type Policy struct {
 	// FailbackInterval is the wait between two failback steps. Default:
 	// RegistrationPeriod.
 	FailbackInterval Duration `json:"failback_interval,omitzero" yaml:"failback_interval,omitempty" jsonschema_description:"Wait between two failback steps. Default: registration_period."`
+	// Failback says how traffic comes back: by weights or by cohorts of tenants.
+	Failback FailbackPolicy `json:"failback,omitzero" yaml:"failback,omitempty" jsonschema_description:"How traffic comes back. Default: by weights."`
 	// RetryAfterMin and RetryAfterMax bound the random Retry-After of a
 	// refusal, in seconds. Default 5 and 10. A 503 without Retry-After loses
 	// some phones for good.

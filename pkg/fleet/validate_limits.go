@@ -62,6 +62,7 @@ func (v *validation) policy() {
 	}
 	v.waits(p)
 	v.failbackSteps(p.FailbackSteps)
+	v.failback(p.Failback)
 	v.retryAfter(p)
 	v.emergencyNumbers(p.EmergencyNumbers)
 	v.emergencyCountries(p.EmergencyCountries)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Window is a time of the week: "mon-fri 13:00-23:00", in UTC, since a fleet
-// spans time zones. One whose end is before its begin goes on after midnight.
+// Window is a time of the week: "mon-fri 13:00-23:00", by the clock of whoever
+// gives the times. One whose end is before its begin goes on after midnight.
 type Window struct {
 	days     [7]bool // by time.Weekday, of the begin
 	from, to int     // minutes of the day
@@ -20,7 +20,7 @@ var weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 func ParseWindow(s string) (Window, error) {
 	var w Window
 	bad := func() (Window, error) {
-		return Window{}, fmt.Errorf("%q is no window: write days and times in UTC, for example mon-fri 13:00-23:00, or daily 00:00-04:00", s)
+		return Window{}, fmt.Errorf("%q is no window: write days and times, for example mon-fri 13:00-23:00, or daily 00:00-04:00", s)
 	}
 	days, times, ok := strings.Cut(strings.ToLower(strings.TrimSpace(s)), " ")
 	if !ok {
@@ -53,7 +53,7 @@ func ParseWindow(s string) (Window, error) {
 	return w, nil
 }
 
-// Contains reports whether the moment lies in the window.
+// Contains reports whether the moment lies in the window, by UTC.
 func (w Window) Contains(t time.Time) bool {
 	t = t.UTC()
 	m := t.Hour()*60 + t.Minute()

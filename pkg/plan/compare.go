@@ -55,15 +55,22 @@ func intents(s steer.State) map[string]string {
 		out["drain "+d.Scope()] = fmt.Sprintf("%s, by %s: %s", d.Stage, d.Owner, d.Reason)
 	}
 	for _, o := range s.Outs {
-		out["out "+o.String()] = fmt.Sprintf("by %s: %s", o.By, o.Reason)
+		out["out "+o.String()+who(o.Cohort)] = fmt.Sprintf("by %s: %s", o.By, o.Reason)
 	}
 	for _, f := range s.Failbacks {
-		out["failback "+string(f.Site)] = fmt.Sprintf("step %d, by %s: %s", f.Step, f.Owner, f.Reason)
+		out["failback "+string(f.Site)+who(f.Cohort)] = fmt.Sprintf("step %d, by %s: %s", f.Step, f.Owner, f.Reason)
 	}
 	for _, h := range s.Holds {
 		out["hold "+string(h.Service)] = fmt.Sprintf("by %s: %s", h.Owner, h.Reason)
 	}
 	return out
+}
+
+func who(c fleet.Cohort) string {
+	if c.IsZero() {
+		return ""
+	}
+	return " for " + c.Words()
 }
 
 // settingsOf pairs what both have, in the order of the names.

@@ -49,12 +49,13 @@ func partsOf(s steer.State) map[fleet.SiteID][]part {
 			continue
 		}
 		n := float64(len(svc.Transports))
-		answers := steer.Answers(s, svc)
-		for _, t := range svc.Transports {
-			spread := Shares(answers[t])
-			for _, site := range svc.Sites {
-				share := float64(spread[site]) / 100 / n
-				out[site] = append(out[site], part{share * float64(svc.Load.Registrations), share * float64(svc.Load.Calls), t.Stream(), t.Secure()})
+		for _, p := range steer.Parts(s, svc) {
+			for _, t := range svc.Transports {
+				spread := Shares(p.Answers[t])
+				for _, site := range svc.Sites {
+					share := float64(spread[site]) / 100 / n * p.Portion
+					out[site] = append(out[site], part{share * float64(svc.Load.Registrations), share * float64(svc.Load.Calls), t.Stream(), t.Secure()})
+				}
 			}
 		}
 	}

@@ -58,7 +58,10 @@ type GateChange struct {
 // ShareChange is how the new registrations of a service and transport spread
 // over the sites, in per cent, before and after.
 type ShareChange struct {
-	Service   fleet.ServiceID      `json:"service"`
+	Service fleet.ServiceID `json:"service"`
+	// Cohort is whose registrations these are; empty is those of everyone, or
+	// of everyone who is in none of the cohorts listed.
+	Cohort    fleet.Cohort         `json:"cohort,omitzero"`
 	Transport fleet.Transport      `json:"transport"`
 	Before    map[fleet.SiteID]int `json:"before"`
 	After     map[fleet.SiteID]int `json:"after"`
@@ -117,7 +120,7 @@ func (p *Plan) lookAhead(s steer.State, start time.Time) steer.State {
 			break
 		}
 		now = due
-		for _, c := range steer.Decide(s, steer.Input{Now: now, Verdicts: s.Verdicts, Settled: true}) {
+		for _, c := range steer.Decide(s, steer.Input{Now: now, Verdicts: s.Verdicts, Settled: true, Offset: p.Command.Offset}) {
 			next, events, err := steer.Apply(s, c)
 			if err != nil {
 				continue
@@ -218,12 +221,38 @@ func shareDiff(before, after steer.State) []ShareChange {
 		if old == nil {
 			continue
 		}
-		b, a := steer.Answers(before, old), steer.Answers(after, svc)
-		for _, t := range svc.Transports {
-			c := ShareChange{Service: svc.Name, Transport: t, Before: Shares(b[t]), After: Shares(a[t])}
-			if !sameShares(c.Before, c.After) {
-				out = append(out, c)
+		for _, pair := range common(steer.Parts(before, old), steer.Parts(after, svc)) {
+			for _, t := range svc.Transports {
+				c := ShareChange{Service: svc.Name, Cohort: pair.cohort, Transport: t, Before: Shares(pair.before[t]), After: Shares(pair.after[t])}
+				if !sameShares(c.Before, c.After) {
+					out = append(out, c)
+				}
 			}
+		}
+	}
+	return out
+}
+
+// pair is what some tenants are answered before and after.
+type pair struct {
+	cohort        fleet.Cohort // empty for those of the service's own name
+	before, after map[fleet.Transport][]steer.Target
+}
+
+// common parts the tenants of a service so that each part is answered alike,
+// before and after.
+func common(before, after []steer.Part) []pair {
+	var out []pair
+	for _, b := range before {
+		for _, a := range after {
+			c := b.Cohort.And(a.Cohort)
+			if c.IsZero() {
+				continue
+			}
+			if c.Has(fleet.OwnName) {
+				c = fleet.Cohort{}
+			}
+			out = append(out, pair{c, b.Answers, a.Answers})
 		}
 	}
 	return out

@@ -80,7 +80,7 @@ func (r *readiness) losses() {
 			continue
 		}
 		_, _, err := steer.Apply(r.s, steer.Command{
-			Version: steer.CommandVersion, Kind: steer.KindDrain, At: r.now, By: "readiness", Reason: "readiness", Site: site, For: fleet.Duration(time.Hour), Now: true,
+			Version: 1, Kind: steer.KindDrain, At: r.now, By: "readiness", Reason: "readiness", Site: site, For: fleet.Duration(time.Hour), Now: true,
 		})
 		var refusal *steer.Refusal
 		if errors.As(err, &refusal) {

@@ -41,7 +41,11 @@ func (p Plan) Write(w io.Writer) {
 	if len(p.Shares) > 0 {
 		fmt.Fprintln(w, "\nnew registrations, when all is done:")
 		for _, s := range p.Shares {
-			fmt.Fprintf(w, "  %-32s %-4s %s -> %s\n", s.Service, s.Transport, sharesText(s.Before), sharesText(s.After))
+			who := ""
+			if !s.Cohort.IsZero() {
+				who = "   for " + s.Cohort.Words()
+			}
+			fmt.Fprintf(w, "  %-32s %-4s %s -> %s%s\n", s.Service, s.Transport, sharesText(s.Before), sharesText(s.After), who)
 		}
 	}
 	p.writeLoads(w)
@@ -71,6 +75,12 @@ func (p Plan) Title() string {
 	}
 	if c.Transport != 0 {
 		t += " over " + c.Transport.String()
+	}
+	if !c.Cohort.IsZero() {
+		t += " for " + c.Cohort.Words()
+	}
+	if c.Pace != "" {
+		t += " by " + string(c.Pace)
 	}
 	if c.Reason != "" {
 		t += " (" + c.Reason + ")"

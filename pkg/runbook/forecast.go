@@ -111,7 +111,7 @@ func (f *Facts) due(s *steer.Step, p *steer.StepProgress, now time.Time) (time.T
 			return time.Time{}, false
 		}
 		at = next
-		for _, c := range steer.Decide(then.State, steer.Input{Now: at, Settled: true}) {
+		for _, c := range steer.Decide(then.State, steer.Input{Now: at, Settled: true, Offset: then.State.Offset}) {
 			c.At = at
 			if s, _, err := steer.Apply(then.State, c); err == nil {
 				then.State = s

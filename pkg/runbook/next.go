@@ -51,7 +51,7 @@ type engine struct {
 
 func (e *engine) move(step string, to steer.RunMove, attempt int, detail string) {
 	e.moves = append(e.moves, steer.Command{
-		Version: steer.CommandVersion, Kind: steer.KindRunMove, At: e.now, By: steer.AutomationOwner,
+		Version: 1, Kind: steer.KindRunMove, At: e.now, By: steer.AutomationOwner,
 		Run: &steer.RunChange{ID: e.run.ID, Step: step, To: to, Attempt: attempt, Detail: detail},
 	})
 }

@@ -14,7 +14,7 @@ func (w *World) calm(g *group, p *phone) bool {
 		return false
 	}
 	if g.b.lookup == eachTime {
-		a := w.resolvers[p.resolver].cache[g.key].answer
+		a := w.resolvers[p.resolver].cache[p.key].answer
 		return a != nil && !a.choice
 	}
 	return true

@@ -19,6 +19,7 @@ type directory struct {
 type question struct {
 	service   fleet.ServiceID
 	transport fleet.Transport // 0: the address
+	bucket    int             // of the tenant whose name is asked; fleet.OwnName for the service's
 }
 
 // answer is what a name server says to one question.
@@ -43,11 +44,12 @@ func (w *World) buildDirectory() {
 	}
 	for i := range w.fleet.Services {
 		svc := &w.fleet.Services[i]
-		w.names.keys = append(w.names.keys, question{service: svc.Name})
+		w.names.keys = append(w.names.keys, question{service: svc.Name, bucket: fleet.OwnName})
 		for _, t := range svc.Transports {
-			w.names.keys = append(w.names.keys, question{svc.Name, t})
+			w.names.keys = append(w.names.keys, question{svc.Name, t, fleet.OwnName})
 		}
 	}
+	w.askByTenants()
 }
 
 // publish derives what is served from a State, by the functions that serve it
@@ -73,7 +75,7 @@ func (w *World) publish(s steer.State, old *published) *published {
 }
 
 func (w *World) lookup(z *srv.Zone, k question) *answer {
-	name := w.fleet.FQDN(string(k.service) + ".")
+	name := w.ownerOf(z, k)
 	if k.transport == 0 {
 		return w.address(z, name)
 	}
@@ -172,5 +174,5 @@ func (w *World) resolve(r *resolver, key int) *answer {
 }
 
 func (w *World) key(service fleet.ServiceID, t fleet.Transport) int {
-	return slices.Index(w.names.keys, question{service, t})
+	return slices.Index(w.names.keys, question{service, t, fleet.OwnName})
 }

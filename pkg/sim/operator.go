@@ -28,7 +28,7 @@ func (w *World) order(n int) {
 func (w *World) command(n int) steer.Command {
 	o := w.sc.Operators[n]
 	c := steer.Command{
-		Version: steer.CommandVersion, ID: fmt.Sprintf("order-%d", n), Kind: steer.Kind(o.Do), At: w.time(), By: "operator",
+		ID: fmt.Sprintf("order-%d", n), Kind: steer.Kind(o.Do), At: w.time(), By: "operator",
 		Reason: cmp.Or(o.Reason, "scenario"), Site: o.Site, Service: fullName(w.fleet, o.Service), Transport: o.Transport, Now: o.Now,
 	}
 	switch c.Kind {
@@ -38,5 +38,11 @@ func (w *World) command(n int) steer.Command {
 	for _, r := range o.Override {
 		c.Override = append(c.Override, steer.Rule(r))
 	}
+	if o.Cohort != "" {
+		c.Cohort, _ = fleet.ParseCohort(o.Cohort) // validated
+	}
+	c.Pace = o.Pace
+	c.Offset = w.offset()
+	c.Version = c.Needs()
 	return c
 }

@@ -18,12 +18,14 @@ type group struct {
 	Phones
 	b         behaviour
 	transport fleet.Transport
-	key       int // what they ask DNS
-	first     int
-	count     int
-	pinned    int8
-	settle    time.Duration // how long after a change nothing new can come
-	flood     int
+	key       int // what those without a tenant ask DNS
+	// tenantKeys are what those of each tenant ask.
+	tenantKeys []int32
+	first      int
+	count      int
+	pinned     int8
+	settle     time.Duration // how long after a change nothing new can come
+	flood      int
 
 	at     []int32 // how many are registered at each site
 	absent int32   // registered nowhere
@@ -35,6 +37,7 @@ type phone struct {
 	ok       time.Duration // when it was last accepted
 	period   time.Duration
 	group    int32
+	key      int32 // what it asks DNS
 	resolver int32
 	flow     uint32 // the life of the site's connections that its own belongs to
 	site     int8   // where it is registered, or nowhere
@@ -64,16 +67,17 @@ func (w *World) buildPhones() {
 		if b.lookup == never {
 			g.pinned = int8(w.siteIndex(def.Site))
 		}
+		g.tenantKeys = w.tenantKeys(gi, g.key)
 		g.absent = int32(g.count)
 		svc := w.fleet.Service(def.Service)
 		minTTL := w.resolvers[firstOf[def.Resolvers][0]].minTTL
 		g.settle = def.Register.D() + max(minTTL, w.fleet.ServiceTTL(svc).Normal.D())
 		pool := firstOf[def.Resolvers]
-		for range def.Count {
-			p := phone{group: int32(gi), site: nowhere, resolver: int32(pool[0] + w.rnd.IntN(pool[1]))}
+		for n := range def.Count {
+			p := phone{group: int32(gi), site: nowhere, resolver: int32(pool[0] + w.rnd.IntN(pool[1])), key: g.keyOf(n)}
 			p.period = w.between(def.Register.D()*8/10, def.Register.D())
 			if b.lookup == eachTime || b.lookup == addressOnly {
-				w.resolvers[p.resolver].cache[g.key].rate += 1 / p.period.Seconds()
+				w.resolvers[p.resolver].cache[p.key].rate += 1 / p.period.Seconds()
 			}
 			p.ok = -def.Register.D()
 			w.phones = append(w.phones, p)
@@ -260,7 +264,7 @@ func (w *World) targets(p *phone, g *group) bool {
 	case g.b.lookup == onceAtBoot && p.booted && p.n > 0:
 		return true
 	}
-	a := w.resolve(&w.resolvers[p.resolver], g.key)
+	a := w.resolve(&w.resolvers[p.resolver], int(p.key))
 	if a == nil {
 		return false
 	}

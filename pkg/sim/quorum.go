@@ -42,14 +42,16 @@ const (
 func (w *World) buildQuorum() {
 	f := w.cfg.Fleet
 	first := steer.Command{
-		Version: steer.CommandVersion, Kind: steer.KindSetFleet, At: w.time(), By: "scenario", Reason: "start", Fleet: &f,
+		Kind: steer.KindSetFleet, At: w.time(), By: "scenario", Reason: "start", Fleet: &f,
 	}
+	first.Version = first.Needs()
 	s, events, _ := steer.Apply(steer.New(), first) // the fleet was validated
-	up := steer.Command{Version: steer.CommandVersion, Kind: steer.KindVerdicts, At: w.time(), By: steer.AutomationOwner}
+	up := steer.Command{Version: 1, Kind: steer.KindVerdicts, At: w.time(), By: steer.AutomationOwner}
 	for _, c := range w.checks {
 		up.Verdicts = append(up.Verdicts, health.Verdict{Check: c.check, Status: health.Up, Since: w.time()})
 	}
 	s, _, _ = steer.Apply(s, up)
+	s = w.withTenants(s)
 	w.quorum = quorum{log: []steer.State{s}, applied: make([]int, len(w.sites)), served: make([]*published, len(w.sites)), leadAt: -1}
 	w.meter.events = append(w.meter.events, events...)
 	p := w.publish(s, nil)
@@ -157,7 +159,7 @@ func (w *World) leadNow() {
 	}
 	s := q.log[len(q.log)-1]
 	settled := w.now >= q.settledAt
-	cmds := steer.Decide(s, steer.Input{Now: w.time(), Verdicts: w.verdicts(s), Settled: settled})
+	cmds := steer.Decide(s, steer.Input{Now: w.time(), Verdicts: w.verdicts(s), Settled: settled, Offset: w.offset()})
 	if len(cmds) > 0 {
 		w.propose(cmds, -1)
 		return

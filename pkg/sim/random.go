@@ -34,6 +34,9 @@ func Random(seed int64) Config {
 		if p.Kind == KindPinned {
 			p.Site = svc.Sites[0]
 		}
+		if r.IntN(2) == 0 {
+			p.Tenants = 1 + r.IntN(5)
+		}
 		sc.Phones = append(sc.Phones, p)
 	}
 	for range r.IntN(6) {
@@ -77,6 +80,12 @@ func (r *roller) order(f *fleet.Fleet, sc Scenario) Order {
 		o.Transport = fleet.Transports[r.IntN(3)]
 	}
 	o.For = fleet.Duration(1+r.IntN(600)) * fleet.Duration(time.Second)
+	if r.IntN(4) == 0 {
+		o.Cohort = []string{"5%", "0-49", "20-70", "99", "0-30,own"}[r.IntN(5)]
+	}
+	if r.IntN(3) == 0 {
+		o.Pace = fleet.PaceCohorts
+	}
 	for _, rule := range []string{"one-at-a-time", "min-sites", "target-proven", "failure-seen", "manual-back", "never-empty", "capacity", "fate-group"} {
 		if r.IntN(4) == 0 {
 			o.Override = append(o.Override, rule)

@@ -59,15 +59,44 @@ func neverEmpty(s Step) error {
 	if err := zone.Check(); err != nil {
 		return err
 	}
-	standings := steer.Standings(s.After)
-	for _, a := range standings {
-		if !slices.ContainsFunc(standings, func(b steer.Standing) bool {
-			return b.Service == a.Service && b.Transport == a.Transport && b.Place != steer.Gone
-		}) {
-			return fmt.Errorf("no site is left in %s of %s", a.Transport.Label(), a.Service)
+	for _, bucket := range buckets(s.After) {
+		standings := steer.StandingsFor(s.After, bucket)
+		for _, a := range standings {
+			if !slices.ContainsFunc(standings, func(b steer.Standing) bool {
+				return b.Service == a.Service && b.Transport == a.Transport && b.Place != steer.Gone
+			}) {
+				return fmt.Errorf("no site is left in %s of %s, for bucket %d", a.Transport.Label(), a.Service, bucket)
+			}
 		}
 	}
 	return nil
+}
+
+// buckets are one of each part of the tenants that is answered alike, and the
+// one of those without a tenant.
+func buckets(s steer.State) []int {
+	out := []int{fleet.OwnName}
+	for i := range s.Fleet.Services {
+		for _, p := range steer.Parts(s, &s.Fleet.Services[i])[1:] {
+			if b := p.Cohort.Least(); !slices.Contains(out, b) {
+				out = append(out, b)
+			}
+		}
+	}
+	return out
+}
+
+// outFor is for whom a slot is out.
+func outFor(s steer.State, slot steer.Slot) (c fleet.Cohort) {
+	for _, o := range s.Outs {
+		if o.Slot == slot && o.Cohort.IsZero() {
+			return fleet.Everyone()
+		}
+		if o.Slot == slot {
+			c = c.Or(o.Cohort)
+		}
+	}
+	return c
 }
 
 func epochForward(s Step) error {
@@ -86,7 +115,7 @@ func epochForward(s Step) error {
 // newOuts are the slots that the step took out.
 func newOuts(s Step) []steer.Out {
 	return slices.DeleteFunc(slices.Clone(s.After.Outs), func(o steer.Out) bool {
-		return slices.ContainsFunc(s.Before.Outs, func(x steer.Out) bool { return x.Slot == o.Slot })
+		return outFor(s.After, o.Slot).Without(outFor(s.Before, o.Slot)).IsZero()
 	})
 }
 
@@ -147,12 +176,14 @@ func targetProven(s Step) error {
 	if s.Command.Kind != steer.KindWithdraw {
 		return nil
 	}
-	standings := steer.Standings(s.After)
-	for _, o := range newOuts(s) {
-		if !slices.ContainsFunc(standings, func(x steer.Standing) bool {
-			return x.Service == o.Service && x.Transport == o.Transport && x.Place != steer.Gone && x.Status == health.Up
-		}) {
-			return fmt.Errorf("traffic of %s moved to where nothing is known to be up", o.Slot)
+	for _, bucket := range buckets(s.After) {
+		standings := steer.StandingsFor(s.After, bucket)
+		for _, o := range newOuts(s) {
+			if !slices.ContainsFunc(standings, func(x steer.Standing) bool {
+				return x.Service == o.Service && x.Transport == o.Transport && x.Place != steer.Gone && x.Status == health.Up
+			}) {
+				return fmt.Errorf("traffic of %s moved to where nothing is known to be up, for bucket %d", o.Slot, bucket)
+			}
 		}
 	}
 	return nil
@@ -191,11 +222,12 @@ func perTransport(s Step) error {
 func callsSurvive(s Step) error {
 	gates := steer.GateStates(s.After)
 	for i := range s.After.Fleet.Services {
-		answers := steer.Answers(s.After, &s.After.Fleet.Services[i])
-		for _, t := range s.After.Fleet.Services[i].Transports {
-			for _, target := range answers[t] {
-				if mode := gates[target.Site].Rule(t).Mode; mode != steer.GateOpen {
-					return fmt.Errorf("%s is answered over %s and %s there", target.Site, t, mode)
+		for _, p := range steer.Parts(s.After, &s.After.Fleet.Services[i]) {
+			for _, t := range s.After.Fleet.Services[i].Transports {
+				for _, target := range p.Answers[t] {
+					if mode := gates[target.Site].Rule(t).Mode; mode != steer.GateOpen {
+						return fmt.Errorf("%s is answered over %s and %s there", target.Site, t, mode)
+					}
 				}
 			}
 		}
@@ -215,7 +247,9 @@ func manualBack(s Step) error {
 	case steer.KindFailback, steer.KindUndrain, steer.KindFailbackStep, steer.KindDrainExpire, steer.KindSetFleet:
 		return nil
 	}
-	if len(s.After.Outs) < len(s.Before.Outs) || len(s.After.Failbacks) > len(s.Before.Failbacks) {
+	if len(s.After.Failbacks) > len(s.Before.Failbacks) || slices.ContainsFunc(s.Before.Outs, func(o steer.Out) bool {
+		return !outFor(s.Before, o.Slot).Without(outFor(s.After, o.Slot)).IsZero()
+	}) {
 		return errors.New("something came back that nobody brought back")
 	}
 	return nil

@@ -70,6 +70,9 @@ type Phones struct {
 	// Transport that they use. None falls back to another by itself.
 	Transport fleet.Transport `json:"transport" yaml:"transport" jsonschema_description:"Transport that they use; none falls back to another by itself."`
 	Count     int             `json:"count" yaml:"count" jsonschema:"minimum=1" jsonschema_description:"How many."`
+	// Tenants is how many tenants they belong to, each to the next one in turn.
+	// Default: to none, they use the service's own name.
+	Tenants int `json:"tenants,omitempty" yaml:"tenants,omitempty" jsonschema:"minimum=1" jsonschema_description:"How many tenants they belong to, each to the next one in turn. Default: to none, they use the service's own name."`
 	// Register is the registration interval; each phone refreshes after 80 to
 	// 100 % of it. Default: the fleet's registration_period.
 	Register fleet.Duration `json:"register,omitzero" yaml:"register,omitempty" jsonschema_description:"Registration interval; each refreshes after 80 to 100 % of it. Default: the fleet's registration_period."`
@@ -109,10 +112,14 @@ type Order struct {
 	Site      fleet.SiteID    `json:"site,omitempty" yaml:"site,omitempty" jsonschema_description:"Site that it is about."`
 	Service   fleet.ServiceID `json:"service,omitempty" yaml:"service,omitempty" jsonschema_description:"Only this service; the zone may be left out."`
 	Transport fleet.Transport `json:"transport,omitzero" yaml:"transport,omitempty" jsonschema_description:"Only this transport."`
-	Now       bool            `json:"now,omitempty" yaml:"now,omitempty" jsonschema_description:"Skip what a gentle command does first."`
-	Reason    string          `json:"reason,omitempty" yaml:"reason,omitempty" jsonschema_description:"Why. Default: scenario."`
-	For       fleet.Duration  `json:"for,omitzero" yaml:"for,omitempty" jsonschema_description:"How long it lasts. Default: 2h."`
-	Override  []string        `json:"override,omitempty" yaml:"override,omitempty" jsonschema_description:"Guards passed by name."`
+	// Cohort is whom it is about: 5%, or buckets 0-4,17.
+	Cohort string `json:"cohort,omitempty" yaml:"cohort,omitempty" jsonschema_description:"Only these tenants: a share, 5%, or buckets, 0-4,17."`
+	// Pace of a failback: weights or cohorts.
+	Pace     fleet.Pace     `json:"pace,omitempty" yaml:"pace,omitempty" jsonschema_description:"By what the steps of a failback or undrain go: weights or cohorts. Default: the policy's."`
+	Now      bool           `json:"now,omitempty" yaml:"now,omitempty" jsonschema_description:"Skip what a gentle command does first."`
+	Reason   string         `json:"reason,omitempty" yaml:"reason,omitempty" jsonschema_description:"Why. Default: scenario."`
+	For      fleet.Duration `json:"for,omitzero" yaml:"for,omitempty" jsonschema_description:"How long it lasts. Default: 2h."`
+	Override []string       `json:"override,omitempty" yaml:"override,omitempty" jsonschema_description:"Guards passed by name."`
 }
 
 // Expect is one statement about the result.

@@ -105,6 +105,9 @@ func (v *validator) phones() {
 		if !p.Transport.Valid() {
 			v.add(path+".transport", "one of udp, tcp, tls, ws, wss", "no transport is named")
 		}
+		if p.Tenants < 0 || p.Tenants > maxTenants {
+			v.add(path+".tenants", fmt.Sprintf("1 to %d", maxTenants), "%d tenants", p.Tenants)
+		}
 		if p.Register < 0 || p.Calls < 0 || p.CallLength < 0 {
 			v.add(path, "", "a time or number is below zero")
 		}
@@ -160,6 +163,14 @@ func (v *validator) orders() {
 		v.time(path+".at", o.At)
 		if !slices.Contains(orderKinds, steer.Kind(o.Do)) {
 			v.add(path+".do", "one of "+words(orderKinds), "no command is called %q", o.Do)
+		}
+		if o.Cohort != "" {
+			if _, err := fleet.ParseCohort(o.Cohort); err != nil {
+				v.add(path+".cohort", "5%, or 0-4,17", "%v", err)
+			}
+		}
+		if !o.Pace.Valid() {
+			v.add(path+".pace", "weights or cohorts", "no pace is called %q", o.Pace)
 		}
 		v.site(path+".site", o.Site)
 		v.service(path+".service", o.Service, 0)

@@ -18,6 +18,8 @@ type Config struct {
 	Scenario Scenario
 	// Fleet must be valid.
 	Fleet fleet.Fleet
+	// Zone is the policy's time zone; nil is UTC.
+	Zone *time.Location
 	// Watch, if not nil, is called after every command that was applied. An
 	// error ends the run. It is how rules are checked after every step.
 	Watch func(Step) error
@@ -151,6 +153,15 @@ func (w *World) handle(e event) {
 
 // time is the calendar's, as the leader stamps it.
 func (w *World) time() time.Time { return start.Add(w.now) }
+
+// offset is what the clock of the policy's time zone is ahead of UTC, in seconds.
+func (w *World) offset() int {
+	if w.cfg.Zone == nil || !w.fleet.Policy.Failback.Timed() {
+		return 0
+	}
+	_, seconds := w.time().In(w.cfg.Zone).Zone()
+	return seconds
+}
 
 // jitter is a random part of d.
 func (w *World) jitter(d time.Duration) time.Duration {

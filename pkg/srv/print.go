@@ -13,16 +13,16 @@ import (
 // those of the tenants, written out.
 func (z *Zone) All() iter.Seq[RRset] {
 	return func(yield func(RRset) bool) {
-		shared := map[string][]RRset{} // sets at and below a service's name that tenants have too
+		shared := map[string][]RRset{} // sets at and below a name that tenants have too
 		for _, s := range z.Sets {
 			if !yield(s) {
 				return
 			}
-			owner := withoutUnderscores(s.Name)
+			owner := SharedOwner(s.Name)
 			shared[owner] = append(shared[owner], s)
 		}
 		for domain, service := range z.Tenants.All() {
-			owner, last := ServiceOwner(service), ""
+			owner, last := z.OwnerOf(service, domain), ""
 			for _, s := range shared[owner] {
 				set := s
 				set.Name = strings.TrimSuffix(s.Name, owner) + string(domain) + "."

@@ -35,6 +35,9 @@ type Zone struct {
 	// Keys sign the answers. A zone without any is not signed. Their DNSKEY set
 	// is among Sets; signatures and NSEC records are made by who answers.
 	Keys []SigningKey
+	// Cohorts are slices of the tenants that are answered with other sets than
+	// the rest of their service, in the order of (Service, Owner).
+	Cohorts []Cohort
 }
 
 // Key names an RRset.
@@ -139,6 +142,9 @@ func (z *Zone) Check() error {
 			return fmt.Errorf("%w: %s", ErrEmptySet, k)
 		}
 	}
+	if err := z.checkCohorts(); err != nil {
+		return err
+	}
 	return z.checkTenants()
 }
 
@@ -148,7 +154,7 @@ func (z *Zone) Equal(o *Zone) bool {
 		return a.Key() == b.Key() && a.TTL == b.TTL && slices.EqualFunc(a.Data, b.Data, EqualData)
 	}
 	return z.Origin == o.Origin && z.Epoch == o.Epoch && z.SOA == o.SOA && slices.EqualFunc(z.Sets, o.Sets, sameSet) &&
-		slices.Equal(z.Steered, o.Steered) && slices.Equal(z.Keys, o.Keys) && z.TenantAnswers == o.TenantAnswers && z.Tenants.Equal(o.Tenants)
+		slices.Equal(z.Steered, o.Steered) && slices.Equal(z.Keys, o.Keys) && slices.Equal(z.Cohorts, o.Cohorts) && z.TenantAnswers == o.TenantAnswers && z.Tenants.Equal(o.Tenants)
 }
 
 func (z *Zone) checkSet(s *RRset, hosts map[string]bool) error {

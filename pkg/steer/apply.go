@@ -17,14 +17,22 @@ import (
 // A refusal (*Refusal) or a command that makes no sense (*Invalid) leaves the
 // State as it was but for its counters and, after a refusal, the event in the
 // audit trail. ErrUnknownCommand means that this replica must stop.
-func Apply(s State, c Command) (State, []Event, error) {
+func Apply(s State, c Command) (State, []Event, error) { return apply(s, c, nil) }
+
+// apply is Apply for who has a view of the State already.
+func apply(s State, c Command, seen *view) (State, []Event, error) {
 	if c.ID != "" && slices.Contains(s.Seen, c.ID) {
 		return s, nil, nil
 	}
+	c.Cohort = noneIfEveryone(c.Cohort)
 	t := &transition{State: s, cmd: c}
+	if seen != nil {
+		v := *seen
+		v.State, t.seen = &t.State, &v
+	}
 	t.Revision++
 	if c.At.After(t.Now) {
-		t.Now = c.At
+		t.Now, t.Offset = c.At, c.Offset
 	}
 	before := t.State
 	err := t.run()
@@ -39,8 +47,12 @@ func Apply(s State, c Command) (State, []Event, error) {
 		if c.ID != "" {
 			t.Seen = appendBounded(t.Seen, MaxSeen, c.ID)
 		}
+		t.seen = nil // what was seen before
 		t.followUp()
 		t.Format = max(t.Format, c.Version)
+		if t.Fleet != nil && before.Fleet != nil {
+			t.fade(&before)
+		}
 		if t.decided || !sameAnswers(before, t.State) {
 			t.Epoch++
 		}
@@ -79,6 +91,8 @@ type transition struct {
 	cmd     Command
 	events  []Event
 	decided bool // an intent changed: the epoch goes up even if no answer did
+	// seen is a view of the State while nothing that places slots changes.
+	seen *view
 }
 
 func (t *transition) run() error {
@@ -209,6 +223,9 @@ func (t *transition) overrides(used ...Rule) {
 
 // sameAnswers reports whether both States have the same zone and gates.
 func sameAnswers(a, b State) bool {
+	if sameIntents(&a, &b) {
+		return sameByVerdicts(&a, &b)
+	}
 	b.Epoch = a.Epoch
 	return reflect.DeepEqual(Records(a), Records(b)) && reflect.DeepEqual(GateStates(a), GateStates(b))
 }

@@ -3,6 +3,8 @@ package steer
 import (
 	"fmt"
 	"slices"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
 )
 
 // approve carries out what automation proposes for a site, where the service is
@@ -31,9 +33,9 @@ func (t *transition) approve() error {
 		return r
 	}
 	for _, s := range slots {
-		t.Outs = inserted(t.Outs, Out{Slot: s, Since: t.Now, By: t.cmd.By, Reason: t.cmd.Reason, Cause: v.cause(s)}, compareOuts)
+		t.putOut(Out{Slot: s, Since: t.Now, By: t.cmd.By, Reason: t.cmd.Reason, Cause: v.cause(s)})
 	}
-	t.cancelFailbacks(slots)
+	t.cancelFailbacks(slots, fleet.Cohort{})
 	t.decided = true
 	t.overrides(t.cmd.Override...)
 	t.event(EventFailover, Event{Site: t.cmd.Site, Service: t.cmd.Service, Transport: t.cmd.Transport, Text: fmt.Sprintf("%s approved: %s out of %s until a failback", t.cmd.By, t.cmd.Site, describe(slots))})

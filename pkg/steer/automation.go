@@ -168,7 +168,7 @@ func (v *view) lookUntil(verdict health.Verdict) (time.Time, bool) {
 // again: the leader may have decided on an older State.
 func (t *transition) withdraw() error {
 	c := change{site: t.cmd.Site, slots: t.cmd.Slots, failed: true, actor: t.cmd.By, retry: "sipsteer failover " + string(t.cmd.Site)}
-	v := newView(&t.State)
+	v := t.viewed()
 	one := c
 	one.together = true
 	for _, s := range c.slots {
@@ -189,7 +189,7 @@ func (t *transition) withdraw() error {
 	var outs []Out
 	var blocks []Block
 	for _, s := range c.slots {
-		if _, out := v.out(s); out {
+		if v.wholeOut(s) {
 			continue
 		}
 		added = append(added, s)
@@ -202,7 +202,7 @@ func (t *transition) withdraw() error {
 	}
 	t.decided = true
 	t.noteMove(c.site, known)
-	t.Outs = merged(t.Outs, outs, compareOuts)
+	t.putOuts(outs)
 	t.Blocks = merged(t.Blocks, blocks, func(a, b Block) int { return strings.Compare(string(a.Service), string(b.Service)) })
 	t.event(EventWithdraw, Event{Site: t.cmd.Site, Word: transportsOf(added), Cause: cause, Text: fmt.Sprintf("%s taken out of %s: %s", t.cmd.Site, describe(added), t.cmd.Reason)})
 	return nil

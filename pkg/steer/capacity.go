@@ -26,27 +26,40 @@ func Loads(s State) map[fleet.SiteID]SiteLoad {
 		return nil
 	}
 	v := newView(&s)
-	return v.loads(nil)
+	return v.loads()
 }
 
-// loads sums up the services, as if some slots were gone.
-func (v *view) loads(without []Slot) map[fleet.SiteID]SiteLoad {
+// loads sums up the services.
+func (v *view) loads() map[fleet.SiteID]SiteLoad {
 	out := make(map[fleet.SiteID]SiteLoad, len(v.Fleet.Sites))
 	for i := range v.Fleet.Services {
-		v.addLoad(out, &v.Fleet.Services[i], without, 1)
+		v.addLoad(out, &v.Fleet.Services[i], nil, fleet.Cohort{}, 1)
 	}
 	return out
 }
 
-// addLoad adds what a service brings to each site, times a factor. Its load is
-// spread evenly over its transports.
-func (v *view) addLoad(out map[fleet.SiteID]SiteLoad, svc *fleet.Service, without []Slot, times float64) {
+// addLoad adds what a service brings to each site, times a factor, as if some
+// slots were gone for a cohort.
+func (v *view) addLoad(out map[fleet.SiteID]SiteLoad, svc *fleet.Service, without []Slot, cohort fleet.Cohort, times float64) {
 	if svc.Load == (fleet.Load{}) {
 		return
 	}
+	for _, part := range v.cohorts(svc) {
+		if c := part.And(everyoneIfNone(cohort)); !c.IsZero() {
+			v.addPart(out, svc, bucketOf(part), without, times*v.portion(svc, c))
+		}
+		if c := part.Without(everyoneIfNone(cohort)); !c.IsZero() {
+			v.addPart(out, svc, bucketOf(part), nil, times*v.portion(svc, c))
+		}
+	}
+}
+
+// addPart adds what tenants that are answered alike bring. The load is spread
+// evenly over the transports.
+func (v *view) addPart(out map[fleet.SiteID]SiteLoad, svc *fleet.Service, bucket int, without []Slot, times float64) {
 	load := SiteLoad{float64(svc.Load.Registrations), float64(svc.Load.Calls)}
 	for _, t := range svc.Transports {
-		slots := slices.Clone(v.slots(svc, t))
+		slots := slices.Clone(v.slotsFor(svc, t, bucket))
 		for i := range slots {
 			if slices.Contains(without, slots[i].Slot) {
 				slots[i].Place = Gone
@@ -109,7 +122,7 @@ func (v *view) newFit() *fit {
 		return nil
 	}
 	if v.carried == nil {
-		v.carried = v.loads(nil)
+		v.carried = v.loads()
 	}
 	return &fit{v: v, after: v.carried}
 }
@@ -128,8 +141,8 @@ func (f *fit) refusal(c change, slots []Slot) *Refusal {
 	for i := range v.Fleet.Services {
 		svc := &v.Fleet.Services[i]
 		if slices.ContainsFunc(slots, func(s Slot) bool { return s.Service == svc.Name }) {
-			v.addLoad(after, svc, f.gone, -1)
-			v.addLoad(after, svc, gone, 1)
+			v.addLoad(after, svc, f.gone, c.cohort, -1)
+			v.addLoad(after, svc, gone, c.cohort, 1)
 		}
 	}
 	for i := range v.Fleet.Sites {

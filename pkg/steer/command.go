@@ -85,10 +85,14 @@ type Command struct {
 	ID      string    `json:"id,omitempty"` // of the request: a second one with the same ID has no effect
 	Kind    Kind      `json:"kind"`
 	At      time.Time `json:"at"` // stamped by the leader
-	By      string    `json:"by"`
-	Role    Role      `json:"role,omitempty"` // of By, as the agent found that heard it; empty: operator
-	From    string    `json:"from,omitempty"` // where it was typed, as that agent saw it
-	Reason  string    `json:"reason,omitempty"`
+	// Offset is what the clock of the policy's time zone is ahead of UTC at At,
+	// in seconds; stamped by the leader, since what a zone's rules are may differ
+	// from machine to machine.
+	Offset int    `json:"offset,omitempty"`
+	By     string `json:"by"`
+	Role   Role   `json:"role,omitempty"` // of By, as the agent found that heard it; empty: operator
+	From   string `json:"from,omitempty"` // where it was typed, as that agent saw it
+	Reason string `json:"reason,omitempty"`
 	// For is how long the intent lasts.
 	For fleet.Duration `json:"for,omitzero"`
 	// Override names the rules that the operator wants to pass.
@@ -100,6 +104,10 @@ type Command struct {
 	Site      fleet.SiteID    `json:"site,omitempty"`
 	Service   fleet.ServiceID `json:"service,omitempty"`
 	Transport fleet.Transport `json:"transport,omitzero"`
+	// Cohort narrows a drain, its end, or a return; empty means everyone.
+	Cohort fleet.Cohort `json:"cohort,omitzero"`
+	// Pace is by what the steps of a failback go; "" is the policy's.
+	Pace fleet.Pace `json:"pace,omitempty"`
 	// Now skips what a gentle command does first: a drain's announcement and
 	// REGISTER phase, a failback's steps.
 	Now bool `json:"now,omitempty"`

@@ -22,6 +22,9 @@ type Input struct {
 	// Settled is false until a new leader has heard the observers for one
 	// window: it takes over verdicts, but moves nothing.
 	Settled bool
+	// Offset is what the clock of the policy's time zone is ahead of UTC at Now,
+	// in seconds.
+	Offset int
 }
 
 // Decide is the leader's policy: what to propose now, in this order. It
@@ -61,8 +64,9 @@ func (d *decision) view() *view {
 }
 
 func (d *decision) propose(c Command) bool {
-	c.Version, c.At, c.By = c.Needs(), d.in.Now, AutomationOwner
-	next, _, err := Apply(d.state, c)
+	c.At, c.Offset, c.By = d.in.Now, d.in.Offset, AutomationOwner
+	c.Version = c.Needs()
+	next, _, err := apply(d.state, c, d.seen)
 	if err != nil {
 		return false
 	}
@@ -138,10 +142,10 @@ func (d *decision) failbacks() {
 		status := v.worstOf(f.Slots)
 		switch {
 		case status == health.Down && f.Step >= 0:
-			d.propose(Command{Kind: KindFailbackAbort, Site: f.Site, Reason: "failing again while traffic came back"})
-		case status != health.Up || f.NotBefore.After(d.in.Now):
+			d.propose(Command{Kind: KindFailbackAbort, Site: f.Site, Cohort: f.Cohort, Reason: "failing again while traffic came back"})
+		case status != health.Up || f.NotBefore.After(d.in.Now) || !d.state.mayReturn(&f, d.in.Now, d.in.Offset):
 		case f.Step < 0, !f.StepAt.Add(d.state.Fleet.Policy.FailbackInterval.D()).After(d.in.Now):
-			d.propose(Command{Kind: KindFailbackStep, Site: f.Site, Reason: f.Reason})
+			d.propose(Command{Kind: KindFailbackStep, Site: f.Site, Cohort: f.Cohort, Reason: f.Reason})
 		}
 	}
 }
@@ -191,8 +195,7 @@ func (d *decision) failing(site fleet.SiteID) (allowed []Slot, held []Advice) {
 	fit := v.newFit()
 	c := change{site: site, failed: true, together: true, actor: AutomationOwner, retry: "sipsteer failover " + string(site) + " --reason …"}
 	for _, slot := range SlotsOf(d.state.Fleet, site, "", 0) {
-		st := v.standing(slot)
-		if st.Status != health.Down || st.Place == Gone || v.service(slot.Service).Automation == fleet.AutomationOff {
+		if v.status[siteTransport{site, slot.Transport}] != health.Down || v.goneForAll(slot) || v.service(slot.Service).Automation == fleet.AutomationOff {
 			continue
 		}
 		c.slots = []Slot{slot}

@@ -31,16 +31,19 @@ func (t *transition) drain() error {
 	}
 	d := Drain{
 		ID:   fmt.Sprintf("d%d", t.Revision),
-		Site: t.cmd.Site, Service: t.cmd.Service, Transport: t.cmd.Transport,
+		Site: t.cmd.Site, Service: t.cmd.Service, Transport: t.cmd.Transport, Cohort: t.cmd.Cohort,
 		Stage: StageAnnounce, StageAt: t.Now, OldTTL: v.longestTTL(slots), Intent: t.intent(),
 	}
 	text := "%s is leaving the answers: worse priority now, out in %s; until %s"
 	if t.cmd.Now {
 		d.Stage, d.GoneAt = StageRefuse, t.Now
 		text = "%s left the answers at once and refuses new work; old answers run out in %s; until %s"
+		if !d.Cohort.IsZero() { // a gate does not know who is in a cohort
+			text = "%s left the answers at once; old answers run out in %s; until %s"
+		}
 	}
 	t.Drains = inserted(t.Drains, d, func(a, b Drain) int { return strings.Compare(a.ID, b.ID) })
-	t.cancelFailbacks(slots)
+	t.cancelFailbacks(slots, d.Cohort)
 	t.event(EventDrain, Event{
 		Site: d.Site, Service: d.Service, Transport: d.Transport, Word: d.Stage.String(),
 		Text: fmt.Sprintf(text, d.Scope(), t.announceTime(d), d.Until.UTC().Format(time.RFC3339)),
@@ -60,7 +63,7 @@ func (t *transition) intent() Intent {
 
 func (t *transition) sameScope() int {
 	return slices.IndexFunc(t.Drains, func(d Drain) bool {
-		return d.Site == t.cmd.Site && d.Service == t.cmd.Service && d.Transport == t.cmd.Transport
+		return d.Site == t.cmd.Site && d.Service == t.cmd.Service && d.Transport == t.cmd.Transport && d.Cohort == t.cmd.Cohort
 	})
 }
 
@@ -102,14 +105,19 @@ func (t *transition) undrain() error {
 	}
 	c := t.cmd
 	ends := func(d Drain) bool {
-		return d.Site == c.Site && (c.Service == "" || d.Service == c.Service) && (c.Transport == 0 || d.Transport == c.Transport)
+		return d.Site == c.Site && (c.Service == "" || d.Service == c.Service) && (c.Transport == 0 || d.Transport == c.Transport) &&
+			!everyoneIfNone(d.Cohort).And(everyoneIfNone(c.Cohort)).IsZero()
 	}
 	ending := slices.DeleteFunc(slices.Clone(t.Drains), func(d Drain) bool { return !ends(d) })
 	if len(ending) == 0 {
 		return t.notDrained()
 	}
 	if c.Now {
-		if r := newView(&t.State).guardProvenSite(c.change(SlotsOf(t.Fleet, c.Site, c.Service, c.Transport))); r != nil {
+		back := c.change(SlotsOf(t.Fleet, c.Site, c.Service, c.Transport))
+		if r := newView(&t.State).guardProvenSite(back); r != nil {
+			return r
+		}
+		if r := t.guardFailbackTime(back); r != nil && t.bringsBack(back, ending) {
 			return r
 		}
 		t.overrides(c.Override...)
@@ -117,6 +125,7 @@ func (t *transition) undrain() error {
 	t.decided = true
 	t.Drains = deleted(t.Drains, ends)
 	for _, d := range ending {
+		d = t.leaveDrained(d, c.Cohort)
 		t.endDrain(d, c.By, c.Reason, c.Now)
 		t.event(EventUndrain, Event{
 			Site: d.Site, Service: d.Service, Transport: d.Transport,
@@ -126,11 +135,39 @@ func (t *transition) undrain() error {
 	return nil
 }
 
+// bringsBack reports whether anything that is not answered comes back when drains
+// end at once.
+func (t *transition) bringsBack(c change, ending []Drain) bool {
+	v := newView(&t.State)
+	return slices.ContainsFunc(ending, func(d Drain) bool { return d.Stage != StageAnnounce }) ||
+		slices.ContainsFunc(c.slots, func(s Slot) bool { return !v.outOf(s).And(everyoneIfNone(c.cohort)).IsZero() })
+}
+
+// leaveDrained keeps a drain for those of whom its end is not, and returns the
+// part that ends.
+func (t *transition) leaveDrained(d Drain, ends fleet.Cohort) Drain {
+	all := everyoneIfNone(d.Cohort)
+	if left := all.Without(everyoneIfNone(ends)); !left.IsZero() {
+		stays := d
+		stays.Cohort = left
+		t.Drains = inserted(t.Drains, stays, func(a, b Drain) int { return strings.Compare(a.ID, b.ID) })
+		d.Cohort = all.And(ends)
+	}
+	return d
+}
+
 func (t *transition) returns(d Drain, now bool) string {
 	if d.Stage == StageAnnounce || now {
 		return "back in the answers at once"
 	}
-	return "it comes back in steps of " + percents(t.Fleet.Policy.FailbackSteps)
+	how := percents(t.Fleet.Policy.FailbackSteps)
+	if t.pace() == fleet.PaceCohorts {
+		how += " of the tenants"
+	}
+	if p := t.Fleet.Policy.Failback; p.Timed() && !slices.Contains(t.cmd.Override, RuleFailbackTime) {
+		how += ", in the failback windows (" + p.String() + ")"
+	}
+	return "it comes back in steps of " + how
 }
 
 func percents(steps []int) string {
@@ -145,7 +182,10 @@ func percents(steps []int) string {
 // says so.
 func (t *transition) notDrained() error {
 	c := t.cmd
-	if slices.ContainsFunc(t.Outs, func(o Out) bool { return o.Site == c.Site }) && !t.comingBack(c.Site) {
+	out := func(o Out) bool {
+		return o.Site == c.Site && !everyoneIfNone(o.Cohort).And(everyoneIfNone(c.Cohort)).IsZero()
+	}
+	if slices.ContainsFunc(t.Outs, out) && !t.comingBack(c.Site) {
 		return &Invalid{Field: "site", Message: fmt.Sprintf("%s is not drained; it is out because it failed", c.Site), Hint: "sipsteer failback " + string(c.Site) + ` --reason "…"`}
 	}
 	return nil
@@ -159,24 +199,34 @@ func (t *transition) comingBack(site fleet.SiteID) bool {
 func (t *transition) endDrain(d Drain, by, reason string, now bool) {
 	slots := SlotsOf(t.Fleet, d.Site, d.Service, d.Transport)
 	if now {
-		t.Outs = deleted(t.Outs, func(o Out) bool { return slices.Contains(slots, o.Slot) })
-		t.cancelFailbacks(slots)
+		t.bringIn(slots, d.Cohort)
 		return
 	}
 	if d.Stage == StageAnnounce {
 		return
 	}
 	v := newView(&t.State)
-	slots = deleted(slots, func(s Slot) bool { return v.drain(s) != nil })
+	free := func(s Slot) fleet.Cohort { return everyoneIfNone(d.Cohort).Without(v.drainedFor(s)) }
+	slots = deleted(slots, func(s Slot) bool { return free(s).IsZero() })
 	for _, s := range slots {
-		if _, out := v.out(s); !out {
-			t.Outs = inserted(t.Outs, Out{Slot: s, Since: d.GoneAt, By: d.Owner, Reason: "drained: " + d.Reason}, compareOuts)
+		if c := free(s).Without(v.outOf(s)); !c.IsZero() {
+			t.putOut(Out{Slot: s, Cohort: noneIfEveryone(c), Since: d.GoneAt, By: d.Owner, Reason: "drained: " + d.Reason})
 		}
 	}
-	t.startFailback(d.Site, slots, d.GoneAt.Add(t.Fleet.Policy.RegistrationPeriod.D()), by, reason)
+	t.startFailback(Failback{
+		Site: d.Site, Cohort: d.Cohort, Slots: slots, NotBefore: d.GoneAt.Add(t.Fleet.Policy.RegistrationPeriod.D()), Owner: by, Reason: reason,
+	})
 }
 
-func compareOuts(a, b Out) int { return a.Slot.Compare(b.Slot) }
+// drainedFor is for whom drains take a slot away.
+func (v *view) drainedFor(slot Slot) (c fleet.Cohort) {
+	for i := range v.Drains {
+		if d := &v.Drains[i]; d.covers(slot, everyoneIfNone(d.Cohort).Least()) {
+			c = c.Or(everyoneIfNone(d.Cohort))
+		}
+	}
+	return c
+}
 
 // drainStage is proposed by Decide when a stage's time is over.
 func (t *transition) drainStage() error {
@@ -189,7 +239,7 @@ func (t *transition) drainStage() error {
 	if d.Stage == StageAnnounce {
 		// What was true when the drain began may not be true any more.
 		v := newView(&t.State)
-		c := change{site: d.Site, slots: SlotsOf(t.Fleet, d.Site, d.Service, d.Transport)}
+		c := change{site: d.Site, slots: SlotsOf(t.Fleet, d.Site, d.Service, d.Transport), cohort: d.Cohort}
 		if r := v.guardNeverEmpty(c, t.Now); r != nil {
 			return r
 		}
@@ -197,12 +247,20 @@ func (t *transition) drainStage() error {
 	t.enterStage(d, d.Stage+1)
 	t.Drains = drains
 	t.decided = true
-	t.event(EventStage, Event{Site: d.Site, Service: d.Service, Transport: d.Transport, Reason: d.Reason, Word: d.Stage.String(), Text: d.Scope() + ": " + stageText(d.Stage)})
+	t.event(EventStage, Event{Site: d.Site, Service: d.Service, Transport: d.Transport, Reason: d.Reason, Word: d.Stage.String(), Text: d.Scope() + ": " + d.stageText()})
 	return nil
 }
 
-func stageText(s DrainStage) string {
-	switch s {
+func (d *Drain) stageText() string {
+	if !d.Cohort.IsZero() { // a gate does not know who is in a cohort
+		switch d.Stage {
+		case StageRegister:
+			return "out of their answers"
+		case StageRefuse:
+			return "out of their answers for as long as registrations last"
+		}
+	}
+	switch d.Stage {
 	case StageRegister:
 		return "out of the answers; the gate refuses REGISTER and lets calls pass"
 	case StageRefuse:
@@ -210,7 +268,7 @@ func stageText(s DrainStage) string {
 	case StageDone:
 		return "drained: every old answer has run out"
 	}
-	return s.String()
+	return d.Stage.String()
 }
 
 // drainExpire ends a drain whose time is over: its traffic comes back in steps.

@@ -45,10 +45,8 @@ func NextDue(s State, now time.Time) (time.Time, bool) {
 		}
 	}
 	for _, f := range s.Failbacks {
-		add(f.NotBefore)
-		if f.Step >= 0 {
-			add(f.StepAt.Add(s.Fleet.Policy.FailbackInterval.D()))
-		}
+		due, _ := FailbackDue(s, f, now)
+		add(due)
 	}
 	return next, !next.IsZero()
 }

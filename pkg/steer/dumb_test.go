@@ -20,15 +20,63 @@ import (
 type dumb struct {
 	s   steer.State
 	now time.Time
-	out map[steer.Slot]bool
+	// bucket is whose answers are looked at: fleet.OwnName is nobody's.
+	bucket int
+	// taken are the slots that it has taken out itself.
+	taken map[steer.Slot]bool
 }
 
 func newDumb(s steer.State, now time.Time) *dumb {
-	d := &dumb{s: s, now: now, out: map[steer.Slot]bool{}}
-	for _, o := range s.Outs {
-		d.out[o.Slot] = true
+	return &dumb{s: s, now: now, bucket: fleet.OwnName, taken: map[steer.Slot]bool{}}
+}
+
+// among reports whether the bucket is in a cohort; an empty one is everyone.
+func (d *dumb) among(c fleet.Cohort) bool { return c.IsZero() || c.Has(d.bucket) }
+
+func (d *dumb) out(s steer.Slot) bool {
+	for _, o := range d.s.Outs {
+		if o.Slot == s && d.among(o.Cohort) {
+			return true
+		}
 	}
-	return d
+	return d.taken[s]
+}
+
+// forEach looks as every bucket does, one after the other, and reports whether
+// all say yes.
+func (d *dumb) forEach(yes func() bool) bool {
+	was := d.bucket
+	defer func() { d.bucket = was }()
+	first := 0
+	if d.allAlike() {
+		first = fleet.OwnName
+	}
+	for d.bucket = first; d.bucket <= fleet.OwnName; d.bucket++ {
+		if !yes() {
+			return false
+		}
+	}
+	return true
+}
+
+// allAlike reports whether no intent tells the tenants apart.
+func (d *dumb) allAlike() bool {
+	for _, dr := range d.s.Drains {
+		if !dr.Cohort.IsZero() {
+			return false
+		}
+	}
+	for _, o := range d.s.Outs {
+		if !o.Cohort.IsZero() {
+			return false
+		}
+	}
+	for _, f := range d.s.Failbacks {
+		if !f.Cohort.IsZero() || f.Pace != "" {
+			return false
+		}
+	}
+	return true
 }
 
 // status of a transport at a site: of each softswitch that has it the worst
@@ -70,7 +118,7 @@ func (d *dumb) status(site fleet.SiteID, t fleet.Transport) health.Status {
 
 func (d *dumb) drained(s steer.Slot, from steer.DrainStage) bool {
 	for _, dr := range d.s.Drains {
-		if dr.Site == s.Site && (dr.Service == "" || dr.Service == s.Service) && (dr.Transport == 0 || dr.Transport == s.Transport) && dr.Stage >= from {
+		if dr.Site == s.Site && (dr.Service == "" || dr.Service == s.Service) && (dr.Transport == 0 || dr.Transport == s.Transport) && dr.Stage >= from && d.among(dr.Cohort) {
 			return true
 		}
 	}
@@ -78,10 +126,33 @@ func (d *dumb) drained(s steer.Slot, from steer.DrainStage) bool {
 }
 
 func (d *dumb) returning(s steer.Slot) int {
+	most := 0
 	for _, f := range d.s.Failbacks {
-		if f.Site == s.Site && f.Step >= 0 && slices.Contains(f.Slots, s) {
-			return d.s.Fleet.Policy.FailbackSteps[min(f.Step, len(d.s.Fleet.Policy.FailbackSteps)-1)]
+		if f.Site != s.Site || f.Step < 0 || !slices.Contains(f.Slots, s) || !d.among(f.Cohort) || !d.out(s) {
+			continue
 		}
+		share := d.s.Fleet.Policy.FailbackSteps[min(f.Step, len(d.s.Fleet.Policy.FailbackSteps)-1)]
+		if f.Pace == fleet.PaceCohorts && d.bucket != fleet.OwnName {
+			share = d.broughtBack(f, s, share)
+		}
+		most = max(most, share)
+	}
+	return most
+}
+
+// broughtBack is 100 for a bucket among the first of those that are out, as many
+// of them as the share is, and 0 for the others.
+func (d *dumb) broughtBack(f steer.Failback, s steer.Slot, share int) int {
+	was := d.bucket
+	defer func() { d.bucket = was }()
+	var out []int
+	for d.bucket = 0; d.bucket < fleet.OwnName; d.bucket++ {
+		if d.out(s) && d.among(f.Cohort) {
+			out = append(out, d.bucket)
+		}
+	}
+	if at := slices.Index(out, was); 100*at < share*len(out) {
+		return 100
 	}
 	return 0
 }
@@ -90,9 +161,9 @@ func (d *dumb) returning(s steer.Slot) int {
 // announced.
 func (d *dumb) gone(s steer.Slot) bool {
 	if d.drained(s, steer.StageAnnounce) {
-		return d.drained(s, steer.StageRegister) || d.out[s]
+		return d.drained(s, steer.StageRegister) || d.out(s)
 	}
-	return d.out[s] && d.returning(s) == 0
+	return d.out(s) && d.returning(s) == 0
 }
 
 func (d *dumb) leaving(s steer.Slot) bool {
@@ -144,6 +215,25 @@ func (d *dumb) mayGo(s steer.Slot) bool {
 			return false
 		}
 	}
+	if !d.forEach(func() bool { return d.enoughStays(svc, s) }) {
+		return false
+	}
+	away := map[fleet.SiteID]bool{}
+	for _, o := range d.s.Outs {
+		away[o.Site] = true
+	}
+	for o := range d.taken {
+		away[o.Site] = true
+	}
+	for _, dr := range d.s.Drains {
+		away[dr.Site] = true
+	}
+	delete(away, s.Site)
+	return len(away) < d.s.Fleet.Policy.MaxSitesOut
+}
+
+// enoughStays: what is left without a slot is enough, and one of it is up.
+func (d *dumb) enoughStays(svc *fleet.Service, s steer.Slot) bool {
 	stays, up := 0, 0
 	for _, site := range svc.Sites {
 		other := steer.Slot{Service: s.Service, Site: site, Transport: s.Transport}
@@ -155,18 +245,7 @@ func (d *dumb) mayGo(s steer.Slot) bool {
 			up++
 		}
 	}
-	if stays < d.s.Fleet.ServiceMinSites(svc) || stays == 0 || up == 0 {
-		return false
-	}
-	away := map[fleet.SiteID]bool{}
-	for o := range d.out {
-		away[o.Site] = true
-	}
-	for _, dr := range d.s.Drains {
-		away[dr.Site] = true
-	}
-	delete(away, s.Site)
-	return len(away) < d.s.Fleet.Policy.MaxSitesOut
+	return stays >= d.s.Fleet.ServiceMinSites(svc) && stays > 0 && up > 0
 }
 
 // takesOut goes through the sites in the file's order; what one site loses
@@ -178,16 +257,16 @@ func (d *dumb) takesOut() []steer.Slot {
 		for _, svc := range d.s.Fleet.Services {
 			for _, t := range svc.Transports {
 				s := steer.Slot{Service: svc.Name, Site: site, Transport: t}
-				if slices.Contains(svc.Sites, site) && d.s.Fleet.Site(site).Serves(t) && !d.gone(s) && d.status(site, t) == health.Down && d.mayGo(s) {
+				if slices.Contains(svc.Sites, site) && d.s.Fleet.Site(site).Serves(t) && !d.forEach(func() bool { return d.gone(s) }) && d.status(site, t) == health.Down && d.mayGo(s) {
 					leave = append(leave, s)
 				}
 			}
 		}
 		for _, s := range leave {
-			if d.out[s] {
+			if d.forEach(func() bool { return d.out(s) }) {
 				continue // it was out already and on its way back
 			}
-			d.out[s] = true
+			d.taken[s] = true
 			d.s.Blocks = append(slices.Clone(d.s.Blocks), steer.Block{Service: s.Service, Site: s.Site, Since: d.now, Until: d.now.Add(d.s.Fleet.Policy.Block.D())})
 			all = append(all, s)
 		}
@@ -208,7 +287,7 @@ func (d *dumb) answer(svc *fleet.Service, t fleet.Transport) string {
 	best := -1
 	for i, s := range sites {
 		none = none && d.gone(slot(s))
-		if best < 0 && !d.gone(slot(s)) && !d.leaving(slot(s)) && d.returning(slot(s)) == 0 {
+		if best < 0 && !d.gone(slot(s)) && !d.leaving(slot(s)) && d.returning(slot(s))%100 == 0 {
 			best = i
 		}
 	}
@@ -217,6 +296,9 @@ func (d *dumb) answer(svc *fleet.Service, t fleet.Transport) string {
 	for i, s := range sites {
 		priority, weight := 10*(i+1), 100
 		back := d.returning(slot(s))
+		if back == 100 {
+			back = 0 // wholly
+		}
 		switch {
 		case d.gone(slot(s)) && !none:
 			continue
@@ -240,9 +322,11 @@ func (d *dumb) answer(svc *fleet.Service, t fleet.Transport) string {
 	return strings.Join(lines, "\n")
 }
 
-func answerOf(s steer.State, svc *fleet.Service, t fleet.Transport) string {
+func answerOf(s steer.State, svc *fleet.Service, t fleet.Transport, bucket int) string {
 	var lines []string
-	for _, x := range steer.Answers(s, svc)[t] {
+	parts := steer.Parts(s, svc)
+	i := slices.IndexFunc(parts, func(p steer.Part) bool { return p.Cohort.Has(bucket) })
+	for _, x := range parts[i].Answers[t] {
 		lines = append(lines, fmt.Sprintf("%05d %05d %s", x.Priority, 99999-int(x.Weight), x.Site))
 	}
 	slices.Sort(lines)
@@ -254,7 +338,7 @@ func answerOf(s steer.State, svc *fleet.Service, t fleet.Transport) string {
 func TestPolicyAgreesWithADumbOne(t *testing.T) {
 	moved, compared := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
-		m := newModel()
+		m := newModel().withTenants(t)
 		m.decide(t)
 		compare := func(t *rapid.T) {
 			in := steer.Input{Now: m.now, Verdicts: m.verdicts, Settled: true}
@@ -289,10 +373,13 @@ func TestPolicyAgreesWithADumbOne(t *testing.T) {
 			for i := range m.state.Fleet.Services {
 				svc := &m.state.Fleet.Services[i]
 				for _, tr := range svc.Transports {
-					if a, b := answerOf(m.state, svc, tr), newDumb(m.state, m.now).answer(svc, tr); a != b {
-						t.Fatalf("%s over %s answers\n%s\nthe dumb one\n%s", svc.Name, tr, a, b)
+					d := newDumb(m.state, m.now)
+					for _, d.bucket = range m.buckets(t) {
+						if a, b := answerOf(m.state, svc, tr, d.bucket), d.answer(svc, tr); a != b {
+							t.Fatalf("%s over %s answers bucket %d\n%s\nthe dumb one\n%s", svc.Name, tr, d.bucket, a, b)
+						}
+						compared++
 					}
-					compared++
 				}
 			}
 		}

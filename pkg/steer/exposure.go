@@ -7,9 +7,17 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/health"
 )
 
+// viewed returns a view of the State as it is now.
+func (t *transition) viewed() *view {
+	if t.seen == nil {
+		return newView(&t.State)
+	}
+	return t.seen
+}
+
 // severity is what the checks alone say of an incident.
 func (t *transition) severity(in Incident) Severity {
-	v := newView(&t.State)
+	v := t.viewed()
 	if len(in.Sites) > 1 && slices.ContainsFunc(v.commonCauses(t.Now), func(c health.Common) bool {
 		return slices.ContainsFunc(in.Sites, func(s fleet.SiteID) bool { return slices.Contains(c.Sites, s) })
 	}) {
@@ -34,25 +42,24 @@ func (t *transition) severity(in Incident) Severity {
 // of the failing ones, and whether any of its sites is.
 func (v *view) reached(svc *fleet.Service, tr fleet.Transport, failing []fleet.SiteID) (first, any bool) {
 	first, served := true, false
-	for _, site := range svc.Sites {
-		if fs := v.Fleet.Site(site); fs == nil || !fs.Serves(tr) {
+	row := v.of(svc).row
+	for i, site := range svc.Sites {
+		if row[i] == nil || !row[i].serves[tr] {
 			continue
 		}
-		down := slices.Contains(failing, site) && v.status[siteTransport{site, tr}] == health.Down
-		if !served && down {
+		down := row[i].status[tr] == health.Down
+		if !served && down && slices.Contains(failing, site) {
 			first = false
 		}
 		served = true
-		if v.status[siteTransport{site, tr}] != health.Down {
-			any = true
-		}
+		any = any || !down
 	}
 	return first, any || !served
 }
 
 // exposed adds what stands behind the incident's sites as they fail now.
 func (t *transition) exposed(in Incident) Incident {
-	v := newView(&t.State)
+	v := t.viewed()
 	var now Exposure
 	services := slices.Clone(in.Services)
 	for _, site := range in.Sites {

@@ -1,6 +1,7 @@
 package steer
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,12 +32,12 @@ func (t *transition) failover() error {
 	}
 	var added []Slot
 	for _, s := range slots {
-		if _, out := v.out(s); !out {
+		if !v.wholeOut(s) {
 			added = append(added, s)
-			t.Outs = inserted(t.Outs, Out{Slot: s, Since: t.Now, By: t.cmd.By, Reason: t.cmd.Reason, Cause: v.cause(s)}, compareOuts)
+			t.putOut(Out{Slot: s, Since: t.Now, By: t.cmd.By, Reason: t.cmd.Reason, Cause: v.cause(s)})
 		}
 	}
-	t.cancelFailbacks(slots)
+	t.cancelFailbacks(slots, fleet.Cohort{})
 	t.clearBlocks(t.cmd.Site)
 	if len(added) == 0 {
 		return nil // repeated: harmless
@@ -95,8 +96,11 @@ func (t *transition) failback() error {
 		return err
 	}
 	v := newView(&t.State)
-	slots := deleted(scope, func(s Slot) bool { _, out := v.out(s); return !out })
-	if i := slices.IndexFunc(t.Drains, func(d Drain) bool { return d.Site == t.cmd.Site }); i >= 0 {
+	who := everyoneIfNone(t.cmd.Cohort)
+	slots := deleted(scope, func(s Slot) bool { return v.outOf(s).And(who).IsZero() })
+	if i := slices.IndexFunc(t.Drains, func(d Drain) bool {
+		return d.Site == t.cmd.Site && !everyoneIfNone(d.Cohort).And(who).IsZero()
+	}); i >= 0 {
 		d := t.Drains[i]
 		return &Invalid{Field: "site", Message: fmt.Sprintf("%s is drained by %s (%s)", d.Scope(), d.Owner, d.Reason), Hint: "sipsteer undrain " + string(d.Site) + " --reason …"}
 	}
@@ -113,35 +117,54 @@ func (t *transition) failback() error {
 	if r := v.guardBounce(c, t.Now); r != nil {
 		return r
 	}
+	if r := t.guardFailbackTime(c); r != nil {
+		return r
+	}
 	t.decided = true
 	t.overrides(t.cmd.Override...)
 	t.clearBlocks(t.cmd.Site)
 	if t.cmd.Now {
-		t.bringIn(slots)
-		t.event(EventFailback, Event{Site: t.cmd.Site, Service: t.cmd.Service, Transport: t.cmd.Transport, Word: "100", Text: fmt.Sprintf("%s is back in %s at once", t.cmd.Site, describe(slots))})
+		t.bringIn(slots, t.cmd.Cohort)
+		t.event(EventFailback, Event{Site: t.cmd.Site, Service: t.cmd.Service, Transport: t.cmd.Transport, Word: "100", Text: fmt.Sprintf("%s is back in %s at once%s", t.cmd.Site, describe(slots), forCohort(t.cmd.Cohort))})
 		return nil
 	}
-	t.startFailback(t.cmd.Site, slots, t.Now, t.cmd.By, t.cmd.Reason)
-	return t.firstStep(t.cmd.Site)
+	t.startFailback(Failback{Site: t.cmd.Site, Cohort: t.cmd.Cohort, Slots: slots, NotBefore: t.Now, Owner: t.cmd.By, Reason: t.cmd.Reason})
+	return t.failbackStep()
 }
 
 // onTheWay reports whether a failback that has taken its first step brings all
 // of the slots back.
 func (t *transition) onTheWay(slots []Slot) bool {
-	i := slices.IndexFunc(t.Failbacks, func(f Failback) bool { return f.Site == t.cmd.Site && f.Step >= 0 })
+	i := slices.IndexFunc(t.Failbacks, func(f Failback) bool { return t.named(f) && f.Step >= 0 })
 	return i >= 0 && !slices.ContainsFunc(slots, func(s Slot) bool { return !slices.Contains(t.Failbacks[i].Slots, s) })
 }
 
-func compareFailbacks(a, b Failback) int { return strings.Compare(string(a.Site), string(b.Site)) }
+// named reports whether the command is about that failback.
+func (t *transition) named(f Failback) bool {
+	return f.Site == t.cmd.Site && f.Cohort == t.cmd.Cohort
+}
+
+func compareFailbacks(a, b Failback) int {
+	return cmp.Or(strings.Compare(string(a.Site), string(b.Site)), compareCohorts(a.Cohort, b.Cohort))
+}
+
+// pace is by what the steps go that the command begins.
+func (t *transition) pace() fleet.Pace {
+	if p := cmp.Or(t.cmd.Pace, t.Fleet.Policy.Failback.Pace); p != fleet.PaceWeights {
+		return p
+	}
+	return ""
+}
 
 // startFailback queues slots to come back; slots that are on their way already
 // begin again together with the new ones.
-func (t *transition) startFailback(site fleet.SiteID, slots []Slot, notBefore time.Time, by, reason string) {
-	if len(slots) == 0 {
+func (t *transition) startFailback(f Failback) {
+	if len(f.Slots) == 0 {
 		return
 	}
-	f := Failback{Site: site, Slots: slots, Step: -1, StepAt: t.Now, NotBefore: notBefore, Owner: by, Reason: reason, Since: t.Now}
-	if i := slices.IndexFunc(t.Failbacks, func(f Failback) bool { return f.Site == site }); i >= 0 {
+	f.Step, f.StepAt, f.Since, f.Pace = -1, t.Now, t.Now, t.pace()
+	f.AnyTime = t.Fleet.Policy.Failback.Timed() && slices.Contains(t.cmd.Override, RuleFailbackTime)
+	if i, on := slices.BinarySearchFunc(t.Failbacks, f, compareFailbacks); on {
 		for _, s := range t.Failbacks[i].Slots {
 			f.Slots = inserted(f.Slots, s, Slot.Compare)
 		}
@@ -149,19 +172,17 @@ func (t *transition) startFailback(site fleet.SiteID, slots []Slot, notBefore ti
 	t.Failbacks = inserted(t.Failbacks, f, compareFailbacks)
 }
 
-func (t *transition) firstStep(site fleet.SiteID) error {
-	t.cmd.Site = site
-	return t.failbackStep()
-}
-
 // failbackStep goes one step further. It is proposed by Decide after the
 // interval, and again looks whether the site is well.
 func (t *transition) failbackStep() error {
-	i := slices.IndexFunc(t.Failbacks, func(f Failback) bool { return f.Site == t.cmd.Site })
+	i := slices.IndexFunc(t.Failbacks, t.named)
 	if i < 0 || t.Failbacks[i].NotBefore.After(t.Now) {
 		return nil
 	}
 	f := t.Failbacks[i]
+	if !t.mayReturn(&f, t.Now, t.Offset) {
+		return nil // the window has closed meanwhile
+	}
 	v := newView(&t.State)
 	if r := v.guardProvenSite(change{site: f.Site, slots: f.Slots, retry: "sipsteer failback " + string(f.Site), override: t.cmd.Override}); r != nil {
 		return r
@@ -171,42 +192,53 @@ func (t *transition) failbackStep() error {
 	steps := t.Fleet.Policy.FailbackSteps
 	share := steps[min(f.Step, len(steps)-1)]
 	if share >= 100 {
-		t.bringIn(f.Slots)
-		t.event(EventFailback, Event{Site: f.Site, By: f.Owner, Reason: f.Reason, Word: "100", Text: fmt.Sprintf("%s is back in %s (100 %%)", f.Site, describe(f.Slots))})
+		t.bringIn(f.Slots, f.Cohort)
+		t.event(EventFailback, Event{Site: f.Site, By: f.Owner, Reason: f.Reason, Word: "100", Text: fmt.Sprintf("%s is back in %s (100 %%)%s", f.Site, describe(f.Slots), forCohort(f.Cohort))})
 		return nil
 	}
 	t.Failbacks = inserted(t.Failbacks, f, compareFailbacks)
-	t.event(EventFailback, Event{Site: f.Site, By: f.Owner, Reason: f.Reason, Word: fmt.Sprint(share), Text: fmt.Sprintf("%s takes %d %% of %s", f.Site, share, describe(f.Slots))})
+	of := ""
+	if f.byCohorts() {
+		of = "the tenants of "
+	}
+	t.event(EventFailback, Event{Site: f.Site, By: f.Owner, Reason: f.Reason, Word: fmt.Sprint(share), Text: fmt.Sprintf("%s takes %d %% of %s%s%s", f.Site, share, of, describe(f.Slots), forCohort(f.Cohort))})
 	return nil
 }
 
 // failbackAbort steps back because the site began to fail as load arrived
 // (target-proven). What was out stays out.
 func (t *transition) failbackAbort() error {
-	i := slices.IndexFunc(t.Failbacks, func(f Failback) bool { return f.Site == t.cmd.Site })
+	i := slices.IndexFunc(t.Failbacks, t.named)
 	if i < 0 {
 		return nil
 	}
 	f := t.Failbacks[i]
-	t.Failbacks = deleted(t.Failbacks, func(x Failback) bool { return x.Site == f.Site })
+	t.Failbacks = deleted(t.Failbacks, t.named)
 	for _, s := range f.Slots {
-		t.Outs = inserted(t.Outs, Out{Slot: s, Since: t.Now, By: t.cmd.By, Reason: t.cmd.Reason, Cause: newView(&t.State).cause(s)}, compareOuts)
+		v := newView(&t.State)
+		if c := v.outOf(s).And(everyoneIfNone(f.Cohort)); !c.IsZero() {
+			t.putOut(Out{Slot: s, Cohort: noneIfEveryone(c), Since: t.Now, By: t.cmd.By, Reason: t.cmd.Reason, Cause: v.cause(s)})
+		}
 	}
 	t.decided = true
-	t.event(EventStepBack, Event{Site: f.Site, Rule: RuleTargetProven, Text: fmt.Sprintf("%s began to fail while traffic came back: stepped back, out of %s", f.Site, describe(f.Slots))})
+	t.event(EventStepBack, Event{Site: f.Site, Rule: RuleTargetProven, Text: fmt.Sprintf("%s began to fail while traffic came back: stepped back, out of %s%s", f.Site, describe(f.Slots), forCohort(f.Cohort))})
 	return nil
 }
 
-func (t *transition) bringIn(slots []Slot) {
-	t.Outs = deleted(t.Outs, func(o Out) bool { return slices.Contains(slots, o.Slot) })
-	t.cancelFailbacks(slots)
+// bringIn ends the removals of slots for a cohort.
+func (t *transition) bringIn(slots []Slot, cohort fleet.Cohort) {
+	t.takeOuts(slots, cohort)
+	t.cancelFailbacks(slots, cohort)
 }
 
-// cancelFailbacks takes slots out of the failbacks under way.
-func (t *transition) cancelFailbacks(slots []Slot) {
+// cancelFailbacks takes slots out of the failbacks under way that bring anyone
+// of the cohort back.
+func (t *transition) cancelFailbacks(slots []Slot, cohort fleet.Cohort) {
 	var left []Failback
 	for _, f := range t.Failbacks {
-		f.Slots = deleted(f.Slots, func(s Slot) bool { return slices.Contains(slots, s) })
+		if !everyoneIfNone(f.Cohort).And(everyoneIfNone(cohort)).IsZero() {
+			f.Slots = deleted(f.Slots, func(s Slot) bool { return slices.Contains(slots, s) })
+		}
 		if len(f.Slots) > 0 {
 			left = append(left, f)
 		}

@@ -18,10 +18,10 @@ func (v *view) guardFateGroup(c change, _ time.Time) *Refusal {
 	if !c.failed || len(groups) == 0 {
 		return nil
 	}
-	for _, slot := range c.slots {
+	return v.each(c, func(slot Slot, rest []*Standing) *Refusal {
 		var sharing []string
 		free := false
-		for _, st := range v.rest(c, slot) {
+		for _, st := range rest {
 			shared := sharedGroups(groups, v.Fleet.Site(st.Site).FateGroups)
 			switch {
 			case st.Status != health.Up:
@@ -31,15 +31,15 @@ func (v *view) guardFateGroup(c change, _ time.Time) *Refusal {
 				sharing = append(sharing, fmt.Sprintf("%s by %s", st.Site, strings.Join(shared, ", ")))
 			}
 		}
-		if !free && len(sharing) > 0 {
-			return &Refusal{
-				Rule: RuleFateGroup, Text: fmt.Sprintf("every site that would stay in %s.%s shares the fate of %s", slot.Transport.Label(), slot.Service, c.site),
-				Value: strings.Join(sharing, "; "), Limit: "1 site that is up outside of its fate groups",
-				Next: c.retry + " --override fate-group",
-			}
+		if free || len(sharing) == 0 {
+			return nil
 		}
-	}
-	return nil
+		return &Refusal{
+			Rule: RuleFateGroup, Text: fmt.Sprintf("every site that would stay in %s.%s shares the fate of %s", slot.Transport.Label(), slot.Service, c.site),
+			Value: strings.Join(sharing, "; "), Limit: "1 site that is up outside of its fate groups",
+			Next: c.retry + " --override fate-group",
+		}
+	})
 }
 
 func sharedGroups(a, b []string) []string {
@@ -58,11 +58,13 @@ const moveWindow = time.Hour
 // guardMoveLimit: in a wide outage automation stops after some moves, instead
 // of chasing it around. A site that grows worse is the same move.
 func (v *view) guardMoveLimit(slot Slot, now time.Time) *Refusal {
-	if slices.ContainsFunc(v.Outs, func(o Out) bool { return o.Site == slot.Site && o.By == AutomationOwner }) {
-		return nil
-	}
 	recent := v.movesSince(now.Add(-moveWindow))
 	if limit := v.Fleet.Policy.MaxMovesPerHour; len(recent) >= limit {
+		for i := range v.Outs {
+			if o := &v.Outs[i]; o.Site == slot.Site && o.By == AutomationOwner {
+				return nil // it grows worse
+			}
+		}
 		return &Refusal{
 			Rule: RuleMoveLimit, Hard: true, Text: fmt.Sprintf("automation has moved enough in the last hour: %s should leave too", slot.Site),
 			Value: plural(len(recent), "move"), Limit: fmt.Sprintf("max_moves_per_hour %d", limit),

@@ -109,12 +109,14 @@ func (v *view) gateRule(site fleet.SiteID, t fleet.Transport) GateRule {
 		if v.answered(svc, t, site) {
 			return GateRule{Transport: t} // still answered: still serving
 		}
-		for _, st := range v.slots(svc, t) {
+		slots := v.slots(svc, t)
+		for i := range slots {
+			st := &slots[i]
 			if st.Site != site {
 				continue
 			}
 			used = true
-			if d := v.drain(st.Slot); d != nil && d.Stage == StageRegister && st.Status != health.Down {
+			if d := v.drainFor(st.Slot, fleet.OwnName); d != nil && d.Stage == StageRegister && st.Status != health.Down {
 				pass = true
 			}
 			rule.Reason = v.gateReason(st)
@@ -127,11 +129,11 @@ func (v *view) gateRule(site fleet.SiteID, t fleet.Transport) GateRule {
 	return rule
 }
 
-func (v *view) gateReason(st Standing) string {
-	if v.drain(st.Slot) != nil {
+func (v *view) gateReason(st *Standing) string {
+	if v.drainFor(st.Slot, fleet.OwnName) != nil {
 		return "site drained"
 	}
-	if o, ok := v.out(st.Slot); ok && o.Cause != health.CauseNone {
+	if o := v.outFor(st.Slot, fleet.OwnName); o != nil && o.Cause != health.CauseNone {
 		return "softswitch down" // when it was taken out; does not change with each verdict
 	}
 	return "site out of service"

@@ -23,6 +23,7 @@ const (
 	RuleTargetProven Rule = "target-proven"
 	RuleFailureSeen  Rule = "failure-seen"
 	RuleManualBack   Rule = "manual-back"
+	RuleFailbackTime Rule = "failback-window"
 	RuleExpires      Rule = "expires"
 	RuleStalePlan    Rule = "stale-plan"
 	RuleHold         Rule = "hold"
@@ -62,6 +63,7 @@ func RuleDocs() []RuleDoc {
 		{RuleCapacity, "What leaves a site must fit into the capacity of those to which it goes, by the loads that the fleet file states.", false},
 		{RuleFailureSeen, "A failover needs a failure; a healthy site is drained.", false},
 		{RuleManualBack, "Traffic comes back by a person, to a site that is up, and not twice inside one registration period.", false},
+		{RuleFailbackTime, "Traffic comes back only in the failback windows of the policy, if it has any; a return in steps waits for the next one.", false},
 		{RuleHold, "Automation does nothing while it is held.", true},
 		{RuleAdvise, "Automation only proposes where a service is not set to act.", true},
 		{RuleBlock, "After automation moved a service it leaves it alone until the block ends or is acknowledged.", true},
@@ -83,6 +85,8 @@ func RuleDocs() []RuleDoc {
 type change struct {
 	site   fleet.SiteID
 	slots  []Slot // that would leave the answers, now or later
+	cohort fleet.Cohort
+	stays  []stay // what would stay, worked out once for all guards
 	failed bool   // the site fails: it is not a healthy one that is drained
 	// together: this is one slot of many that leave together, for all of which
 	// the capacity is looked at once.
@@ -96,7 +100,8 @@ func (c change) overridden(r Rule) bool { return slices.Contains(c.override, r) 
 
 // removalGuards are asked, in this order, before slots leave the answers.
 func (v *view) removalGuards(c change, now time.Time) *Refusal {
-	for _, g := range []func(change, time.Time) *Refusal{
+	c.stays = v.staysOf(c)
+	for _, g := range [...]func(change, time.Time) *Refusal{
 		v.guardNeverEmpty, v.guardMinSites, v.guardTargetProven, v.guardFateGroup, v.guardOneAtATime, v.guardCapacity,
 	} {
 		if r := g(c, now); r != nil && (r.Hard || !c.overridden(r.Rule)) {
@@ -106,47 +111,88 @@ func (v *view) removalGuards(c change, now time.Time) *Refusal {
 	return nil
 }
 
-// rest returns what would stay in the answer that the slot belongs to.
-func (v *view) rest(c change, slot Slot) []Standing {
-	return deleted(v.slots(v.service(slot.Service), slot.Transport), func(s Standing) bool {
-		return s.Place == Gone || s.Place == Leaving || s.Site == c.site && slices.Contains(c.slots, s.Slot)
-	})
+// each asks about every answer that the change takes something out of, until
+// there is a refusal: rest is what would stay in it.
+func (v *view) each(c change, ask func(slot Slot, rest []*Standing) *Refusal) *Refusal {
+	if c.stays == nil {
+		c.stays = v.staysOf(c)
+	}
+	for i := range c.stays {
+		s := &c.stays[i]
+		if r := ask(s.slot, v.rests[s.from:s.to]); r != nil {
+			if s.bucket != fleet.OwnName {
+				r.Text += fmt.Sprintf(", for tenants of bucket %d", s.bucket)
+			}
+			return r
+		}
+	}
+	return nil
+}
+
+// stay is what would stay in one answer that a change takes a slot out of: a
+// part of the view's rests.
+type stay struct {
+	slot     Slot
+	bucket   int
+	from, to int
+}
+
+// staysOf works out what would stay in every answer that the change takes
+// something out of. It is good until the next change is looked at.
+func (v *view) staysOf(c change) []stay {
+	v.stays, v.rests = v.stays[:0], v.rests[:0]
+	for _, slot := range c.slots {
+		svc := v.service(slot.Service)
+		for _, part := range v.cohorts(svc) {
+			if part.And(everyoneIfNone(c.cohort)).IsZero() {
+				continue
+			}
+			bucket, from := bucketOf(part), len(v.rests)
+			slots := v.slotsFor(svc, slot.Transport, bucket)
+			for i := range slots {
+				if s := &slots[i]; s.Place != Gone && s.Place != Leaving && (s.Site != c.site || !slices.Contains(c.slots, s.Slot)) {
+					v.rests = append(v.rests, s)
+				}
+			}
+			v.stays = append(v.stays, stay{slot, bucket, from, len(v.rests)})
+		}
+	}
+	return v.stays
 }
 
 func (v *view) guardNeverEmpty(c change, _ time.Time) *Refusal {
-	for _, slot := range c.slots {
-		if len(v.rest(c, slot)) == 0 {
-			return &Refusal{
-				Rule: RuleNeverEmpty, Hard: true,
-				Text:  fmt.Sprintf("%s.%s would have no site left without %s", slot.Transport.Label(), slot.Service, c.site),
-				Value: "0 sites left", Limit: "at least 1",
-				Next: "sipsteer status   # then bring another site back first: sipsteer undrain SITE, or sipsteer failback SITE",
-			}
+	return v.each(c, func(slot Slot, rest []*Standing) *Refusal {
+		if len(rest) > 0 {
+			return nil
 		}
-	}
-	return nil
+		return &Refusal{
+			Rule: RuleNeverEmpty, Hard: true,
+			Text:  fmt.Sprintf("%s.%s would have no site left without %s", slot.Transport.Label(), slot.Service, c.site),
+			Value: "0 sites left", Limit: "at least 1",
+			Next: "sipsteer status   # then bring another site back first: sipsteer undrain SITE, or sipsteer failback SITE",
+		}
+	})
 }
 
 func (v *view) guardMinSites(c change, _ time.Time) *Refusal {
-	for _, slot := range c.slots {
+	return v.each(c, func(slot Slot, rest []*Standing) *Refusal {
 		least := v.Fleet.ServiceMinSites(v.service(slot.Service))
-		if n := len(v.rest(c, slot)); n < least {
-			return &Refusal{
-				Rule:  RuleMinSites,
-				Text:  fmt.Sprintf("%s.%s would keep too few sites without %s", slot.Transport.Label(), slot.Service, c.site),
-				Value: plural(n, "site") + " left", Limit: "min_sites " + fmt.Sprint(least),
-				Next: c.retry + " --override min-sites",
-			}
+		if len(rest) >= least {
+			return nil
 		}
-	}
-	return nil
+		return &Refusal{
+			Rule:  RuleMinSites,
+			Text:  fmt.Sprintf("%s.%s would keep too few sites without %s", slot.Transport.Label(), slot.Service, c.site),
+			Value: plural(len(rest), "site") + " left", Limit: "min_sites " + fmt.Sprint(least),
+			Next: c.retry + " --override min-sites",
+		}
+	})
 }
 
 func (v *view) guardTargetProven(c change, _ time.Time) *Refusal {
-	for _, slot := range c.slots {
-		rest := v.rest(c, slot)
-		if slices.ContainsFunc(rest, func(s Standing) bool { return s.Status == health.Up }) {
-			continue
+	return v.each(c, func(slot Slot, rest []*Standing) *Refusal {
+		if slices.ContainsFunc(rest, func(s *Standing) bool { return s.Status == health.Up }) {
+			return nil
 		}
 		states := make([]string, len(rest))
 		for i, s := range rest {
@@ -158,8 +204,7 @@ func (v *view) guardTargetProven(c change, _ time.Time) *Refusal {
 			Value: strings.Join(states, ", "), Limit: "at least 1 up",
 			Next: c.retry + " --override target-proven",
 		}
-	}
-	return nil
+	})
 }
 
 // guardOneAtATime counts the other sites from which anything is taken away.
@@ -179,20 +224,22 @@ func (v *view) guardOneAtATime(c change, _ time.Time) *Refusal {
 // sitesOut lists the sites, other than except, from which a drain or a removal
 // takes anything away.
 func (v *view) sitesOut(except fleet.SiteID) []fleet.SiteID {
-	var sites []fleet.SiteID
-	add := func(s fleet.SiteID) {
-		if s != except && !slices.Contains(sites, s) {
-			sites = append(sites, s)
+	if v.away == nil {
+		v.away = []fleet.SiteID{}
+		add := func(s fleet.SiteID) {
+			if !slices.Contains(v.away, s) {
+				v.away = append(v.away, s)
+			}
 		}
+		for i := range v.Drains {
+			add(v.Drains[i].Site)
+		}
+		for i := range v.Outs {
+			add(v.Outs[i].Site)
+		}
+		slices.Sort(v.away)
 	}
-	for _, d := range v.Drains {
-		add(d.Site)
-	}
-	for _, o := range v.Outs {
-		add(o.Site)
-	}
-	slices.Sort(sites)
-	return sites
+	return deleted(v.away, func(s fleet.SiteID) bool { return s == except })
 }
 
 func (v *view) whyOut(sites []fleet.SiteID) string {
@@ -257,7 +304,7 @@ func (v *view) guardProvenSite(c change) *Refusal {
 // guardBounce refuses to move phones twice inside one registration period.
 func (v *view) guardBounce(c change, now time.Time) *Refusal {
 	period := v.Fleet.Policy.RegistrationPeriod.D()
-	moved := v.lastMove(c.slots)
+	moved := v.lastMove(c)
 	if since := now.Sub(moved); !moved.IsZero() && since < period && !c.overridden(RuleManualBack) {
 		return &Refusal{
 			Rule:  RuleManualBack,
@@ -270,11 +317,14 @@ func (v *view) guardBounce(c change, now time.Time) *Refusal {
 }
 
 // lastMove is when the latest of the slots went out.
-func (v *view) lastMove(slots []Slot) time.Time {
+func (v *view) lastMove(c change) time.Time {
 	var last time.Time
-	for _, slot := range slots {
-		if o, ok := v.out(slot); ok && o.Since.After(last) {
-			last = o.Since
+	for _, slot := range c.slots {
+		for i := v.firstOut(slot); i < len(v.Outs) && v.Outs[i].Slot == slot; i++ {
+			o := &v.Outs[i]
+			if !everyoneIfNone(o.Cohort).And(everyoneIfNone(c.cohort)).IsZero() && o.Since.After(last) {
+				last = o.Since
+			}
 		}
 	}
 	return last

@@ -25,6 +25,8 @@ type guarded struct {
 	f   fleet.Fleet
 	s   steer.State
 	now time.Time
+	// offset is that of the policy's time zone.
+	offset int
 }
 
 func newGuarded(t *testing.T, change func(*fleet.Fleet)) *guarded {
@@ -42,7 +44,7 @@ func newGuarded(t *testing.T, change func(*fleet.Fleet)) *guarded {
 }
 
 func (g *guarded) apply(c steer.Command) error {
-	c.Version, c.At = 1, g.now
+	c.Version, c.At, c.Offset = 1, g.now, g.offset
 	if c.By == "" {
 		c.By = "alice"
 	}
@@ -151,6 +153,17 @@ func guardCases() []guardCase {
 				g.now = g.now.Add(time.Hour)
 			},
 			cure: func(g *guarded) { g.verdict("calgary", 0, health.Up, "") },
+		},
+		{
+			rule: steer.RuleFailbackTime, command: steer.Command{Kind: steer.KindFailback, Site: "calgary"},
+			fleet: func(f *fleet.Fleet) { f.Policy.Failback.Windows = []string{"daily 14:00-15:00"} },
+			before: func(g *guarded) {
+				g.down("calgary")
+				g.must(steer.Command{Kind: steer.KindFailover, Site: "calgary"})
+				g.verdict("calgary", 0, health.Up, "")
+				g.now = g.now.Add(time.Hour)
+			},
+			cure: func(g *guarded) { g.now = g.now.Add(time.Hour) },
 		},
 		{
 			rule: steer.RuleHold, command: withdraw("calgary"),

@@ -17,6 +17,7 @@ func (t *transition) followUp() {
 	if t.Fleet == nil {
 		return
 	}
+	t.seen = newView(&t.State) // incidents and brakes place no slots
 	t.updateBrakes()
 	down := t.downSites()
 	for _, site := range down {
@@ -101,7 +102,7 @@ func (t *transition) detectWithin() fleet.Duration {
 }
 
 func (t *transition) shareCause(site fleet.SiteID, others []fleet.SiteID) bool {
-	return slices.ContainsFunc(newView(&t.State).commonCauses(t.Now), func(cc health.Common) bool {
+	return slices.ContainsFunc(t.viewed().commonCauses(t.Now), func(cc health.Common) bool {
 		return slices.Contains(cc.Sites, site) && slices.ContainsFunc(others, func(o fleet.SiteID) bool { return slices.Contains(cc.Sites, o) })
 	})
 }

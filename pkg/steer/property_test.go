@@ -13,6 +13,7 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/fleet/fleettest"
 	"github.com/sipsteer/sipsteer/pkg/health"
+	"github.com/sipsteer/sipsteer/pkg/srv"
 	"github.com/sipsteer/sipsteer/pkg/steer"
 )
 
@@ -40,18 +41,53 @@ func newModel() *model {
 	return m
 }
 
+// withTenants gives both services tenants, so that cohorts mean something.
+func (m *model) withTenants(t *rapid.T) *model {
+	rows := steer.TenantRows([]fleet.TenantChange{
+		{Domain: "acme.voice.example.net", Service: "west.voice.example.net"}, {Domain: "globex.voice.example.net", Service: "east.voice.example.net"},
+	}, 1<<20)
+	for _, c := range []steer.Command{
+		{Version: 1, Kind: steer.KindTenantStage, At: m.now, By: "init", Reason: "test", Tenants: &steer.TenantChange{Upload: "u", Rows: rows[0]}},
+		{Version: 1, Kind: steer.KindTenantCommit, At: m.now, By: "init", Reason: "test", Tenants: &steer.TenantChange{Upload: "u", Part: 1}},
+	} {
+		var err error
+		if m.state, _, err = steer.Apply(m.state, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return m
+}
+
+// buckets are those to look at: the devices without a tenant, the first, and
+// any.
+func (m *model) buckets(t *rapid.T) []int {
+	return []int{fleet.OwnName, 0, rapid.IntRange(0, fleet.Cohorts-1).Draw(t, "bucket")}
+}
+
 var (
 	anySite      = rapid.SampledFrom([]fleet.SiteID{"calgary", "ottawa", "vancouver"})
 	anyService   = rapid.SampledFrom([]fleet.ServiceID{"", "", "west.voice.example.net", "east.voice.example.net"})
 	anyTransport = rapid.SampledFrom([]fleet.Transport{0, 0, fleet.UDP, fleet.TCP, fleet.TLS})
 	anyKind      = rapid.SampledFrom([]steer.Kind{steer.KindDrain, steer.KindUndrain, steer.KindFailover, steer.KindFailback, steer.KindHold, steer.KindRelease, steer.KindAck})
 	anyOverride  = rapid.SliceOfN(rapid.SampledFrom([]steer.Rule{steer.RuleMinSites, steer.RuleOneAtATime, steer.RuleTargetProven, steer.RuleFailureSeen, steer.RuleManualBack, steer.RuleNeverEmpty, steer.RuleExpires}), 0, 4)
+	anyCohort    = rapid.SampledFrom([]string{"", "", "", "5%", "0-29", "20-70", "99", "0-49,own", "own"})
+	anyPace      = rapid.SampledFrom([]fleet.Pace{"", "", fleet.PaceCohorts, fleet.PaceWeights})
 	anyStatus    = rapid.SampledFrom([]health.Status{health.Up, health.Down, health.Unknown})
 )
 
 func (m *model) command(t *rapid.T) steer.Command {
+	var cohort fleet.Cohort
+	if text := anyCohort.Draw(t, "cohort"); text != "" {
+		cohort, _ = fleet.ParseCohort(text)
+	}
+	kind := anyKind.Draw(t, "kind")
+	var pace fleet.Pace
+	if kind == steer.KindFailback || kind == steer.KindUndrain {
+		pace = anyPace.Draw(t, "pace")
+	}
 	return steer.Command{
-		Version: 1, Kind: anyKind.Draw(t, "kind"), At: m.now, By: rapid.SampledFrom([]string{"alice", "bob", ""}).Draw(t, "by"),
+		Cohort: cohort, Pace: pace,
+		Version: 1, Kind: kind, At: m.now, By: rapid.SampledFrom([]string{"alice", "bob", ""}).Draw(t, "by"),
 		Reason: rapid.SampledFrom([]string{"because", "because", ""}).Draw(t, "reason"),
 		For:    fleet.Duration(time.Duration(rapid.IntRange(0, 80).Draw(t, "hours")) * time.Hour),
 		Site:   anySite.Draw(t, "site"), Service: anyService.Draw(t, "service"), Transport: anyTransport.Draw(t, "transport"),
@@ -78,6 +114,7 @@ func (m *model) step(t *rapid.T, c steer.Command) error {
 	m.oneAtATime(t, before, c)
 	m.manualBack(t, before, c)
 	m.perTransport(t, before, c)
+	m.namesFade(t, before)
 	if err != nil && c.Kind != steer.KindVerdicts {
 		m.refusedChangesNothing(t, before, c, err)
 	}
@@ -89,19 +126,16 @@ func (m *model) neverEmpty(t *rapid.T) {
 	if err := zone.Check(); err != nil {
 		t.Fatalf("never-empty: %v", err)
 	}
-	in := 0
-	for _, st := range steer.Standings(m.state) {
-		if st.Place == steer.In || st.Place == steer.Returning || st.Place == steer.Leaving {
-			in++
-		}
-	}
-	for i := range m.state.Fleet.Services {
-		svc := &m.state.Fleet.Services[i]
-		for _, tr := range svc.Transports {
-			if !slices.ContainsFunc(steer.Standings(m.state), func(s steer.Standing) bool {
-				return s.Service == svc.Name && s.Transport == tr && s.Place != steer.Gone
-			}) {
-				t.Fatalf("never-empty: %s over %s lost its last site (%d slots in)", svc.Name, tr, in)
+	for _, bucket := range m.buckets(t) {
+		standings := steer.StandingsFor(m.state, bucket)
+		for i := range m.state.Fleet.Services {
+			svc := &m.state.Fleet.Services[i]
+			for _, tr := range svc.Transports {
+				if !slices.ContainsFunc(standings, func(s steer.Standing) bool {
+					return s.Service == svc.Name && s.Transport == tr && s.Place != steer.Gone
+				}) {
+					t.Fatalf("never-empty: %s over %s lost its last site for bucket %d", svc.Name, tr, bucket)
+				}
 			}
 		}
 	}
@@ -117,6 +151,9 @@ func (m *model) epochForward(t *rapid.T, before steer.State) {
 	a, b := steer.Records(before), steer.Records(m.state)
 	if m.state.Epoch == before.Epoch && !reflect.DeepEqual(a, b) {
 		t.Fatalf("epoch-forward: other records under the same epoch %d", before.Epoch)
+	}
+	if m.state.Epoch == before.Epoch && !reflect.DeepEqual(steer.GateStates(before), steer.GateStates(m.state)) {
+		t.Fatalf("epoch-forward: other gates under the same epoch %d", before.Epoch)
 	}
 }
 
@@ -183,9 +220,46 @@ func (m *model) manualBack(t *rapid.T, before steer.State, c steer.Command) {
 	case steer.KindFailback, steer.KindUndrain, steer.KindFailbackStep, steer.KindDrainExpire:
 		return
 	}
-	if len(m.state.Outs) < len(before.Outs) || len(m.state.Failbacks) > len(before.Failbacks) {
+	if lessOut(m.state, before) || len(m.state.Failbacks) > len(before.Failbacks) {
 		t.Fatalf("manual-back: %s by %s brought something back", c.Kind, c.By)
 	}
+}
+
+// namesFade: a name that answered for a cohort answers for as long as resolvers
+// may lead phones to it.
+func (m *model) namesFade(t *rapid.T, before steer.State) {
+	was, is := steer.Records(before), steer.Records(m.state)
+	kept := func(owner string) {
+		if _, ok := is.Lookup(owner, srv.TypeNAPTR); !ok {
+			t.Fatalf("%s is gone while phones may be led to it", owner)
+		}
+	}
+	for _, c := range was.Cohorts {
+		kept(c.Owner)
+	}
+	for _, f := range before.Fading {
+		if f.Until.After(m.state.Now) {
+			kept(srv.CohortOwner(f.Service, f.Bucket))
+		}
+	}
+}
+
+// lessOut reports whether any bucket has a slot back.
+func lessOut(now, before steer.State) bool {
+	return slices.ContainsFunc(before.Outs, func(o steer.Out) bool { return !outFor(before, o.Slot).Without(outFor(now, o.Slot)).IsZero() })
+}
+
+// outFor is for whom a slot is out.
+func outFor(s steer.State, slot steer.Slot) (c fleet.Cohort) {
+	for _, o := range s.Outs {
+		if o.Slot == slot && o.Cohort.IsZero() {
+			return fleet.Everyone()
+		}
+		if o.Slot == slot {
+			c = c.Or(o.Cohort)
+		}
+	}
+	return c
 }
 
 // perTransport: a withdrawal takes out only transports that are down.
@@ -259,7 +333,7 @@ func mustJSON(t *rapid.T, s steer.State) string {
 
 func TestRulesHold(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m := newModel()
+		m := newModel().withTenants(t)
 		m.decide(t)
 		t.Repeat(map[string]func(*rapid.T){
 			"operator": func(t *rapid.T) {

@@ -34,30 +34,54 @@ func Records(s State) srv.Zone {
 		b.service(v, &f.Services[i])
 	}
 	b.zone.Sort()
+	b.zone.SortCohorts()
 	return b.zone
 }
 
 type zoneBuilder struct {
 	fleet *fleet.Fleet
 	zone  srv.Zone
-	hosts map[fleet.SiteID]siteHost
+	hosts map[fleet.SiteID]*siteHost
 }
 
-// siteHost is a site with its name as a target.
+// siteHost is a site with its name as a target, and the records that lead to it:
+// many sets have the same one.
 type siteHost struct {
-	site *fleet.Site
-	name string
+	name  string
+	ports [int(fleet.WSS) + 1]uint16
+	made  [int(fleet.WSS) + 1][]madeRecord
 }
 
-func (b *zoneBuilder) host(id fleet.SiteID) siteHost {
+type madeRecord struct {
+	priority, weight uint16
+	data             srv.Data
+}
+
+func (b *zoneBuilder) host(id fleet.SiteID) *siteHost {
 	if b.hosts == nil {
-		b.hosts = make(map[fleet.SiteID]siteHost, len(b.fleet.Sites))
+		b.hosts = make(map[fleet.SiteID]*siteHost, len(b.fleet.Sites))
 		for i := range b.fleet.Sites {
 			s := &b.fleet.Sites[i]
-			b.hosts[s.Name] = siteHost{s, b.fleet.HostName(s)}
+			h := &siteHost{name: b.fleet.HostName(s)}
+			for _, t := range fleet.Transports {
+				h.ports[t] = s.Port(t)
+			}
+			b.hosts[s.Name] = h
 		}
 	}
 	return b.hosts[id]
+}
+
+// record is the SRV record that leads to the host.
+func (h *siteHost) record(t fleet.Transport, priority, weight uint16) srv.Data {
+	for i := range h.made[t] {
+		if m := &h.made[t][i]; m.priority == priority && m.weight == weight {
+			return m.data
+		}
+	}
+	r := srv.SRV{Priority: priority, Weight: weight, Port: h.ports[t], Target: h.name}
+	h.made[t] = append(h.made[t], madeRecord{priority, weight, r})
+	return r
 }
 
 // hostTTL is that of target addresses: at least the longest SRV TTL, so that
@@ -120,15 +144,20 @@ func (b *zoneBuilder) addresses(name string, addrs []netip.Addr, ttl uint32) {
 // service's transports, and the addresses of the best site for clients
 // without SRV.
 func (b *zoneBuilder) service(v *view, svc *fleet.Service) {
-	name := b.fleet.FQDN(string(svc.Name) + ".")
 	ttl := b.serviceTTL(v, svc)
+	b.sets(v, svc, b.fleet.FQDN(string(svc.Name)+"."), fleet.OwnName, ttl)
+	b.cohorts(v, svc, ttl)
+}
+
+// sets adds what is answered to a bucket of the service's tenants, at and below
+// a name.
+func (b *zoneBuilder) sets(v *view, svc *fleet.Service, name string, bucket int, ttl uint32) {
 	var naptr []srv.Data
 	for i, t := range svc.Transports {
 		owner := t.Label() + "." + name
 		data := make([]srv.Data, 0, len(svc.Sites))
-		for _, r := range v.answer(svc, t) {
-			host := b.host(r.Site)
-			data = append(data, srv.SRV{Priority: r.Priority, Weight: r.Weight, Port: host.site.Port(t), Target: host.name})
+		for _, r := range v.answerFor(svc, t, bucket) {
+			data = append(data, b.host(r.Site).record(t, r.Priority, r.Weight))
 		}
 		b.add(owner, srv.TypeSRV, ttl, data)
 		b.zone.Steered = append(b.zone.Steered, srv.Key{Name: owner, Type: srv.TypeSRV})
@@ -138,21 +167,55 @@ func (b *zoneBuilder) service(v *view, svc *fleet.Service) {
 		})
 	}
 	b.add(name, srv.TypeNAPTR, ttl, naptr)
-	b.addresses(name, v.bestSite(svc).Addresses, ttl)
+	b.addresses(name, v.bestSite(svc, bucket).Addresses, ttl)
 }
 
 // serviceTTL is the normal one in peace and the event one while anything of
 // the service is not in its place or not well.
 func (b *zoneBuilder) serviceTTL(v *view, svc *fleet.Service) uint32 {
 	ttl := b.fleet.ServiceTTL(svc)
-	for _, t := range svc.Transports {
-		for _, st := range v.slots(svc, t) {
-			if st.Place != In || st.Status == health.Down {
-				return ttl.Event.Seconds()
+	if v.eventful(svc) {
+		return ttl.Event.Seconds()
+	}
+	return ttl.Normal.Seconds()
+}
+
+// eventful reports whether anything of a service is not in its place or not
+// well, or its tenants are answered differently.
+func (v *view) eventful(svc *fleet.Service) bool {
+	return v.displaced(svc) || v.anyDownOf(svc)
+}
+
+// displaced reports whether anything of a service is not in its place.
+func (v *view) displaced(svc *fleet.Service) bool {
+	sv := v.of(svc)
+	if len(sv.outs) > 0 || len(v.cohorts(svc)) > 1 {
+		return true
+	}
+	for i, site := range sv.row {
+		if site == nil || !site.drained {
+			continue
+		}
+		for _, t := range svc.Transports {
+			if site.serves[t] && v.drainFor(Slot{svc.Name, svc.Sites[i], t}, fleet.OwnName) != nil {
+				return true
 			}
 		}
 	}
-	return ttl.Normal.Seconds()
+	return false
+}
+
+// anyDownOf reports whether a service has a site that is down on one of its
+// transports.
+func (v *view) anyDownOf(svc *fleet.Service) bool {
+	for _, site := range v.of(svc).row {
+		for _, t := range svc.Transports {
+			if site != nil && site.serves[t] && site.status[t] == health.Down {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Target is one SRV target of an answer.
@@ -172,13 +235,14 @@ type Target struct {
 // and those that are down last. The result is ordered best first, since many
 // phones look no further.
 func Answer(slots []Standing, policy fleet.Policy) []Target {
-	if !slices.ContainsFunc(slots, func(s Standing) bool { return s.Place != Gone }) {
+	if allGone(slots) {
 		return lastResort(slots)
 	}
 	best, group := bestGroup(slots)
 	out := make([]Target, 0, len(slots))
 	shared := 0 // per cent that returning sites take from the best ones
-	for _, s := range slots {
+	for i := range slots {
+		s := &slots[i]
 		t := Target{Site: s.Site, Priority: uint16(priorityStep * (s.rank + 1)), Weight: uint16(s.weight)}
 		switch {
 		case s.Place == Gone:
@@ -199,9 +263,21 @@ func Answer(slots []Standing, policy fleet.Policy) []Target {
 		}
 	}
 	slices.SortStableFunc(out, func(a, b Target) int {
-		return cmp.Or(cmp.Compare(a.Priority, b.Priority), cmp.Compare(b.Weight, a.Weight))
+		if a.Priority != b.Priority {
+			return int(a.Priority) - int(b.Priority)
+		}
+		return int(b.Weight) - int(a.Weight)
 	})
 	return out
+}
+
+func allGone(slots []Standing) bool {
+	for i := range slots {
+		if slots[i].Place != Gone {
+			return false
+		}
+	}
+	return true
 }
 
 // bestGroup is the best place of the preference that has a site in, and the sum
@@ -209,7 +285,8 @@ func Answer(slots []Standing, policy fleet.Policy) []Target {
 // another.
 func bestGroup(slots []Standing) (rank, weight int) {
 	rank = -1
-	for _, s := range slots {
+	for i := range slots {
+		s := &slots[i]
 		if s.Place == In && (rank < 0 || s.rank == rank) {
 			rank = s.rank
 			weight += s.weight
@@ -230,27 +307,29 @@ func lastResort(slots []Standing) []Target {
 	return out
 }
 
-// answered reports whether the site stands in the answer.
+// answered reports whether the site stands in the answer, to anyone.
 func (v *view) answered(svc *fleet.Service, t fleet.Transport, site fleet.SiteID) bool {
-	return slices.ContainsFunc(v.answer(svc, t), func(x Target) bool { return x.Site == site })
+	return slices.ContainsFunc(v.cohorts(svc), func(p fleet.Cohort) bool {
+		return slices.ContainsFunc(v.answerFor(svc, t, bucketOf(p)), func(x Target) bool { return x.Site == site })
+	})
 }
 
 // bestSite is the site whose addresses stand at the service's own name, for
 // clients without SRV: the first target of the least preferred plain
 // transport, since such clients rarely speak TLS.
-func (v *view) bestSite(svc *fleet.Service) *fleet.Site {
+func (v *view) bestSite(svc *fleet.Service, bucket int) *fleet.Site {
 	t := svc.Transports[0]
 	for _, u := range svc.Transports {
 		if !u.Secure() {
 			t = u // the last plain one listed is what the simplest clients speak
 		}
 	}
-	targets := v.answer(svc, t)
+	targets := v.answerFor(svc, t, bucket)
 	return v.Fleet.Site(targets[0].Site)
 }
 
-// Answers returns the SRV targets of a service by transport, as they stand in
-// the zone.
+// Answers returns the SRV targets of a service by transport, as they stand at
+// its own name in the zone.
 func Answers(s State, svc *fleet.Service) map[fleet.Transport][]Target {
 	v := newView(&s)
 	out := make(map[fleet.Transport][]Target, len(svc.Transports))

@@ -80,10 +80,12 @@ func (t *transition) guardRollback(before State) *Refusal {
 	c := t.cmd.change(nil)
 	for i := range t.Fleet.Services {
 		svc := &t.Fleet.Services[i]
-		for _, tr := range svc.Transports {
-			if r := then.guardAnswer(now, svc, tr); r != nil && (r.Hard || !c.overridden(r.Rule)) {
-				r.Next = strings.ReplaceAll(r.Next, "RETRY", t.cmd.rollbackLine())
-				return r
+		for _, bucket := range then.touched(svc, fleet.Cohort{}) {
+			for _, tr := range svc.Transports {
+				if r := then.guardAnswer(now, svc, tr, bucket); r != nil && (r.Hard || !c.overridden(r.Rule)) {
+					r.Next = strings.ReplaceAll(r.Next, "RETRY", t.cmd.rollbackLine())
+					return r
+				}
 			}
 		}
 	}
@@ -105,9 +107,9 @@ func (c Command) rollbackLine() string {
 
 // guardAnswer looks at one service over one transport. v is the State after,
 // now the one before.
-func (v *view) guardAnswer(now *view, svc *fleet.Service, tr fleet.Transport) *Refusal {
+func (v *view) guardAnswer(now *view, svc *fleet.Service, tr fleet.Transport, bucket int) *Refusal {
 	name := tr.Label() + "." + string(svc.Name)
-	slots := v.slots(svc, tr)
+	slots := v.slotsFor(svc, tr, bucket)
 	stay := deleted(slots, func(s Standing) bool { return s.Place == Gone || s.Place == Leaving })
 	if len(stay) == 0 {
 		return &Refusal{
@@ -121,14 +123,14 @@ func (v *view) guardAnswer(now *view, svc *fleet.Service, tr fleet.Transport) *R
 			Limit: "min_sites " + fmt.Sprint(least), Next: "RETRY --override min-sites",
 		}
 	}
-	if !slices.ContainsFunc(stay, func(s Standing) bool { return s.Status == health.Up }) && !sameStay(now, svc, tr, stay) {
+	if !slices.ContainsFunc(stay, func(s Standing) bool { return s.Status == health.Up }) && !sameStay(now, svc, tr, bucket, stay) {
 		return &Refusal{
 			Rule: RuleTargetProven, Text: "no site that would be in " + name + " is known to be up",
 			Value: "0 sites up", Limit: "at least 1 up", Next: "RETRY --override target-proven",
 		}
 	}
 	for _, s := range stay {
-		if back := now.standing(s.Slot).Place == Gone; back && s.Place == In && s.Status != health.Up {
+		if back := now.standingFor(s.Slot, bucket).Place == Gone; back && s.Place == In && s.Status != health.Up {
 			return &Refusal{
 				Rule: RuleManualBack, Text: fmt.Sprintf("%s would come back into %s and is not known to be up", s.Site, name),
 				Value: s.Status.String(), Limit: "up", Next: "RETRY --override manual-back",
@@ -139,11 +141,11 @@ func (v *view) guardAnswer(now *view, svc *fleet.Service, tr fleet.Transport) *R
 }
 
 // sameStay reports whether the answer keeps the sites that it has.
-func sameStay(now *view, svc *fleet.Service, tr fleet.Transport, stay []Standing) bool {
+func sameStay(now *view, svc *fleet.Service, tr fleet.Transport, bucket int, stay []Standing) bool {
 	old := now.Fleet.Service(svc.Name)
 	if old == nil || !slices.Contains(old.Transports, tr) {
 		return false
 	}
-	have := deleted(now.slots(old, tr), func(s Standing) bool { return s.Place == Gone || s.Place == Leaving })
+	have := deleted(now.slotsFor(old, tr, bucket), func(s Standing) bool { return s.Place == Gone || s.Place == Leaving })
 	return slices.EqualFunc(have, stay, func(a, b Standing) bool { return a.Site == b.Site })
 }

@@ -154,7 +154,7 @@ func (u *Undo) command(s *Step, r *Run) (Command, error) {
 
 func wish(do Act, site, service, transport string, now bool, lasts string, override []Rule, r *Run) (Command, error) {
 	c := Command{
-		Version: CommandVersion, Kind: Kind(do), By: r.Owner, Reason: "runbook " + r.Book + ": " + r.Reason, For: defaultFor, Override: override,
+		Kind: Kind(do), By: r.Owner, Reason: "runbook " + r.Book + ": " + r.Reason, For: defaultFor, Override: override,
 		Site: fleet.SiteID(site), Service: fleet.ServiceID(service), Now: now,
 	}
 	if lasts != "" {

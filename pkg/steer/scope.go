@@ -22,6 +22,9 @@ func (t *transition) scope() ([]Slot, error) {
 		return nil, err
 	}
 	slots := SlotsOf(t.Fleet, c.Site, c.Service, c.Transport)
+	if err := t.knownCohort(slots); err != nil {
+		return nil, err
+	}
 	if len(slots) == 0 {
 		return nil, &Invalid{
 			Field: "site", Message: fmt.Sprintf("%s takes no part in what the command covers", c.Site),
@@ -29,6 +32,25 @@ func (t *transition) scope() ([]Slot, error) {
 		}
 	}
 	return slots, nil
+}
+
+// knownCohort refuses a cohort where it means nothing.
+func (t *transition) knownCohort(slots []Slot) error {
+	c := t.cmd
+	if !c.Pace.Valid() || c.Pace != "" && c.Kind != KindFailback && c.Kind != KindUndrain {
+		return &Invalid{Field: "pace", Message: fmt.Sprintf("%s has no pace %q", c.Kind, c.Pace), Hint: "--pace weights or --pace cohorts, of failback and undrain"}
+	}
+	if c.Cohort.IsZero() {
+		return nil
+	}
+	if c.Kind != KindDrain && c.Kind != KindUndrain && c.Kind != KindFailback {
+		return &Invalid{Field: "cohort", Message: fmt.Sprintf("%s is about everyone", c.Kind), Hint: "a cohort can be named by drain, undrain and failback"}
+	}
+	v := newView(&t.State)
+	if !slices.ContainsFunc(slots, func(s Slot) bool { return v.hasTenants(s.Service) }) {
+		return &Invalid{Field: "cohort", Message: "the services that the command covers have no tenants", Hint: "sipsteer tenant import FILE   # or leave --cohort away"}
+	}
+	return nil
 }
 
 func (t *transition) knownService() error {
@@ -68,13 +90,17 @@ func SlotsOf(f *fleet.Fleet, site fleet.SiteID, service fleet.ServiceID, transpo
 	if fs == nil {
 		return nil
 	}
+	var serves [int(fleet.WSS) + 1]bool
+	for _, t := range fs.Transports() {
+		serves[t] = true
+	}
 	for i := range f.Services {
 		svc := &f.Services[i]
 		if (service != "" && svc.Name != service) || !slices.Contains(svc.Sites, site) {
 			continue
 		}
 		for _, tr := range svc.Transports {
-			if (transport == 0 || tr == transport) && fs.Serves(tr) {
+			if (transport == 0 || tr == transport) && serves[tr] {
 				out = append(out, Slot{svc.Name, site, tr})
 			}
 		}
@@ -93,6 +119,12 @@ func (c Command) line() string {
 	if c.Transport != 0 {
 		fmt.Fprintf(&b, " --transport %s", c.Transport)
 	}
+	if !c.Cohort.IsZero() {
+		fmt.Fprintf(&b, " --cohort %s", c.Cohort)
+	}
+	if c.Pace != "" {
+		fmt.Fprintf(&b, " --pace %s", c.Pace)
+	}
 	if c.Now {
 		b.WriteString(" --now")
 	}
@@ -106,7 +138,7 @@ func (c Command) line() string {
 }
 
 func (c Command) change(slots []Slot) change {
-	return change{site: c.Site, slots: slots, override: c.Override, actor: c.By, retry: c.line()}
+	return change{site: c.Site, slots: slots, cohort: c.Cohort, override: c.Override, actor: c.By, retry: c.line()}
 }
 
 func joined[T ~string](ids []T) string {

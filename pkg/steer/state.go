@@ -23,6 +23,8 @@ type State struct {
 	Revision uint64 `json:"revision"`
 	// Now is the latest time stamp seen. It never goes back.
 	Now time.Time `json:"now"`
+	// Offset is that of the last command, in seconds east of UTC.
+	Offset int `json:"offset,omitempty"`
 
 	// Fleet is nil until the first fleet file was accepted.
 	Fleet *fleet.Fleet `json:"fleet,omitempty"`
@@ -35,8 +37,9 @@ type State struct {
 	Verdicts []health.Verdict `json:"verdicts,omitempty"` // ordered by Check
 
 	Drains    []Drain    `json:"drains,omitempty"`    // ordered by ID
-	Outs      []Out      `json:"outs,omitempty"`      // ordered by Slot
-	Failbacks []Failback `json:"failbacks,omitempty"` // ordered by Site
+	Outs      []Out      `json:"outs,omitempty"`      // ordered by Slot, Cohort; cohorts of one slot have no tenant in common
+	Failbacks []Failback `json:"failbacks,omitempty"` // ordered by Site, Cohort
+	Fading    []Fading   `json:"fading,omitempty"`    // ordered by Service, Bucket
 	Holds     []Hold     `json:"holds,omitempty"`     // ordered by Service; "" is the whole fleet
 	Blocks    []Block    `json:"blocks,omitempty"`    // ordered by Service
 	Moves     []Move     `json:"moves,omitempty"`     // automatic ones of the last hour, oldest first
@@ -127,6 +130,7 @@ type Drain struct {
 	Site      fleet.SiteID    `json:"site"`
 	Service   fleet.ServiceID `json:"service,omitempty"`   // "" = all services
 	Transport fleet.Transport `json:"transport,omitempty"` // 0 = all transports
+	Cohort    fleet.Cohort    `json:"cohort,omitzero"`     // empty = everyone
 	Stage     DrainStage      `json:"stage"`
 	StageAt   time.Time       `json:"stage_at"`         // when Stage began
 	GoneAt    time.Time       `json:"gone_at,omitzero"` // when it left the answers
@@ -140,7 +144,8 @@ type Drain struct {
 // back.
 type Out struct {
 	Slot
-	Since time.Time `json:"since"`
+	Cohort fleet.Cohort `json:"cohort,omitzero"` // empty = everyone
+	Since  time.Time    `json:"since"`
 	// By is AutomationOwner, or the operator of a failover or an ended drain.
 	By     string `json:"by"`
 	Reason string `json:"reason"`
@@ -153,14 +158,18 @@ const AutomationOwner = "automation"
 
 // Failback brings slots of one site back in steps.
 type Failback struct {
-	Site      fleet.SiteID `json:"site"`
-	Slots     []Slot       `json:"slots"`
-	Step      int          `json:"step"`       // index into policy.failback_steps; -1 before the first
-	StepAt    time.Time    `json:"step_at"`    // when Step began
-	NotBefore time.Time    `json:"not_before"` // the first step waits for this
-	Owner     string       `json:"owner"`
-	Reason    string       `json:"reason"`
-	Since     time.Time    `json:"since"`
+	Site   fleet.SiteID `json:"site"`
+	Cohort fleet.Cohort `json:"cohort,omitzero"` // empty = everyone
+	Slots  []Slot       `json:"slots"`
+	Pace   fleet.Pace   `json:"pace,omitempty"` // by what the steps are shares of
+	// AnyTime: a person does not want to wait for a failback window.
+	AnyTime   bool      `json:"any_time,omitempty"`
+	Step      int       `json:"step"`       // index into policy.failback_steps; -1 before the first
+	StepAt    time.Time `json:"step_at"`    // when Step began
+	NotBefore time.Time `json:"not_before"` // the first step waits for this
+	Owner     string    `json:"owner"`
+	Reason    string    `json:"reason"`
+	Since     time.Time `json:"since"`
 }
 
 // Hold stops automation, for a service or for all.

@@ -14,10 +14,30 @@ import (
 // record.
 type Explanation struct {
 	Name    string            `json:"name"`
+	Tenant  *ExplainedTenant  `json:"tenant,omitempty"`
 	Epoch   uint64            `json:"epoch"`
 	Records []ExplainedRecord `json:"records"`
 	LeftOut []ExplainedSlot   `json:"left_out"` // sites of the service that are not answered
 	Events  []Event           `json:"events"`   // the last changes that touched it
+}
+
+// ExplainedTenant says whose the name is, where it is a tenant's.
+type ExplainedTenant struct {
+	Domain  fleet.TenantID  `json:"domain"`
+	Service fleet.ServiceID `json:"service"`
+	Bucket  int             `json:"bucket"`
+	// Cohort is the buckets of those who are answered alike, where these are
+	// not answered as the service's own name is; else "".
+	Cohort string `json:"cohort,omitempty"`
+}
+
+// String says it in one sentence.
+func (t *ExplainedTenant) String() string {
+	text := fmt.Sprintf("tenant of %s, in bucket %d", t.Service, t.Bucket)
+	if t.Cohort != "" {
+		return text + ", answered with the cohort " + t.Cohort
+	}
+	return text + ", answered as the service's own name"
 }
 
 // ExplainedRecord is one record and its reason.
@@ -49,31 +69,93 @@ func Explain(s State, name string) (Explanation, error) {
 		return Explanation{}, &Invalid{Field: "name", Message: "no fleet is set yet", Hint: "start an agent with a fleet file"}
 	}
 	zone := Records(s)
-	fqdn, ok := findName(&zone, name)
+	e := Explanation{Epoch: s.Epoch}
+	fqdn, ok := findTenant(&zone, name, &e)
 	if !ok {
-		return Explanation{}, &Invalid{Field: "name", Message: fmt.Sprintf("the zone %s has no name %q", zone.Origin, name), Hint: "one of " + names(s.Fleet)}
+		fqdn, ok = findName(&zone, name)
+		e.Name = fqdn
 	}
-	e := Explanation{Name: fqdn, Epoch: s.Epoch}
+	if !ok {
+		return Explanation{}, &Invalid{Field: "name", Message: fmt.Sprintf("the zone %s has no name %q", zone.Origin, name), Hint: "a tenant, or one of " + names(s.Fleet)}
+	}
 	v := newView(&s)
+	a := v.asked(fqdn)
 	for _, set := range zone.Sets {
 		if set.Name == fqdn {
-			e.Records = append(e.Records, v.explainSet(set)...)
+			e.Records = append(e.Records, v.explainSet(a, set)...)
 		}
 	}
-	for i := range s.Fleet.Services {
-		svc := &s.Fleet.Services[i]
-		for _, t := range svc.Transports {
-			owner := s.Fleet.FQDN(string(svc.Name) + ".")
-			if fqdn == owner || fqdn == t.Label()+"."+owner {
-				e.LeftOut = append(e.LeftOut, v.leftOut(svc, t)...)
-				e.Events = append(e.Events, v.eventsOf(svc)...)
-			}
+	if a.service != nil {
+		for _, t := range a.transports {
+			e.LeftOut = append(e.LeftOut, v.leftOut(a, t)...)
+			e.Events = append(e.Events, v.eventsOf(a.service)...)
 		}
 	}
 	slices.SortStableFunc(e.Events, func(a, b Event) int { return int(a.Revision) - int(b.Revision) })
 	e.Events = slices.CompactFunc(e.Events, func(a, b Event) bool { return a.Revision == b.Revision && a.Text == b.Text })
 	e.Events = e.Events[max(0, len(e.Events)-explainEvents):]
 	return e, nil
+}
+
+// findTenant returns the name whose sets answer for a tenant's, and says who the
+// tenant is.
+func findTenant(z *srv.Zone, name string, e *Explanation) (string, bool) {
+	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	for _, candidate := range []string{name + ".", name + "." + z.Origin} {
+		prefix, tenant, service, ok := z.Tenant(candidate)
+		if !ok {
+			continue
+		}
+		e.Name = candidate
+		e.Tenant = &ExplainedTenant{Domain: tenant, Service: service, Bucket: fleet.BucketOf(tenant)}
+		if i := z.CohortOf(service, tenant); i >= 0 {
+			e.Tenant.Cohort = z.Cohorts[i].Buckets.String()
+		}
+		return prefix + z.OwnerOf(service, tenant), true
+	}
+	return "", false
+}
+
+// asked is what a name of the zone is about.
+type asked struct {
+	service    *fleet.Service // nil for names of the zone's own
+	bucket     int            // for whose answers
+	transports []fleet.Transport
+}
+
+// asked finds out whose answers stand at a name.
+func (v *view) asked(name string) asked {
+	for i := range v.Fleet.Services {
+		svc := &v.Fleet.Services[i]
+		for _, bucket := range v.named(svc) {
+			owner := srv.ServiceOwner(svc.Name)
+			if bucket != fleet.OwnName {
+				owner = srv.CohortOwner(svc.Name, bucket)
+				bucket = v.lookedUpBy(svc, bucket)
+			}
+			if name == owner {
+				return asked{svc, bucket, svc.Transports}
+			}
+			for _, t := range svc.Transports {
+				if name == t.Label()+"."+owner {
+					return asked{svc, bucket, []fleet.Transport{t}}
+				}
+			}
+		}
+	}
+	return asked{}
+}
+
+// named are the buckets that have a name of their own, those included whose
+// name fades.
+func (v *view) named(svc *fleet.Service) []int {
+	out := v.touched(svc, fleet.Cohort{})
+	for _, f := range v.Fading {
+		if f.Service == svc.Name {
+			out = append(out, f.Bucket)
+		}
+	}
+	return out
 }
 
 func names(f *fleet.Fleet) string {
@@ -102,53 +184,42 @@ func findName(z *srv.Zone, name string) (string, bool) {
 	return "", false
 }
 
-func (v *view) explainSet(set srv.RRset) []ExplainedRecord {
+func (v *view) explainSet(a asked, set srv.RRset) []ExplainedRecord {
 	out := make([]ExplainedRecord, 0, len(set.Data))
 	for _, d := range set.Data {
 		r := ExplainedRecord{Type: set.Type.String(), TTL: set.TTL, Text: d.String(), Reason: "from the fleet file"}
-		if target, ok := d.(srv.SRV); ok {
-			v.explainTarget(&r, set.Name, target)
+		if target, ok := d.(srv.SRV); ok && a.service != nil {
+			v.explainTarget(&r, a, target)
 		}
-		if set.Type == srv.TypeA || set.Type == srv.TypeAAAA {
-			for i := range v.Fleet.Services {
-				svc := &v.Fleet.Services[i]
-				if v.Fleet.FQDN(string(svc.Name)+".") == set.Name {
-					r.Site = v.bestSite(svc).Name
-					r.Reason = fmt.Sprintf("address of %s, the best site now, for clients without SRV", r.Site)
-				}
-			}
+		if (set.Type == srv.TypeA || set.Type == srv.TypeAAAA) && a.service != nil {
+			r.Site = v.bestSite(a.service, a.bucket).Name
+			r.Reason = fmt.Sprintf("address of %s, the best site now, for clients without SRV", r.Site)
 		}
 		out = append(out, r)
 	}
 	return out
 }
 
-func (v *view) explainTarget(r *ExplainedRecord, owner string, target srv.SRV) {
-	for i := range v.Fleet.Services {
-		svc := &v.Fleet.Services[i]
-		for _, t := range svc.Transports {
-			if t.Label()+"."+v.Fleet.FQDN(string(svc.Name)+".") != owner {
+func (v *view) explainTarget(r *ExplainedRecord, a asked, target srv.SRV) {
+	for _, t := range a.transports {
+		for n, st := range v.slotsFor(a.service, t, a.bucket) {
+			if v.Fleet.HostName(v.Fleet.Site(st.Site)) != target.Target {
 				continue
 			}
-			for n, st := range v.slots(svc, t) {
-				if v.Fleet.HostName(v.Fleet.Site(st.Site)) != target.Target {
-					continue
-				}
-				r.Site, r.Checks = st.Site, v.checksOf(st.Site, t)
-				r.Reason = fmt.Sprintf("number %d in the preference of %s; %s", n+1, svc.Name, placeReason(st))
-			}
+			r.Site, r.Checks = st.Site, v.checksOf(st.Site, t)
+			r.Reason = fmt.Sprintf("number %d in the preference of %s; %s", n+1, a.service.Name, placeReason(&st))
 		}
 	}
 }
 
-func placeReason(st Standing) string {
+func placeReason(st *Standing) string {
 	switch st.Place {
 	case Leaving:
-		return "leaving: " + st.Why
+		return "leaving: " + st.why()
 	case Returning:
-		return fmt.Sprintf("coming back with %d %%: %s", st.Share, st.Why)
+		return fmt.Sprintf("coming back with %d %%: %s", st.Share, st.why())
 	case Gone:
-		return "kept although it should be out, since nothing else is left (never-empty): " + st.Why
+		return "kept although it should be out, since nothing else is left (never-empty): " + st.why()
 	}
 	return "in"
 }
@@ -173,11 +244,11 @@ func (v *view) checksOf(site fleet.SiteID, t fleet.Transport) []string {
 	return out
 }
 
-func (v *view) leftOut(svc *fleet.Service, t fleet.Transport) []ExplainedSlot {
+func (v *view) leftOut(a asked, t fleet.Transport) []ExplainedSlot {
 	var out []ExplainedSlot
-	for _, st := range v.slots(svc, t) {
-		if st.Place == Gone && !v.answered(svc, t, st.Site) {
-			out = append(out, ExplainedSlot{Site: st.Site, Transport: t, Reason: st.Why, Checks: v.checksOf(st.Site, t)})
+	for _, st := range v.slotsFor(a.service, t, a.bucket) {
+		if st.Place == Gone && !slices.ContainsFunc(v.answerFor(a.service, t, a.bucket), func(x Target) bool { return x.Site == st.Site }) {
+			out = append(out, ExplainedSlot{Site: st.Site, Transport: t, Reason: st.why(), Checks: v.checksOf(st.Site, t)})
 		}
 	}
 	return out

@@ -1,0 +1,100 @@
+package steer
+
+import (
+	"slices"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/health"
+)
+
+// sameIntents reports whether nothing that places slots has changed between two
+// States but, maybe, the verdicts: handlers replace slices and never write into
+// them, so the same slice is the same value.
+func sameIntents(a, b *State) bool {
+	return a.Fleet == b.Fleet && a.Fleet != nil && a.Tenants == b.Tenants &&
+		shared(a.Drains, b.Drains) && shared(a.Outs, b.Outs) && shared(a.Failbacks, b.Failbacks) &&
+		shared(a.Fading, b.Fading) && shared(a.ZoneKeys, b.ZoneKeys)
+}
+
+func shared[T any](a, b []T) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+}
+
+// sameByVerdicts reports whether verdicts alone, of two States that are the same
+// otherwise, lead to the same zone and gates. They count in three places: what
+// is down shortens TTLs, orders the answer when every site is gone, and decides
+// whether a gate lets calls pass while REGISTER is refused.
+func sameByVerdicts(a, b *State) bool {
+	va, vb := newView(a), newView(b)
+	changed := func(site fleet.SiteID, t fleet.Transport) bool {
+		return va.status[siteTransport{site, t}] != vb.status[siteTransport{site, t}]
+	}
+	any := false
+	for i := range a.Fleet.Sites {
+		for _, t := range fleet.Transports {
+			any = any || changed(a.Fleet.Sites[i].Name, t)
+		}
+	}
+	if !any {
+		return true
+	}
+	if slices.ContainsFunc(a.Drains, func(d Drain) bool { return d.Stage == StageRegister && touchesDown(va, vb, d.Site) }) {
+		return false
+	}
+	for i := range a.Fleet.Services {
+		svc := &a.Fleet.Services[i]
+		if !va.sameService(vb, svc) {
+			return false
+		}
+	}
+	return true
+}
+
+// touchesDown reports whether a transport of a site is down in one view alone.
+func touchesDown(a, b *view, site fleet.SiteID) bool {
+	return slices.ContainsFunc(fleet.Transports[:], func(t fleet.Transport) bool {
+		st := siteTransport{site, t}
+		return (a.status[st] == health.Down) != (b.status[st] == health.Down)
+	})
+}
+
+// fewServe reports whether a transport of a service is offered at no more sites
+// than something is taken away from.
+func (v *view) fewServe(svc *fleet.Service) bool {
+	away := len(v.sitesOut(""))
+	for _, t := range svc.Transports {
+		n := 0
+		for _, site := range v.of(svc).row {
+			if site != nil && site.serves[t] {
+				n++
+			}
+		}
+		if n <= away {
+			return true
+		}
+	}
+	return false
+}
+
+// sameService reports whether the sets of a service are the same in both views.
+func (v *view) sameService(o *view, svc *fleet.Service) bool {
+	if v.anyDownOf(svc) != o.anyDownOf(svc) && !v.displaced(svc) {
+		return false // the TTL
+	}
+	if !v.fewServe(svc) {
+		return true // no set can have lost all of its sites
+	}
+	for _, bucket := range v.named(svc) {
+		bucket = v.lookedUpBy(svc, bucket)
+		for _, t := range svc.Transports {
+			slots := v.slotsFor(svc, t, bucket)
+			if !allGone(slots) {
+				continue
+			}
+			if slices.ContainsFunc(slots, func(s Standing) bool { return s.Status != o.status[siteTransport{s.Site, t}] }) {
+				return false
+			}
+		}
+	}
+	return true
+}
