@@ -150,6 +150,16 @@ func TestNothingComesBackOutsideTheWindows(t *testing.T) {
 				step(c)
 				lead()
 			},
+			"there and back": func(t *rapid.T) { // by people who pass every other rule
+				site := anySite.Draw(t, "site")
+				pass := []steer.Rule{steer.RuleManualBack, steer.RuleFailureSeen, steer.RuleTargetProven, steer.RuleOneAtATime}
+				step(steer.Command{Version: 1, Kind: steer.KindFailover, At: m.now, By: "alice", Reason: "because", Site: site, Override: pass})
+				m.now = m.now.Add(time.Duration(rapid.IntRange(1, 14400).Draw(t, "seconds")) * time.Second)
+				if rapid.Bool().Draw(t, "at any time") {
+					pass = append(pass, steer.RuleFailbackTime)
+				}
+				step(steer.Command{Version: 1, Kind: steer.KindFailback, At: m.now, By: "alice", Reason: "because", Site: site, Override: pass, Now: rapid.Bool().Draw(t, "now")})
+			},
 			"verdict": func(t *rapid.T) { m.fail(t); lead() },
 			"time": func(t *rapid.T) {
 				m.now = m.now.Add(time.Duration(rapid.IntRange(1, 14400).Draw(t, "seconds")) * time.Second)

@@ -8,10 +8,10 @@ import (
 
 // Needs is the version of the encoding that a command needs: the oldest one
 // whose programs apply it as it is meant. That is 2 for keys of the zone,
-// quarantines and looks at readiness, for what names cohorts of tenants, a pace, failback windows or a policy of them,
-// and for a runbook whose steps older programs do not know; 1 for all else.
-// Commands travel with it, so that a fleet of several versions can still do what
-// the oldest knows.
+// quarantines and looks at readiness, for what names cohorts of tenants, a pace
+// or failback windows, and for a fleet file or a runbook of which older programs
+// would leave something out; 1 for all else. Commands travel with it, so that a
+// fleet of several versions can still do what the oldest knows.
 func (c Command) Needs() int {
 	switch c.Kind {
 	case KindKeyAdd, KindKeyConfirm, KindKeyStep, KindKeyDrop,
@@ -25,19 +25,28 @@ func (c Command) Needs() int {
 		return 2
 	case c.Past != nil && (newPolicy(c.Past.Fleet) || namesCohorts(c.Past)):
 		return 2
-	case KindSetFleet:
-		if c.Fleet != nil && len(c.Fleet.Policy.EmergencyCountries) > 0 {
-			return 2
-		}
-	case KindRollback:
-		if c.Past != nil && c.Past.Fleet != nil && len(c.Past.Fleet.Policy.EmergencyCountries) > 0 {
-			return 2
-		}
 	}
 	return 1
 }
 
-func newPolicy(f *fleet.Fleet) bool { return f != nil && !f.Policy.Failback.IsZero() }
+// newPolicy reports whether a fleet sets what older programs would leave out of
+// their State.
+func newPolicy(f *fleet.Fleet) bool {
+	if f == nil {
+		return false
+	}
+	p := f.Policy
+	if !p.Failback.IsZero() || len(p.EmergencyCountries)+len(p.Drills) > 0 || p.RecoveryTarget != 0 {
+		return true
+	}
+	old := []string{"tcp", "http", "dns", "exec", "storage"}
+	return slices.ContainsFunc(f.Checks.Extra, func(e fleet.Extra) bool { return !slices.Contains(old, e.Kind) }) ||
+		slices.ContainsFunc(f.Sites, func(s fleet.Site) bool {
+			return slices.ContainsFunc(s.Softswitches, func(sw fleet.Softswitch) bool {
+				return slices.ContainsFunc(sw.Listeners, func(l fleet.Listener) bool { return l.Path != "" })
+			})
+		})
+}
 
 func newSteps(p *Procedure) bool {
 	old := []Act{
