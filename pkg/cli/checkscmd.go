@@ -15,18 +15,20 @@ import (
 
 func (a *app) checksCmd() *cobra.Command {
 	var site string
-	var bad, wire bool
+	var bad, wire, sites bool
 	c := &cobra.Command{
 		Use: "checks", Short: "Show what every agent sees of every softswitch", Args: exactArgs(),
 		Long: `Shows every check, what the agents together believe of it, and what each of
 them sees. A check without a verdict is only shown and moves nothing. With
 --json the last results of each check are there too. --show-wire prints what
-went over the wire when a check that is down failed last.`,
-		Example: "  sipsteer checks\n  sipsteer checks --site calgary --bad --show-wire\n  sipsteer checks --json",
+went over the wire when a check that is down failed last. --sites shows less: a
+row for each site, a column for each kind, and in it the worst.`,
+		Example: "  sipsteer checks\n  sipsteer checks --site calgary --bad --show-wire\n  sipsteer checks --sites\n  sipsteer checks --json",
 	}
 	c.Flags().StringVar(&site, "site", "", "only this site")
 	c.Flags().BoolVar(&bad, "bad", false, "only checks that somebody does not see up")
 	c.Flags().BoolVar(&wire, "show-wire", false, "print what was sent and received when a check that is down failed last")
+	c.Flags().BoolVar(&sites, "sites", false, "a row for each site, a column for each kind of check")
 	c.RunE = run(func(cmd *cobra.Command, _ []string) error {
 		cs, err := a.clients()
 		if err != nil {
@@ -41,6 +43,10 @@ went over the wire when a check that is down failed last.`,
 		}
 		if a.json {
 			a.printJSON(agents)
+			return nil
+		}
+		if sites {
+			a.writeCheckSites(agents)
 			return nil
 		}
 		a.writeChecks(agents, bad)
