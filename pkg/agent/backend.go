@@ -97,6 +97,9 @@ func (a *Agent) Do(ctx context.Context, req api.CommandRequest, forwarded bool) 
 	if err == nil {
 		err = a.addPast(ctx, req, &cmd)
 	}
+	if err == nil {
+		err = a.guardPeers(cmd)
+	}
 	if err != nil {
 		return api.Result{}, err
 	}

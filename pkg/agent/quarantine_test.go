@@ -75,4 +75,11 @@ func TestQuarantineSparesTheAgents(t *testing.T) {
 	if err := a.guardPeers(steer.Command{Kind: steer.KindQuarantine, Source: netip.MustParsePrefix("203.0.113.7/32")}); err != nil {
 		t.Errorf("a stranger: %v", err)
 	}
+	req := api.CommandRequest{Kind: "quarantine", Source: host.Addr().String(), For: "10m", By: "alice", Reason: "mistaken"}
+	if _, err := a.Do(t.Context(), req, false); !errors.As(err, &r) {
+		t.Errorf("done: %v", err)
+	}
+	if _, err := a.Plan(t.Context(), req); !errors.As(err, &r) {
+		t.Errorf("planned: %v", err)
+	}
 }
