@@ -13,6 +13,7 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/health"
 	"github.com/sipsteer/sipsteer/pkg/lab/loopbacktest"
 	"github.com/sipsteer/sipsteer/probes"
+	"github.com/sipsteer/sipsteer/probes/call"
 	"github.com/sipsteer/sipsteer/probes/internal/wiretest"
 	"github.com/sipsteer/sipsteer/probes/options"
 	"github.com/sipsteer/sipsteer/probes/register"
@@ -47,6 +48,7 @@ request_route {
 		save("location");
 		exit;
 	}
+	if (method == "ACK") { exit; }
 	sl_send_reply("200", "OK");
 }
 event_route[xhttp:request] {
@@ -55,8 +57,8 @@ event_route[xhttp:request] {
 }
 `
 
-// TestWebSocketsOfARealKamailio: OPTIONS, a login and the certificate, over ws
-// and wss.
+// TestWebSocketsOfARealKamailio: OPTIONS, a login, a call and the certificate,
+// over ws and wss.
 func TestWebSocketsOfARealKamailio(t *testing.T) {
 	const domain = "west.voice.example.net"
 	ca := wiretest.NewAuthority(t)
@@ -67,19 +69,20 @@ func TestWebSocketsOfARealKamailio(t *testing.T) {
 		defer cancel()
 		port := map[fleet.Transport]uint16{fleet.WS: 8080, fleet.WSS: 8443}[tr]
 		prober := map[health.Kind]probes.Prober{
-			health.Options: options.New(options.Config{}), health.Register: register.New(register.Config{}), health.TLS: tlscheck.New(tlscheck.Config{}),
+			health.Options: options.New(options.Config{}), health.Register: register.New(register.Config{}), health.TLS: tlscheck.New(tlscheck.Config{}), health.Call: call.New(call.Config{}),
 		}[kind]
 		return prober.Probe(ctx, probes.Spec{
 			Check:   health.Check{Target: health.Target{Site: "calgary", Switch: "cgy1", Transport: tr}, Kind: kind},
 			Address: netip.AddrPortFrom(own, port), ServerName: domain, Path: path, Roots: ca.Pool(),
-			Login: probes.Login{User: "canary", Password: password},
+			Login:    probes.Login{User: "canary", Password: password},
+			Question: probes.Question{Call: probes.Call{To: "9196", Audio: fleet.AudioNone, Talk: 100 * time.Millisecond}},
 		})
 	}
 	wiretest.Kamailio(t, "kamailio, kamailio-tls-modules, kamailio-websocket-modules", fmt.Sprintf(webSocketConfig, own, cert, key), func() bool {
 		return ask(health.TLS, fleet.WSS, "", "").Outcome == health.Success
 	})
 	for _, tr := range []fleet.Transport{fleet.WS, fleet.WSS} {
-		for _, kind := range []health.Kind{health.Options, health.Register} {
+		for _, kind := range []health.Kind{health.Options, health.Register, health.Call} {
 			if got := ask(kind, tr, "right", "/sip"); got.Outcome != health.Success {
 				t.Errorf("%s over %s: %+v", kind, tr, got)
 			}
