@@ -3,7 +3,7 @@ GO ?= go
 PKGS ?= ./...
 TOOL = $(GO) tool -modfile=.ci/tools/go.mod
 
-.PHONY: drain-forecast crash elections all test unit race fuzz verdicts bench bench-dns bench-sip sim sim-long drain-calls runbook-long verify format tidy vet staticcheck vuln peers clean
+.PHONY: drain-forecast crash elections all test unit race fuzz verdicts bench flood bench-dns bench-sip sim sim-long drain-calls runbook-long verify format tidy vet staticcheck vuln peers clean
 
 all: ## build the program into ./sipsteer
 	$(GO) build -o sipsteer ./cmd/sipsteer
@@ -43,8 +43,12 @@ crash: ## kill -9 agents and stores 500 times each and find every acknowledged c
 bench: ## every benchmark once
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime 1s $(PKGS)
 
-bench-dns: ## the name server beside those that are installed (knot, nsd)
+bench-dns: ## the name server beside those that are installed (knot, nsd, gdnsd, coredns)
 	$(GO) test -run '^$$' -bench BenchmarkPeers -benchtime 1x ./dnsserver
+
+FLOOD ?= 1h
+flood: ## the name server under questions without end: its memory stays flat
+	SIPSTEER_FLOOD=$(FLOOD) $(GO) test -count 1 -v -timeout 0 -run TestFlood ./dnsserver
 
 bench-sip: ## the gate beside Kamailio: 503 for each second of processor time
 	$(GO) test -run '^$$' -bench 'BenchmarkPeers|BenchmarkStorm' -benchtime 1x ./pkg/gate

@@ -90,7 +90,11 @@ func admit(z *srv.Zone, old *zone, seed maphash.Seed) (*zone, error) {
 	if z == nil {
 		return nil, ErrNoZone
 	}
-	if err := z.Check(); err != nil {
+	var served *srv.Zone // which has passed the check
+	if old != nil {
+		served = old.source
+	}
+	if err := z.CheckAfter(served); err != nil {
 		return nil, fmt.Errorf("check zone of epoch %d: %w", z.Epoch, err)
 	}
 	if old != nil {
