@@ -58,6 +58,10 @@ type Config struct {
 	// WhyAllow are the networks that may ask why; empty means nobody. They learn
 	// which sites are down and what was done about it.
 	WhyAllow []netip.Prefix
+	// ReportTo is the agent domain to which resolvers report what fails with our
+	// answers, signatures above all (RFC 9567); told with every answer that has
+	// EDNS. It must not lie in a zone that is reported on. Empty means none.
+	ReportTo string
 	// Tap passes samples of questions and answers on to a collector; nil is none.
 	Tap *tap.Config
 	// Unseal opens the private half of a key that signs a zone, as NewSigningKey
@@ -100,7 +104,8 @@ type Config struct {
 	// RateLimit bounds equal UDP answers to one network.
 	RateLimit RateLimit
 
-	keys tsigKeys // of Keys
+	keys   tsigKeys // of Keys
+	report []byte   // ReportTo in wire form
 }
 
 // RateLimit is response rate limiting: what a forged source address can make
@@ -163,6 +168,11 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.RateLimit.Slip = orDefault(c.RateLimit.Slip, 2)
 	var err error
+	if c.ReportTo != "" {
+		if c.report, err = packName(c.ReportTo); err != nil || len(c.report) < 2 {
+			return c, fmt.Errorf("configure name server: %q is no domain to report to", c.ReportTo)
+		}
+	}
 	if c.keys, err = newKeys(c.Keys); err != nil {
 		return c, err
 	}

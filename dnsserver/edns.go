@@ -17,9 +17,11 @@ const (
 )
 
 // options are what the OPT record of an answer says (RFC 6891 §6.1.2). Nothing
-// that was not asked for is said, but for errors; nothing else is echoed.
+// that was not asked for is said, but for errors and where to report them;
+// nothing else is echoed.
 type options struct {
 	nsid      string // RFC 5001
+	report    []byte // RFC 9567: the agent domain
 	hasCookie bool
 	cookie    [clientCookie + serverCookie]byte // RFC 7873
 	hasIdle   bool
@@ -43,6 +45,9 @@ func (o *options) size() int {
 	n := optFixed
 	if o.nsid != "" {
 		n += 4 + len(o.nsid)
+	}
+	if o.report != nil {
+		n += 4 + len(o.report)
 	}
 	if o.hasCookie {
 		n += 4 + len(o.cookie)
@@ -78,6 +83,10 @@ func (o *options) append(msg []byte, q *query, udpSize int, code rcode) []byte {
 	}
 	if o.hasIdle {
 		msg = append(msg, 0, optionKeepalive, 0, 2, byte(o.idle>>8), byte(o.idle))
+	}
+	if o.report != nil {
+		msg = append(msg, 0, optionReport, 0, byte(len(o.report)))
+		msg = append(msg, o.report...)
 	}
 	if o.why != edeNone {
 		msg = append(msg, 0, optionEDE, 0, 2, byte(o.why>>8), byte(o.why))

@@ -133,6 +133,7 @@ const (
 	optionKeepalive = 11 // RFC 7828
 	optionPadding   = 12 // RFC 7830
 	optionEDE       = 15 // RFC 8914
+	optionReport    = 18 // RFC 9567
 )
 
 // parseOPT reads the OPT record's fixed part and its options.

@@ -92,6 +92,7 @@ func (r *responder) respond(buf, msg []byte, via transport) []byte {
 func (r *responder) options(via transport) {
 	q := &r.q
 	r.opts.nsid, r.opts.why, r.opts.compact, r.proven, r.via = "", edeNone, false, false, via
+	r.opts.report = r.conf.report
 	if r.stale != nil && r.stale.Load() {
 		r.opts.why = edeStale
 	}
@@ -231,6 +232,6 @@ func (r *responder) slip(buf, msg []byte) []byte {
 	var a answer
 	a.begin(buf, msg, &r.q)
 	a.flags, a.rcode = flags&^0xF|flagTC, rcode(flags&0xF)
-	r.opts.nsid, r.opts.why, r.opts.compact = "", edeNone, false
+	r.opts.nsid, r.opts.report, r.opts.why, r.opts.compact = "", nil, edeNone, false
 	return r.end(&a)
 }

@@ -187,4 +187,4 @@ func (p *packer) done() (*section, error) {
 }
 
 // maxSection leaves room for header, question and OPT with all options.
-const maxSection = maxMessage - headerSize - maxName - 4 - optFixed - 4 - maxText - 4 - clientCookie - serverCookie - 6
+const maxSection = maxMessage - headerSize - maxName - 4 - optFixed - 4 - maxText - 4 - clientCookie - serverCookie - 6 - 4 - maxName

@@ -131,6 +131,7 @@ func agentConfig(file *config.Agent, version string, log zerolog.Logger) (agent.
 	if err := secondaries(&cfg.DNS, file.DNS); err != nil {
 		return cfg, err
 	}
+	cfg.DNS.ReportTo = file.DNS.ReportTo
 	cfg.DNS.Tap = queryLog(file, version, log)
 	var err error
 	if cfg.Updates, err = updates(cfg.DNS, file.DNS, log.With().Str("part", "dns").Logger()); err != nil {

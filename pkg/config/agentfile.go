@@ -85,6 +85,8 @@ type DNS struct {
 	WhyAllow []netip.Prefix `yaml:"why_allow,omitempty" json:"why_allow,omitempty" jsonschema_description:"Networks that may ask for the reason of an answer: TXT at _why.NAME. They learn which sites are down. Default: nobody."`
 	// TLS may be absent: no DNS over TLS.
 	TLS *DNSTLS `yaml:"tls,omitempty" json:"tls,omitempty" jsonschema_description:"DNS over TLS (RFC 7858). Absent: none."`
+	// ReportTo is told to resolvers.
+	ReportTo string `yaml:"report_to,omitempty" json:"report_to,omitempty" jsonschema:"maxLength=253" jsonschema_description:"Domain to which resolvers report what fails with the answers, signatures above all (RFC 9567): that of a reporting agent of yours, outside of the zones here. Default: none."`
 	// QueryLog may be absent: nothing is logged of what is asked.
 	QueryLog *QueryLog `yaml:"query_log,omitempty" json:"query_log,omitempty" jsonschema_description:"Samples of questions and answers for a collector. Absent: none."`
 	// Zones are files in master file format (RFC 1035 §5).
