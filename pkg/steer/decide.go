@@ -141,6 +141,7 @@ func (d *decision) failbacks() {
 		v := d.view()
 		status := v.worstOf(f.Slots)
 		switch {
+		case status == health.Down && f.Step >= 0 && len(v.mayStepBack(&f)) == 0: // nothing else is left
 		case status == health.Down && f.Step >= 0:
 			d.propose(Command{Kind: KindFailbackAbort, Site: f.Site, Cohort: f.Cohort, Reason: "failing again while traffic came back"})
 		case status != health.Up || f.NotBefore.After(d.in.Now) || !d.state.mayReturn(&f, d.in.Now, d.in.Offset):

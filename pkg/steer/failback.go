@@ -213,7 +213,16 @@ func (t *transition) failbackAbort() error {
 		return nil
 	}
 	f := t.Failbacks[i]
+	leave := newView(&t.State).mayStepBack(&f)
+	if len(leave) == 0 {
+		return nil
+	}
 	t.Failbacks = deleted(t.Failbacks, t.named)
+	if stay := deleted(f.Slots, func(s Slot) bool { return slices.Contains(leave, s) }); len(stay) > 0 {
+		f.Slots = stay
+		t.Failbacks = inserted(t.Failbacks, f, compareFailbacks)
+	}
+	f.Slots = leave
 	for _, s := range f.Slots {
 		v := newView(&t.State)
 		if c := v.outOf(s).And(everyoneIfNone(f.Cohort)); !c.IsZero() {
@@ -223,6 +232,19 @@ func (t *transition) failbackAbort() error {
 	t.decided = true
 	t.event(EventStepBack, Event{Site: f.Site, Rule: RuleTargetProven, Text: fmt.Sprintf("%s began to fail while traffic came back: stepped back, out of %s%s", f.Site, describe(f.Slots), forCohort(f.Cohort))})
 	return nil
+}
+
+// mayStepBack lists the slots of a failback that can go out again: those without
+// which something is left in every answer (never-empty).
+func (v *view) mayStepBack(f *Failback) []Slot {
+	c := change{site: f.Site, slots: f.Slots, cohort: f.Cohort}
+	var alone []Slot
+	for _, s := range v.staysOf(c) {
+		if s.from == s.to {
+			alone = append(alone, s.slot)
+		}
+	}
+	return deleted(f.Slots, func(s Slot) bool { return slices.Contains(alone, s) })
 }
 
 // bringIn ends the removals of slots for a cohort.
