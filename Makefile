@@ -50,6 +50,12 @@ FLOOD ?= 1h
 flood: ## the name server under questions without end: its memory stays flat
 	SIPSTEER_FLOOD=$(FLOOD) $(GO) test -count 1 -v -timeout 0 -run TestFlood ./dnsserver
 
+bench-store: ## the store beside the bare library and Debian's etcd; issued to answered; a million tenants
+	$(GO) test -run '^$$' -bench 'BenchmarkCommit|BenchmarkFollowerApply' -benchtime 2000x ./raftstore
+	$(GO) test -run '^$$' -bench 'BenchmarkLeaderLost|BenchmarkPeersLeaderKilled' -benchtime 9x -timeout 20m ./raftstore
+	$(GO) test -run '^$$' -bench BenchmarkAnswered -benchtime 500x ./pkg/agent
+	$(GO) test -run '^$$' -bench BenchmarkMillion -benchtime 1x -timeout 20m ./pkg/agent
+
 bench-sip: ## the gate beside Kamailio: 503 for each second of processor time
 	$(GO) test -run '^$$' -bench 'BenchmarkPeers|BenchmarkStorm' -benchtime 1x ./pkg/gate
 

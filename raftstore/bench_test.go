@@ -34,7 +34,7 @@ type proposer interface {
 var benchEntry = []byte(strings.Repeat("x", 200))
 
 func BenchmarkCommit(b *testing.B) {
-	for _, kind := range []string{"bare", "store", "store-nopush"} {
+	for _, kind := range []string{"bare", "store", "store-nopush", "etcd"} {
 		for _, writers := range []int{1, 64} {
 			b.Run(fmt.Sprintf("%s/writers=%d", kind, writers), func(b *testing.B) {
 				p := newProposer(b, kind)
@@ -173,8 +173,11 @@ func report(b *testing.B, times []time.Duration, prefix string) {
 }
 
 func newProposer(b *testing.B, kind string) proposer {
-	if kind == "bare" {
+	switch kind {
+	case "bare":
 		return newBare(b)
+	case "etcd":
+		return newEtcd(b, false)
 	}
 	c := raftstoretest.OnDisk(b, 3)
 	c.Profile = raftstore.LAN()
@@ -218,6 +221,7 @@ func (nothing) Sum() func() (raftstore.Hash, error) {
 type bare struct {
 	rafts   []*raft.Raft
 	leader  *raft.Raft
+	sockets []*raft.NetworkTransport
 	closers []func() error
 }
 
@@ -236,6 +240,7 @@ func newBare(b *testing.B) *bare {
 		if err != nil {
 			b.Fatal(err)
 		}
+		p.sockets = append(p.sockets, transport)
 		dir := filepath.Join(b.TempDir(), fmt.Sprint(i))
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			b.Fatal(err)
@@ -276,6 +281,24 @@ func newBare(b *testing.B) *bare {
 }
 
 func (p *bare) propose(data []byte) error { return p.leader.Apply(data, 0).Error() }
+
+// loseLeader takes the leader's sockets away, as the death of its process does,
+// and returns how long it took until another one committed.
+func (p *bare) loseLeader(b *testing.B) time.Duration {
+	start := time.Now()
+	for i, r := range p.rafts {
+		if r == p.leader {
+			p.sockets[i].CloseStreams()
+			_ = p.sockets[i].Close()
+			_ = r.Shutdown()
+		}
+	}
+	raftstoretest.Eventually(b, "another leader", func() bool {
+		i := slices.IndexFunc(p.rafts, func(r *raft.Raft) bool { return r != p.leader && r.State() == raft.Leader })
+		return i >= 0 && p.rafts[i].Apply(benchEntry, 0).Error() == nil
+	})
+	return time.Since(start)
+}
 
 func (p *bare) close() {
 	for _, r := range p.rafts {

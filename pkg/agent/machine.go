@@ -111,7 +111,8 @@ func (m *machine) applyChange(e raftstore.Entry) any {
 	if err != nil {
 		return &raftstore.Fatal{Reason: fmt.Errorf("entry %d: %w", e.Index, err)}
 	}
-	next, err := m.Registry().Apply(c)
+	before := m.Registry()
+	next, err := before.Apply(c)
 	if errors.Is(err, pki.ErrUnknownChange) {
 		return &raftstore.Fatal{Reason: fmt.Errorf("entry %d: %w", e.Index, err)}
 	}
@@ -120,6 +121,7 @@ func (m *machine) applyChange(e raftstore.Entry) any {
 		return changed{err}
 	}
 	m.setRegistry(next)
+	m.tell(e, c, before, next)
 	return changed{}
 }
 

@@ -25,13 +25,13 @@ const patience = time.Minute
 
 // world is three agents in this process, without gates, on loopback.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	cfgs   []Config
 	agents []*Agent
 }
 
 // newWorld starts three agents and waits until all serve.
-func newWorld(t *testing.T, change func(*Config)) *world {
+func newWorld(t testing.TB, change func(*Config)) *world {
 	t.Helper()
 	w := &world{t: t}
 	f := fleettest.ThreeSites()

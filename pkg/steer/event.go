@@ -44,6 +44,7 @@ const (
 	EventReadiness EventKind = "readiness" // what would go wrong today has changed
 	// EventQuarantine: a source is kept out, or let in again.
 	EventQuarantine EventKind = "quarantine"
+	EventAccess     EventKind = "access" // who is in the fleet, who votes, who may change it
 )
 
 // Event is one thing that happened, as a sentence and as fields. Events are the

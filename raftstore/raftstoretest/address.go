@@ -11,7 +11,7 @@ const port = 7300
 
 // address returns where a member of this test listens in all its lives: between
 // two of them nobody has it open.
-func address(t testing.TB) string {
+func Address(t testing.TB) string {
 	t.Helper()
 	return loopbacktest.AddrPort(t, port).String()
 }

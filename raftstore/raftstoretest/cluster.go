@@ -67,7 +67,7 @@ func OnDisk(t testing.TB, voters int) *Cluster {
 	dir := t.TempDir()
 	for i := range voters {
 		id := fleet.AgentID(fmt.Sprintf("n%d", i+1))
-		c.add(&Node{ID: id, Address: address(t), Dir: filepath.Join(dir, string(id))})
+		c.add(&Node{ID: id, Address: Address(t), Dir: filepath.Join(dir, string(id))})
 	}
 	return c
 }
