@@ -33,6 +33,9 @@ verdicts: ## false moves in ten thousand hours of random loss; writes docs/verdi
 	$(GO) test -timeout 60m -run TestTraces ./probes/traces -update
 	$(GO) test -timeout 60m -v -run TestRandomLoss ./probes/traces -long -update
 
+leader-loss: ## ten thousand questions a second while the leader is killed: none unanswered
+	SIPSTEER_DNS_RATE=10000 $(GO) test -count 1 -v -run TestNoQuestionUnansweredWithoutALeader ./cmd/sipsteer
+
 elections: ## a week of virtual time with 1 % loss, LAN and WAN: no leader loses its office (half an hour)
 	RAFTSTORE_CALM=168h $(GO) test -timeout 0 -count 1 -v -run TestNoFalseElection ./raftstore
 
@@ -50,6 +53,7 @@ FLOOD ?= 1h
 flood: ## the name server under questions without end: its memory stays flat
 	SIPSTEER_FLOOD=$(FLOOD) $(GO) test -count 1 -v -timeout 0 -run TestFlood ./dnsserver
 
+.PHONY: bench-store leader-loss
 bench-store: ## the store beside the bare library and Debian's etcd; issued to answered; a million tenants
 	$(GO) test -run '^$$' -bench 'BenchmarkCommit|BenchmarkFollowerApply' -benchtime 2000x ./raftstore
 	$(GO) test -run '^$$' -bench 'BenchmarkLeaderLost|BenchmarkPeersLeaderKilled' -benchtime 9x -timeout 20m ./raftstore

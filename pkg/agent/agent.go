@@ -127,6 +127,7 @@ type Agent struct {
 	refused  error            // why this agent only answers, or nil; set by Start
 	recalled pki.Registry     // who was who when this agent last knew
 	opened   chan struct{}
+	trips    trips
 	opinions *opinions
 	clock    *clock
 	book     book

@@ -45,10 +45,12 @@ func (a *Agent) allCheckpoints(ctx context.Context) map[fleet.AgentID][]raftstor
 	for _, p := range a.others() {
 		id, c := p.Name, a.clientOf(p)
 		wg.Go(func() {
+			start := time.Now()
 			list, err := c.Checkpoints(ctx)
 			if err != nil {
 				return
 			}
+			a.trips.note(id, time.Since(start))
 			points := make([]raftstore.Checkpoint, 0, len(list))
 			for _, p := range list {
 				points = append(points, raftstore.Checkpoint{Index: p.Index, Chain: raftstore.Hash(p.Chain), State: raftstore.Hash(p.State)})

@@ -38,6 +38,8 @@ func (a *Agent) Store(context.Context) (api.StoreStatus, error) {
 		SnapshotIndex: st.SnapshotIndex, SnapshotTaken: st.SnapshotTaken, DiskError: st.DiskError,
 		Suspect: a.pub.frozen(), Damaged: append(append([]string{}, st.Damaged...), a.past.archive.Damaged()...),
 	}
+	to, trip := a.trips.longest(st.Members)
+	out.Profile, out.RoundTripTo, out.RoundTrip = st.Profile, string(to), trip.Seconds()
 	if st.Contact < 0 {
 		out.Contact = -1
 	}
@@ -90,6 +92,7 @@ func findings(s api.StoreStatus, now time.Time) []api.Finding {
 		}
 		add(urgency, "look for \"cannot renew\" in this agent's log", "this agent's certificate ends in %s and was not renewed", left.Round(time.Hour))
 	}
+	tripFinding(s, add)
 	if s.Commit > s.Applied+lagging {
 		add(urgentSoon, "look at this machine's load", "this agent is %d entries behind", s.Commit-s.Applied)
 	}

@@ -29,6 +29,10 @@ func TestFindings(t *testing.T) {
 		"certificate at end": {func(s *api.StoreStatus) { s.IdentityUntil = now.Add(24 * time.Hour) }, "now ends in 24h"},
 		"two voters":         {func(s *api.StoreStatus) { s.Voters = 2 }, "note 2 of the agents vote"},
 		"four voters":        {func(s *api.StoreStatus) { s.Voters = 4 }, "note even number"},
+		"far on lan":         {func(s *api.StoreStatus) { s.Profile, s.RoundTrip, s.RoundTripTo = "lan", 0.038, "ottawa" }, "soon round trip to ottawa is 38ms"},
+		"near on lan":        {func(s *api.StoreStatus) { s.Profile, s.RoundTrip, s.RoundTripTo = "lan", 0.008, "ottawa" }, ""},
+		"far on wan":         {func(s *api.StoreStatus) { s.Profile, s.RoundTrip, s.RoundTripTo = "wan", 0.300, "sydney" }, "soon made for 100ms"},
+		"usual on wan":       {func(s *api.StoreStatus) { s.Profile, s.RoundTrip, s.RoundTripTo = "wan", 0.080, "sydney" }, ""},
 		"in order": {func(s *api.StoreStatus) {
 			s.Voters, s.DelayedProblem, s.DiskError = 2, "no room", "EIO"
 		}, "now refuses writes|soon delayed copy|note vote"},

@@ -23,6 +23,10 @@ type StoreStatus struct {
 	Applied uint64  `json:"applied"`
 	Contact float64 `json:"contact_seconds" doc:"Since the leader was heard; 0 at the leader, -1 if never."`
 
+	Profile     string  `json:"profile" doc:"The timings of Raft: lan or wan."`
+	RoundTrip   float64 `json:"round_trip_seconds,omitempty" doc:"To the voter that is farthest away, as measured."`
+	RoundTripTo string  `json:"round_trip_to,omitempty"`
+
 	WriteP99      float64   `json:"write_p99_seconds" doc:"To put entries on disk."`
 	ApplyP99      float64   `json:"apply_p99_seconds"`
 	SnapshotIndex uint64    `json:"snapshot_index"`
