@@ -54,7 +54,6 @@ func TestOperator(t *testing.T) {
 		{2, "unknown transport", []string{"drain", "calgary", "--transport", "sctp", "--reason", "r", "--for", "1h", "--yes"}},
 		{2, "no service is called", []string{"drain", "calgary", "--service", "north", "--reason", "r", "--for", "1h", "--yes"}},
 		{3, "expires", []string{"drain", "calgary", "--reason", "r", "--for", "73h", "--yes"}},
-		{3, "failure-seen", []string{"failover", "calgary", "--reason", "r", "--yes"}},
 		{3, "stale-plan", []string{"drain", "calgary", "--reason", "r", "--for", "1h", "--yes", "--expect-epoch", "999"}},
 		{2, "has no name", []string{"why", "north"}},
 		{2, "is missing", []string{"drain"}},

@@ -92,7 +92,8 @@ the phones that left have registered elsewhere, so that nobody moves twice. With
 		{
 			kind: "failover", use: "failover SITE", short: "Take a failed site out at once", site: true, scope: true,
 			long: `Takes a site out of the answers because it failed; it stays out until a
-failback. Refused where no check has seen a failure: drain a healthy site.`,
+failback. Whether a check has seen the failure stands in the plan. To empty a
+site that is well, drain it: that tells its phones first.`,
 			example: `  sipsteer failover calgary --reason "half of the calls fail"`,
 		},
 		{

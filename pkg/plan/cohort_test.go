@@ -55,7 +55,7 @@ func TestPlanOfACohort(t *testing.T) {
 // A failback by cohorts is planned to its end.
 func TestPlanOfAFailbackByCohorts(t *testing.T) {
 	s := withTenants(t, loaded(t, nil))
-	c := steer.Command{Version: 1, Kind: steer.KindFailover, At: noon, By: "t", Reason: "t", Site: "calgary", Override: []steer.Rule{steer.RuleFailureSeen}}
+	c := steer.Command{Version: 1, Kind: steer.KindFailover, At: noon, By: "t", Reason: "t", Site: "calgary"}
 	s, _, err := steer.Apply(s, c)
 	if err != nil {
 		t.Fatal(err)

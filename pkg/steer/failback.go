@@ -11,8 +11,9 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/health"
 )
 
-// failover takes a site out at once because it failed. Where nothing has
-// failed the operator is sent to drain.
+// failover takes a site out at once because it failed, whether or not a check
+// says so: people hear of failures that no check has been taught. What leaves
+// is guarded as in a drain; only a failure that is seen is one to flee from.
 func (t *transition) failover() error {
 	slots, err := t.scope()
 	if err != nil {
@@ -23,10 +24,7 @@ func (t *transition) failover() error {
 	}
 	v := newView(&t.State)
 	c := t.cmd.change(slots)
-	c.failed = true
-	if r := v.guardFailureSeen(c); r != nil {
-		return r
-	}
+	c.failed = v.failureSeen(slots)
 	if r := v.removalGuards(c, t.Now); r != nil {
 		return r
 	}
@@ -44,7 +42,11 @@ func (t *transition) failover() error {
 	}
 	t.decided = true
 	t.overrides(t.cmd.Override...)
-	t.event(EventFailover, Event{Site: t.cmd.Site, Service: t.cmd.Service, Transport: t.cmd.Transport, Word: transportsOf(added), Text: fmt.Sprintf("%s failed over: out of %s until a failback", t.cmd.Site, describe(added))})
+	text := fmt.Sprintf("%s failed over: out of %s until a failback", t.cmd.Site, describe(added))
+	if !c.failed {
+		text += "; no check says that it has failed"
+	}
+	t.event(EventFailover, Event{Site: t.cmd.Site, Service: t.cmd.Service, Transport: t.cmd.Transport, Word: transportsOf(added), Text: text})
 	return nil
 }
 
@@ -54,25 +56,9 @@ func (t *transition) ownerAndReason() error {
 	return guardIntent(c, t.Fleet.Policy.MaxFor.D())
 }
 
-func (v *view) guardFailureSeen(c change) *Refusal {
-	if c.overridden(RuleFailureSeen) {
-		return nil
-	}
-	var states []string
-	for _, s := range c.slots {
-		st := v.status[siteTransport{s.Site, s.Transport}]
-		if st == health.Down {
-			return nil
-		}
-		if text := s.Transport.String() + " " + st.String(); !slices.Contains(states, text) {
-			states = append(states, text)
-		}
-	}
-	return &Refusal{
-		Rule: RuleFailureSeen, Text: fmt.Sprintf("no check says that %s has failed; a healthy site is drained, so that calls survive", c.site),
-		Value: strings.Join(states, ", "), Limit: "at least one transport down",
-		Next: fmt.Sprintf("sipsteer drain %s --reason … --for …   # or: %s --override failure-seen", c.site, c.retry),
-	}
+// failureSeen reports whether a check says that one of the transports is down.
+func (v *view) failureSeen(slots []Slot) bool {
+	return slices.ContainsFunc(slots, func(s Slot) bool { return v.status[siteTransport{s.Site, s.Transport}] == health.Down })
 }
 
 // cause returns what the checks say of a slot that is down.

@@ -21,7 +21,6 @@ const (
 	RuleBlock        Rule = "block"
 	RuleCommonCause  Rule = "common-cause"
 	RuleTargetProven Rule = "target-proven"
-	RuleFailureSeen  Rule = "failure-seen"
 	RuleManualBack   Rule = "manual-back"
 	RuleFailbackTime Rule = "failback-window"
 	RuleExpires      Rule = "expires"
@@ -61,7 +60,6 @@ func RuleDocs() []RuleDoc {
 		{RuleFateGroup, "Traffic flees from a failure only to where at least one site that is up shares no fate group with the failing one.", false},
 		{RuleOneAtATime, "No more than max_sites_out sites are drained or out at once.", false},
 		{RuleCapacity, "What leaves a site must fit into the capacity of those to which it goes, by the loads that the fleet file states.", false},
-		{RuleFailureSeen, "A failover needs a failure; a healthy site is drained.", false},
 		{RuleManualBack, "Traffic comes back by a person, to a site that is up, and not twice inside one registration period.", false},
 		{RuleFailbackTime, "Traffic comes back only in the failback windows of the policy, if it has any; a return in steps waits for the next one.", false},
 		{RuleHold, "Automation does nothing while it is held.", true},

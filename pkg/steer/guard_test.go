@@ -144,7 +144,6 @@ func guardCases() []guardCase {
 				}
 			},
 		},
-		{rule: steer.RuleFailureSeen, command: steer.Command{Kind: steer.KindFailover, Site: "calgary"}, cure: func(g *guarded) { g.down("calgary") }},
 		{
 			rule: steer.RuleManualBack, command: steer.Command{Kind: steer.KindFailback, Site: "calgary"},
 			before: func(g *guarded) {

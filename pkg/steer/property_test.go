@@ -69,7 +69,7 @@ var (
 	anyService   = rapid.SampledFrom([]fleet.ServiceID{"", "", "west.voice.example.net", "east.voice.example.net"})
 	anyTransport = rapid.SampledFrom([]fleet.Transport{0, 0, fleet.UDP, fleet.TCP, fleet.TLS})
 	anyKind      = rapid.SampledFrom([]steer.Kind{steer.KindDrain, steer.KindUndrain, steer.KindFailover, steer.KindFailback, steer.KindHold, steer.KindRelease, steer.KindAck})
-	anyOverride  = rapid.SliceOfN(rapid.SampledFrom([]steer.Rule{steer.RuleMinSites, steer.RuleOneAtATime, steer.RuleTargetProven, steer.RuleFailureSeen, steer.RuleManualBack, steer.RuleNeverEmpty, steer.RuleExpires}), 0, 4)
+	anyOverride  = rapid.SliceOfN(rapid.SampledFrom([]steer.Rule{steer.RuleMinSites, steer.RuleOneAtATime, steer.RuleTargetProven, steer.RuleCapacity, steer.RuleManualBack, steer.RuleNeverEmpty, steer.RuleExpires}), 0, 4)
 	anyCohort    = rapid.SampledFrom([]string{"", "", "", "5%", "0-29", "20-70", "99", "0-49,own", "own"})
 	anyPace      = rapid.SampledFrom([]fleet.Pace{"", "", fleet.PaceCohorts, fleet.PaceWeights})
 	anyStatus    = rapid.SampledFrom([]health.Status{health.Up, health.Down, health.Unknown})
