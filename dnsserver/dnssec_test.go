@@ -207,6 +207,26 @@ func TestEveryAnswerIsSigned(t *testing.T) {
 	}
 }
 
+// The tenants of a cohort are signed with the sets of their cohort.
+func TestCohortsAreSigned(t *testing.T) {
+	for _, mode := range []fleet.TenantAnswers{fleet.TenantsExpand, fleet.TenantsCNAME} {
+		key := testKey(t, true)
+		z := withKeys(cohortZone(t, 7, mode, fewTenants()), key)
+		r, plain := newSigningResponder(t, z), newTestResponder(t, Config{}, z)
+		for tenant := range fewTenants() {
+			for _, name := range []string{"_sip._udp." + string(tenant) + ".", string(tenant) + "."} {
+				for _, qtype := range []string{"SRV", "NAPTR", "MX"} {
+					m := askSigned(t, r, name, qtype)
+					verifySection(t, append(slices.Clone(m.Answer), m.Ns...), dnskeyOf(key), childs)
+					if sameAsUnsigned(t, m, respondTo(t, plain, question(name, qtype), TCP)); t.Failed() {
+						t.Fatalf("%s %s, tenants %s:\n%v", name, qtype, mode, m)
+					}
+				}
+			}
+		}
+	}
+}
+
 // sameAsUnsigned compares an answer, without what signatures add, with the
 // unsigned one, and reports whether it denies.
 func sameAsUnsigned(t testing.TB, got, plain *dns.Msg) (denies bool) {
