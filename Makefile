@@ -3,7 +3,7 @@ GO ?= go
 PKGS ?= ./...
 TOOL = $(GO) tool -modfile=.ci/tools/go.mod
 
-.PHONY: drain-forecast crash elections all test unit race fuzz verdicts bench flood bench-dns bench-sip sim sim-long drain-calls runbook-long verify format tidy vet staticcheck vuln peers clean
+.PHONY: demos drain-forecast crash elections all test unit race fuzz verdicts bench flood bench-dns bench-sip sim sim-long drain-calls runbook-long verify format tidy vet staticcheck vuln peers clean
 
 all: ## build the program into ./sipsteer
 	$(GO) build -o sipsteer ./cmd/sipsteer
@@ -25,6 +25,9 @@ sim-long: ## as many as SEEDS says, from the seed FIRST on
 
 fuzz: ## every fuzz target for a short time
 	.ci/fuzz 20s
+
+demos: ## the five outages live, one after the other, in real time
+	SIPSTEER_DEMOS=1 $(GO) test -count 1 -v -timeout 20m -run TestDemoTellsTheOutages ./cmd/sipsteer
 
 runbook-long: ## a runbook of thirty steps through ten deaths of its leader
 	SIPSTEER_TEST_KILLS=10 $(GO) test -race -count 1 -v -run TestRunbookSurvivesItsLeaders ./cmd/sipsteer
