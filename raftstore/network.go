@@ -140,10 +140,22 @@ type trackedConn struct {
 // Read implements net.Conn.
 func (t *trackedConn) Read(p []byte) (int, error) {
 	n, err := t.Conn.Read(p)
+	t.look(err)
+	return n, err
+}
+
+// Write implements net.Conn.
+func (t *trackedConn) Write(p []byte) (int, error) {
+	n, err := t.Conn.Write(p)
+	t.look(err)
+	return n, err
+}
+
+// look notices a peer that hung up, whether it was to be heard or answered.
+func (t *trackedConn) look(err error) {
 	if err != nil && t.accepted && !errors.Is(err, net.ErrClosed) {
 		t.network.peerHungUp()
 	}
-	return n, err
 }
 
 // Close implements net.Conn.

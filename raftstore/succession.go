@@ -43,10 +43,13 @@ func (s *succession) run(ctx context.Context) {
 
 // consider looks whether it was the leader, and whether it is gone.
 func (s *succession) consider(ctx context.Context) {
-	since := time.Now()
 	address, leader := s.raft.LeaderWithID()
 	rank := s.rank(leader)
-	if rank < 0 || !s.refused(ctx, since, address) {
+	if rank < 0 {
+		return
+	}
+	since, refused := s.refused(ctx, address)
+	if !refused {
 		return
 	}
 	// One candidate at a time, or votes are split: each voter waits for those
@@ -80,22 +83,28 @@ func (s *succession) rank(leader raft.ServerID) int {
 }
 
 // refused reports whether the leader's host refuses connections while the
-// leader is silent. A dying process may close its connections before its port,
-// so this asks again until the ordinary timeout would take over.
-func (s *succession) refused(ctx context.Context, since time.Time, address raft.ServerAddress) bool {
-	for wait := time.Millisecond; time.Since(since) < s.profile.Heartbeat && !s.heard(since); wait *= 2 {
+// leader is silent, and since when it is. A dying process may close its
+// connections before its port, and what it last sent may be on its way through
+// raft yet, so this asks again until the ordinary timeout would take over.
+func (s *succession) refused(ctx context.Context, address raft.ServerAddress) (since time.Time, refused bool) {
+	since = time.Now()
+	end := since.Add(s.profile.Heartbeat)
+	for wait := time.Millisecond; time.Now().Before(end); wait *= 2 {
 		conn, err := s.network.Dial(address, s.profile.Heartbeat)
 		if err == nil {
 			err = conn.Close()
 		}
-		if errors.Is(err, syscall.ECONNREFUSED) {
-			return true
+		switch {
+		case s.heard(since):
+			since = time.Now()
+		case errors.Is(err, syscall.ECONNREFUSED):
+			return since, true
 		}
 		if !sleep(ctx, wait) {
-			return false
+			return since, false
 		}
 	}
-	return false
+	return since, false
 }
 
 // heard reports whether the leader was heard since then.

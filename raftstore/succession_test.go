@@ -30,6 +30,7 @@ func TestDeadProcessIsSucceededBeforeTheTimeout(t *testing.T) {
 					c.Net.SetDelay(tc.roundTrip / 2)
 					c.Start()
 					c.Propose("a")
+					time.Sleep(time.Second) // all know whom they follow
 					c.Crash(c.Leader())
 					start := time.Now()
 					c.Propose("b")

@@ -73,11 +73,7 @@ func OnDisk(t testing.TB, voters int) *Cluster {
 }
 
 func newCluster(t testing.TB) *Cluster {
-	logger := zerolog.Nop()
-	if testing.Verbose() {
-		logger = zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.InfoLevel)
-	}
-	return &Cluster{T: t, logger: logger}
+	return &Cluster{T: t, logger: newLogger(t)}
 }
 
 func (c *Cluster) add(n *Node) {
