@@ -175,19 +175,7 @@ func runPeer(t *testing.T, program, prepare, args, config string, at netip.AddrP
 			t.Skipf("%s cannot be prepared (pdns-backend-lmdb missing?): %v: %s", program, err, out)
 		}
 	}
-	said := &bytes.Buffer{}
-	cmd := exec.Command(program, strings.Fields(fill(args))...)
-	cmd.Stdout, cmd.Stderr = said, said
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(os.Interrupt)
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("%s said:\n%s", program, said)
-		}
-	})
+	loopbacktest.Run(t, program, strings.Fields(fill(args))...)
 }
 
 // follow waits until a secondary answers with a serial, and a tenant's first

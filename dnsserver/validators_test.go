@@ -173,19 +173,7 @@ func runUnbound(t *testing.T, program string, server netip.AddrPort, key srv.Sig
 	if err := os.WriteFile(file, conf.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	said := &bytes.Buffer{}
-	cmd := exec.Command(program, "-d", "-c", file)
-	cmd.Stdout, cmd.Stderr = said, said
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(os.Interrupt)
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("unbound said:\n%s", said)
-		}
-	})
+	loopbacktest.Run(t, program, "-d", "-c", file)
 	return at.String()
 }
 

@@ -171,19 +171,7 @@ func runPrimary(t *testing.T, program, prepare, args, config string) (at netip.A
 			t.Skipf("%s cannot be prepared (pdns-backend-lmdb missing?): %v: %s", program, err, out)
 		}
 	}
-	said := &bytes.Buffer{}
-	cmd := exec.Command(path, strings.Fields(fill(args))...)
-	cmd.Stdout, cmd.Stderr = said, said
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(os.Interrupt)
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("%s said:\n%s", program, said)
-		}
-	})
+	loopbacktest.Run(t, path, strings.Fields(fill(args))...)
 	eventually(t, "the server answers", func() bool { return len(lookup(addr, "www."+origin, dns.TypeA)) == 1 })
 	return addr, "http://" + netip.AddrPortFrom(apiAddr, 8081).String()
 }

@@ -383,11 +383,13 @@ func (a *Agent) startLoops() error {
 		a.loops.Go(func() { a.renew(ctx) })
 		a.loops.Go(func() { a.founded(ctx) })
 		a.loops.Go(func() { a.announce(ctx) })
-		a.loops.Go(func() { a.keepNeighbours(ctx) })
 		a.loops.Go(func() { a.keepRegistry(ctx) })
 	}
 	if a.gate != nil {
 		a.loops.Go(func() { a.watchTraffic(ctx) })
+	}
+	if a.cfg.Identity != nil && a.refused == nil {
+		a.loops.Go(func() { a.keepNeighbours(ctx) })
 	}
 	if a.delayed != nil && a.refused == nil {
 		a.loops.Go(func() { a.delayed.run(ctx) })

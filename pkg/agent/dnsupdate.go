@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/sipsteer/sipsteer/dnsserver/update"
+	"github.com/sipsteer/sipsteer/pkg/srv"
 	"github.com/sipsteer/sipsteer/pkg/steer"
 )
 
@@ -19,44 +21,31 @@ func (a *Agent) startUpdates() error {
 
 // followUpdates tells what is served, whoever leads.
 func (a *Agent) followUpdates(ctx context.Context) {
-	if len(a.updaters) == 0 {
-		return
-	}
-	for epoch := uint64(0); ; {
-		now, changed := a.pub.served()
-		if now.state.Fleet != nil && now.state.Epoch != epoch {
-			epoch = now.state.Epoch
-			zone := steer.Records(now.state)
-			for _, u := range a.updaters {
-				u.Served(&zone)
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-changed:
-		}
-	}
+	a.eachZone(ctx, (*update.Updater).Served)
 }
 
 // leadUpdates has the zones at others written as they are served here, as long
 // as this agent leads.
 func (a *Agent) leadUpdates(ctx context.Context) {
+	a.eachZone(ctx, (*update.Updater).Lead)
+	for _, u := range a.updaters {
+		u.Follow()
+	}
+}
+
+// eachZone tells every updater the zone that is served, and each that follows
+// it, until ctx ends.
+func (a *Agent) eachZone(ctx context.Context, tell func(*update.Updater, *srv.Zone)) {
 	if len(a.updaters) == 0 {
 		return
 	}
-	defer func() {
-		for _, u := range a.updaters {
-			u.Follow()
-		}
-	}()
 	for epoch := uint64(0); ; {
 		now, changed := a.pub.served()
 		if now.state.Fleet != nil && now.state.Epoch != epoch {
 			epoch = now.state.Epoch
 			zone := steer.Records(now.state)
 			for _, u := range a.updaters {
-				u.Lead(&zone)
+				tell(u, &zone)
 			}
 		}
 		select {

@@ -17,11 +17,8 @@ import (
 const neighboursFile = "neighbours.json"
 
 // keepNeighbours writes the file when the agents have changed, until ctx ends.
-// An agent without a store knows less than the file, so it leaves it alone.
+// It is not for an agent without a store, which knows less than the file.
 func (a *Agent) keepNeighbours(ctx context.Context) {
-	if a.refused != nil {
-		return
-	}
 	var kept []Peer
 	for ; ctx.Err() == nil; pause(ctx, leaderTick) {
 		now := a.peers()

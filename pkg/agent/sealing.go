@@ -158,15 +158,8 @@ const sealingLook = 2 * time.Second
 
 // watchSealing has the name server sign as soon as the sealing key is there.
 func (a *Agent) watchSealing(ctx context.Context) {
-	tick := time.NewTicker(sealingLook)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			a.dns.RetrySigning()
-		}
+	for pause(ctx, sealingLook); ctx.Err() == nil; pause(ctx, sealingLook) {
+		a.dns.RetrySigning()
 	}
 }
 

@@ -53,15 +53,8 @@ func (z *zoneFiles) watch(ctx context.Context) {
 	if len(z.files) == 0 {
 		return
 	}
-	tick := time.NewTicker(zonesLook)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			z.look()
-		}
+	for pause(ctx, zonesLook); ctx.Err() == nil; pause(ctx, zonesLook) {
+		z.look()
 	}
 }
 

@@ -47,7 +47,7 @@ not answer or serves another epoch.`,
 		if err != nil {
 			return err
 		}
-		zone, err := a.zoneAt(cmd.Context(), "now", noTenants)
+		zone, err := zoneAt(cmd.Context(), cs, "now", noTenants)
 		if err != nil {
 			return err
 		}

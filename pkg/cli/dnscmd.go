@@ -33,18 +33,14 @@ func (a *app) dnsCmd() *cobra.Command {
 }
 
 // zoneAt is the steered zone of an epoch; "now" is the one in force. It has the
-// tenants of now that pages gives: who a tenant's service was is not kept.
-func (a *app) zoneAt(ctx context.Context, epoch string, pages func(context.Context, clients) iter.Seq2[api.TenantPage, error]) (srv.Zone, error) {
-	cs, err := a.clients()
-	if err != nil {
-		return srv.Zone{}, err
-	}
+// tenants of now that the pages hold: whose a tenant was then is not kept.
+func zoneAt(ctx context.Context, cs clients, epoch string, pages iter.Seq2[api.TenantPage, error]) (srv.Zone, error) {
 	s, err := stateAt(ctx, cs, epoch)
 	if err != nil {
 		return srv.Zone{}, err
 	}
 	zone := steer.Records(s)
-	for page, err := range pages(ctx, cs) {
+	for page, err := range pages {
 		if err != nil {
 			return srv.Zone{}, err
 		}
@@ -76,24 +72,20 @@ func stateAt(ctx context.Context, cs clients, epoch string) (steer.State, error)
 	return p.State, err
 }
 
-func noTenants(context.Context, clients) iter.Seq2[api.TenantPage, error] {
-	return func(func(api.TenantPage, error) bool) {}
-}
+func noTenants(func(api.TenantPage, error) bool) {}
 
-// tenantOf is the tenant that a name in the DNS belongs to, if there is one:
-// what stands before its domain begins with underscores (RFC 8552).
-func tenantOf(name string) func(context.Context, clients) iter.Seq2[api.TenantPage, error] {
+// tenantOf asks for the tenant that a name in the DNS belongs to, if there is
+// one: what stands before its domain begins with underscores (RFC 8552).
+func tenantOf(ctx context.Context, cs clients, name string) iter.Seq2[api.TenantPage, error] {
 	domain := strings.TrimSuffix(strings.ToLower(name), ".")
 	for strings.HasPrefix(domain, "_") {
 		_, domain, _ = strings.Cut(domain, ".")
 	}
-	return func(ctx context.Context, cs clients) iter.Seq2[api.TenantPage, error] {
-		return func(yield func(api.TenantPage, error) bool) {
-			if domain == "" {
-				return
-			}
-			yield(ask(ctx, cs, func(ctx context.Context, c *api.Client) (api.TenantPage, error) { return c.Tenant(ctx, domain) }))
-		}
+	if domain == "" {
+		return noTenants
+	}
+	return func(yield func(api.TenantPage, error) bool) {
+		yield(ask(ctx, cs, func(ctx context.Context, c *api.Client) (api.TenantPage, error) { return c.Tenant(ctx, domain) }))
 	}
 }
 
@@ -108,7 +100,11 @@ zone files are not in it; tenants have the service that they have now.`,
 	}
 	c.Flags().StringVar(&epoch, "at", epoch, "epoch to answer from")
 	c.RunE = run(func(cmd *cobra.Command, args []string) error {
-		zone, err := a.zoneAt(cmd.Context(), epoch, tenantOf(args[0]))
+		cs, err := a.clients()
+		if err != nil {
+			return err
+		}
+		zone, err := zoneAt(cmd.Context(), cs, epoch, tenantOf(cmd.Context(), cs, args[0]))
 		if err != nil {
 			return err
 		}
@@ -148,7 +144,11 @@ func (a *app) dnsZoneCmd() *cobra.Command {
 	}
 	c.Flags().StringVar(&epoch, "at", epoch, "epoch to print")
 	c.RunE = run(func(cmd *cobra.Command, _ []string) error {
-		zone, err := a.zoneAt(cmd.Context(), epoch, tenantPages)
+		cs, err := a.clients()
+		if err != nil {
+			return err
+		}
+		zone, err := zoneAt(cmd.Context(), cs, epoch, tenantPages(cmd.Context(), cs))
 		if err != nil {
 			return err
 		}

@@ -199,7 +199,8 @@ func (t *transition) failbackAbort() error {
 		return nil
 	}
 	f := t.Failbacks[i]
-	leave := newView(&t.State).mayStepBack(&f)
+	v := newView(&t.State)
+	leave := v.mayStepBack(&f)
 	if len(leave) == 0 {
 		return nil
 	}
@@ -210,7 +211,6 @@ func (t *transition) failbackAbort() error {
 	}
 	f.Slots = leave
 	for _, s := range f.Slots {
-		v := newView(&t.State)
 		if c := v.outOf(s).And(everyoneIfNone(f.Cohort)); !c.IsZero() {
 			t.putOut(Out{Slot: s, Cohort: noneIfEveryone(c), Since: t.Now, By: t.cmd.By, Reason: t.cmd.Reason, Cause: v.cause(s)})
 		}

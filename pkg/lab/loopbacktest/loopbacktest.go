@@ -1,5 +1,5 @@
-// Package loopbacktest gives tests addresses of this host for the foreign programs
-// that they start.
+// Package loopbacktest starts foreign programs for tests, and gives them addresses
+// of this host.
 package loopbacktest
 
 import (

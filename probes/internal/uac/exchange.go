@@ -74,12 +74,7 @@ func (x *exchange) overUDP() (*sip.Response, *wire.Fault) {
 		if err != nil {
 			return nil, x.fault("wait for the answer", err)
 		}
-		msg, err := x.parser.ParseSIP(buf[:n])
-		if err != nil {
-			x.odd = "not SIP: " + wire.Clean(err.Error())
-			continue
-		}
-		if res := x.final(msg); res != nil {
+		if res := x.whole(buf[:n]); res != nil {
 			return res, nil
 		}
 	}
@@ -96,12 +91,7 @@ func (x *exchange) overFrames() (*sip.Response, *wire.Fault) {
 		if err != nil {
 			return nil, x.fault("wait for the answer", err)
 		}
-		msg, err := x.parser.ParseSIP(buf[:n])
-		if err != nil {
-			x.odd = "not SIP: " + wire.Clean(err.Error())
-			continue
-		}
-		if res := x.final(msg); res != nil {
+		if res := x.whole(buf[:n]); res != nil {
 			return res, nil
 		}
 	}
@@ -136,6 +126,17 @@ func (x *exchange) overStream() (*sip.Response, *wire.Fault) {
 			return nil, x.fault("wait for the answer", err)
 		}
 	}
+}
+
+// whole returns the final answer to the request if octets, which came in as one
+// message, are it.
+func (x *exchange) whole(octets []byte) *sip.Response {
+	msg, err := x.parser.ParseSIP(octets)
+	if err != nil {
+		x.odd = "not SIP: " + wire.Clean(err.Error())
+		return nil
+	}
+	return x.final(msg)
 }
 
 // final returns msg if it is the final answer to the request; a provisional one
