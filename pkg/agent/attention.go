@@ -25,7 +25,7 @@ func (a *Agent) attention() []api.Attention {
 	var out []api.Attention
 	for _, o := range a.currentOpinions() {
 		if o.Status == health.Down && !steers[o.Check] {
-			out = append(out, api.Attention{Agent: string(a.cfg.Name), Check: o.Check, Cause: string(o.Cause), Detail: o.Detail})
+			out = append(out, api.Attention{Agent: string(a.cfg.Name), Check: o.Check, Cause: string(o.Cause), Detail: o.Detail, Next: keepOutCommand(o.Check)})
 		}
 	}
 	return out
@@ -75,7 +75,11 @@ func (a *Agent) watchUnseen(ctx context.Context) {
 		for c, o := range bad {
 			if !told[c] {
 				told[c] = true
-				lines = append(lines, fmt.Sprintf("%s: %s", c, o.Detail))
+				line := fmt.Sprintf("%s: %s", c, o.Detail)
+				if next := keepOutCommand(c); next != "" {
+					line += "; next: " + next
+				}
+				lines = append(lines, line)
 			}
 		}
 		for c := range told {

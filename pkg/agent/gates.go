@@ -145,7 +145,7 @@ func gateReport(l gate.Live) api.GateReport {
 			HungUp: l.Stats.HungUp, Isolated: l.Stats.Isolated, Dropped: l.Stats.Dropped, Malformed: l.Stats.Malformed,
 		},
 		Tenants: []api.TenantLeft{}, Methods: rates(l.Methods), Agents: rates(l.Agents), Shares: []api.Share{},
-		Quarantine: []api.QuarantineCount{}, Offenders: []api.Offender{}, Certs: []api.Certificate{},
+		Quarantine: []api.QuarantineCount{}, Sources: topSources(l.Sources), Offenders: []api.Offender{}, Certs: []api.Certificate{},
 	}
 	for _, c := range l.Certificates {
 		r.Certs = append(r.Certs, api.Certificate{File: c.File, Names: append([]string{}, c.Names...), Kind: c.Kind, NotAfter: timeOrNil(c.NotAfter), Problem: c.Problem})

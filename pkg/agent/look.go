@@ -29,7 +29,7 @@ func (a *Agent) look(ctx context.Context, s steer.State) plan.Seen {
 		return seen
 	}
 	var wg sync.WaitGroup
-	wg.Go(func() { seen.Machines = a.lookAtMachines(ctx) })
+	wg.Go(func() { seen.Machines, seen.Sources = a.lookAtMachines(ctx) })
 	wg.Go(func() { seen.Certificates = a.lookAtCertificates(ctx) })
 	wg.Go(func() { seen.NameServers = a.lookAtNameServers(ctx, s) })
 	wg.Go(func() { seen.Parity = a.lookAtParity(ctx, s) })
@@ -37,10 +37,12 @@ func (a *Agent) look(ctx context.Context, s steer.State) plan.Seen {
 	return seen
 }
 
-func (a *Agent) lookAtMachines(ctx context.Context) []plan.Machine {
+func (a *Agent) lookAtMachines(ctx context.Context) ([]plan.Machine, []plan.Source) {
 	peers := a.peers()
 	out := make([]plan.Machine, len(peers))
+	var loud []plan.Source
 	for i, e := range a.effects(ctx, peers) {
+		loud = append(loud, loudSources(e.Attention)...)
 		out[i] = plan.Machine{Name: fleet.AgentID(e.Agent), Reached: e.err == nil, Epoch: uint64(e.Epoch), Problem: cmp.Or(e.Problem, e.Edge)}
 	}
 	a.everyPeer(ctx, peers, func(ctx context.Context, i int, p Peer) {
@@ -61,7 +63,7 @@ func (a *Agent) lookAtMachines(ctx context.Context) []plan.Machine {
 			}
 		}
 	})
-	return out
+	return out, loud
 }
 
 func (a *Agent) lookAtCertificates(ctx context.Context) []plan.Certificate {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -36,13 +37,16 @@ const trafficKind health.Kind = "traffic"
 
 // traffic judges what goes through a gate: the rate of each method and of each
 // family of devices, against what is usual at this hour of the week, and the
-// sources that send more than one may.
+// sources that send more than one may, or far more than they and others do.
 type traffic struct {
 	site    fleet.SiteID
 	numbers *metrics.Prober // learns, and keeps over a restart
 
 	mu       sync.Mutex
 	families map[string]bool                 // that are watched
+	sources  health.Sources                  // what each usually sends
+	window   time.Time                       // of the gate, that was looked at last
+	abnormal []health.Loud                   // in it
 	opinions map[health.Check]health.Opinion // of the last look
 }
 
@@ -87,10 +91,11 @@ func (t *traffic) look(l gate.Live, now time.Time) {
 	}
 	for _, o := range l.Offenders {
 		if now.Sub(o.Last) < offending {
-			t.say("source "+o.Source.String(), health.Down, fmt.Sprintf("%s sends more than one source may: %d requests dropped since %s",
+			t.say(sourceName(netip.PrefixFrom(o.Source, o.Source.BitLen())), health.Down, fmt.Sprintf("%s sends more than one source may: %d requests dropped since %s",
 				o.Source, o.Dropped, o.First.UTC().Format("Mon 15:04 UTC")))
 		}
 	}
+	t.loud(l, now)
 }
 
 // rate judges one number in a second.

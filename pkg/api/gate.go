@@ -53,6 +53,7 @@ type GateReport struct {
 	Methods    []Rate            `json:"methods"`
 	Agents     []Rate            `json:"agents"`
 	Quarantine []QuarantineCount `json:"quarantine" doc:"Sources whose new work is dropped, the busiest first."`
+	Sources    []SourceRate      `json:"sources" doc:"Those that begin most, in the last full ten seconds: the first 20."`
 	Offenders  []Offender        `json:"offenders" doc:"Sources that send more than they may, the worst first."`
 	Certs      []Certificate     `json:"certificates" doc:"Of the TLS listeners."`
 	Shares     []Share           `json:"shares" doc:"How many devices each answer has moved."`
@@ -81,6 +82,13 @@ type Rate struct {
 	Name      string  `json:"name"`
 	PerSecond float64 `json:"per_second"`
 	Refused   float64 `json:"refused_per_second"`
+}
+
+// SourceRate is what one source begins in a second. Calls that are up and those
+// for help do not count.
+type SourceRate struct {
+	Source    string  `json:"source"`
+	PerSecond float64 `json:"per_second"`
 }
 
 // Offender is a source whose requests or connections were dropped.

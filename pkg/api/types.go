@@ -236,4 +236,5 @@ type Attention struct {
 	Check  health.Check `json:"check"`
 	Cause  string       `json:"cause,omitempty"`
 	Detail string       `json:"detail,omitempty"`
+	Next   string       `json:"next,omitempty" doc:"What to type, where that is known."`
 }

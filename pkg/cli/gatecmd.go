@@ -244,6 +244,20 @@ func writeTop(w io.Writer, p palette, g api.GateReport) {
 	if more := len(g.Agents) - topRows; more > 0 {
 		fmt.Fprintln(w, p.dim(fmt.Sprintf("and %d more", more)))
 	}
+	writeSources(w, p, g)
+}
+
+// writeSources names those that begin most.
+func writeSources(w io.Writer, p palette, g api.GateReport) {
+	if len(g.Sources) == 0 {
+		return
+	}
+	rows := [][]string{{"SOURCE", "BEGINS/S"}}
+	for _, s := range g.Sources[:min(len(g.Sources), topRows)] {
+		rows = append(rows, []string{clean(s.Source), fmt.Sprintf("%.1f", s.PerSecond)})
+	}
+	fmt.Fprintln(w)
+	table(w, p, rows)
 }
 
 func rateRow(r api.Rate) []string {

@@ -273,6 +273,9 @@ func writeAttention(w io.Writer, p palette, st api.Status) {
 		if key := x.Check.String(); !said[key] {
 			said[key] = true
 			fmt.Fprintf(w, "%s %s, seen by %s: %s\n", p.bad("look at"), key, x.Agent, clean(cmp.Or(x.Detail, x.Cause)))
+			if x.Next != "" {
+				fmt.Fprintf(w, "  next: %s\n", clean(x.Next))
+			}
 		}
 	}
 }

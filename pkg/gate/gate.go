@@ -26,6 +26,7 @@ type Gate struct {
 	meter     *meter.Meter
 	rates     rates
 	sources   *sourceLimit
+	talkers   *talkers
 	admission admission
 	jails     jailCounts
 	certs     *certificates // nil when the Config brings its own TLS
@@ -55,6 +56,7 @@ func New(cfg Config) (*Gate, error) {
 	}
 	g.meter = meter.New(cfg.Meter)
 	g.sources = newSourceLimit(cfg.PerSource, cfg.Exempt, cfg.Logger)
+	g.talkers = newTalkers()
 	if len(cfg.Certificates) > 0 {
 		g.certs = newCertificates(&g.cfg)
 	}

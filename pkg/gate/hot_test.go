@@ -27,7 +27,7 @@ func newHot(mode Mode) *hot {
 		Upstreams: map[fleet.Transport][]netip.AddrPort{fleet.UDP: {netip.MustParseAddrPort("10.1.0.3:5060"), netip.MustParseAddrPort("10.1.0.4:5060")}},
 		Emergency: []string{"911"},
 	}
-	g := &Gate{key: []byte("key"), meter: meter.New(meter.Config{}), sources: newSourceLimit(0, nil, zerolog.Nop())}
+	g := &Gate{key: []byte("key"), meter: meter.New(meter.Config{}), sources: newSourceLimit(0, nil, zerolog.Nop()), talkers: newTalkers()}
 	return &hot{
 		rs: compile(p, "calgary"), l: newLocal(fleet.UDP, netip.MustParseAddrPort("192.0.2.1:5060")),
 		w: g.newWorker(&counters{}), src: netip.MustParseAddrPort("198.51.100.7:40000"),

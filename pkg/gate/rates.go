@@ -54,6 +54,11 @@ type Live struct {
 	Agents  []Rate
 	// Offenders are sources that send more than they may, the worst first.
 	Offenders []Offender
+	// Sources are those that began something in the last full window of ten
+	// seconds, the busiest first, without those that are exempt.
+	Sources []SourceRate
+	// SourcesAt is when that window ended; zero before the first.
+	SourcesAt time.Time
 	// Quarantine are the sources whose new work is dropped.
 	Quarantine []QuarantineReport
 	// Certificates are those of the TLS listeners that come from files.
@@ -65,6 +70,7 @@ type Live struct {
 func (g *Gate) Live() Live {
 	now := time.Now()
 	l := Live{Report: g.meter.Report(now), Stats: g.Stats(), Offenders: g.sources.list(), Quarantine: g.rules.Load().quarantine()}
+	l.Sources, l.SourcesAt = g.talkers.last(g.cfg.Exempt)
 	if g.certs != nil {
 		l.Certificates = g.certs.states()
 	}
@@ -90,6 +96,7 @@ func (g *Gate) watch() {
 	for {
 		now := time.Now()
 		g.meter.Sweep(now)
+		g.talkers.roll(now)
 		if g.certs != nil {
 			g.certs.look(now)
 		}

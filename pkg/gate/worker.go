@@ -25,12 +25,13 @@ type worker struct {
 	count     *counters
 	meter     *meter.Meter
 	sources   *sourceLimit
+	talkers   *talkers
 	admission *admission
 	now       time.Time // of the message at hand; many may share it
 }
 
 func (g *Gate) newWorker(c *counters) *worker {
-	return &worker{d: newDigest(g.key), count: c, meter: g.meter, sources: g.sources, admission: &g.admission}
+	return &worker{d: newDigest(g.key), count: c, meter: g.meter, sources: g.sources, talkers: g.talkers, admission: &g.admission}
 }
 
 // local is a public address as messages carry it.
@@ -60,6 +61,7 @@ func (l *local) mine(a netip.AddrPort) bool {
 // is one, to out.
 func (w *worker) judge(rs *ruleset, l *local, fault sipwire.Fault, src netip.AddrPort, out []byte) (Action, []byte) {
 	m := &w.m
+	w.heard(rs, fault, src.Addr())
 	if w.quarantined(rs, fault, src.Addr()) {
 		return Isolate, out
 	}

@@ -15,6 +15,7 @@ type Seen struct {
 	Certificates []Certificate
 	NameServers  []NameServer
 	Parity       []Parity
+	Sources      []Source
 	// Behind is how old the delayed copies should be at most; 0 for none.
 	Behind time.Duration
 }
@@ -42,6 +43,14 @@ type Certificate struct {
 	File    string
 	Until   time.Time // zero when there is none that can be used
 	Problem string    // why the file is not used as it is
+}
+
+// Source is one that sends far more to a gate than it usually does and than
+// others do.
+type Source struct {
+	Site       fleet.SiteID
+	Source     string
+	Text, Next string
 }
 
 // NameServerKind says whose name server it is.
@@ -89,6 +98,9 @@ func (r *readiness) seen(s Seen) {
 	}
 	for _, n := range s.NameServers {
 		r.nameServer(n)
+	}
+	for _, x := range s.Sources {
+		r.add(Finding{Grade: Broken, Topic: "traffic", Site: x.Site, Subject: x.Source, Next: x.Next}, "%s: %s", x.Site, x.Text)
 	}
 	for _, p := range s.Parity {
 		f := Finding{Grade: Warning, Topic: "parity", Subject: p.Transport, Next: "sipsteer parity --transport " + p.Transport}
