@@ -19,7 +19,7 @@ import (
 // measured times and the stop conditions, each seen from outside.
 func TestDrillWithRealAgents(t *testing.T) {
 	t.Setenv("SIPSTEER_LAB_PROBE_INTERVAL", "5s") // a busy machine is no sick site
-	l := newLab(t, 12)
+	l := newQuickLab(t, 12)
 	file := filepath.Join(t.TempDir(), "drill.yaml")
 	if err := os.WriteFile(file, runbook.DrillText(3*time.Second, "", "stragglers(\"vancouver\") > 50"), 0o600); err != nil {
 		t.Fatal(err)

@@ -38,7 +38,7 @@ func TestDrainForecast(t *testing.T) {
 	}
 	t.Setenv("SIPSTEER_LAB_PROBE_INTERVAL", "5s") // a busy machine is no sick site
 	refresh := 60 * time.Second
-	l := newLab(t, 13)
+	l := newQuickLab(t, 13)
 	l.longRegistrations(refresh)
 	crowd := l.crowd(n, refresh)
 	before := crowd.Snapshot()

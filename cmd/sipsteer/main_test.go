@@ -97,9 +97,18 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// newLab picks addresses that no other test uses: the process ID spreads runs
-// apart, the test's own number tests of one run.
+// newLab starts a lab in which a busy machine is no sick site: its probes have
+// time. It is for tests of anything but what probes see.
 func newLab(t *testing.T, number int) *testLab {
+	t.Helper()
+	t.Setenv("SIPSTEER_LAB_PROBE_INTERVAL", "3s")
+	return newQuickLab(t, number)
+}
+
+// newQuickLab starts a lab with the probes of a lab, for tests that break
+// something. It picks addresses that no other test uses: the process ID spreads
+// runs apart, the test's own number tests of one run.
+func newQuickLab(t *testing.T, number int) *testLab {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("starts real processes; left out by -short")
