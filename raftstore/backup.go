@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -21,7 +20,10 @@ import (
 //	octets 4-7  length of the description, big endian
 //	then        the description, JSON
 //	then        the contents (see writeContent), deflated
+//	then        the attachment, if the description names one
 //	last 32     SHA-256 of everything before
+//
+// Programs from before there were attachments pass over them.
 const (
 	backupMagic   = "sRbk"
 	backupVersion = 1
@@ -39,11 +41,24 @@ type BackupInfo struct {
 	// Chain stands for every entry up to it.
 	Chain   Hash     `json:"chain"`
 	Members []Member `json:"members"`
+	// Attached names what comes with it; "" is nothing.
+	Attached string `json:"attached,omitempty"`
+}
+
+// Attachment is something that travels with a backup, under its sum.
+type Attachment struct {
+	// Name tells readers what it is.
+	Name string
+	// Write writes it. It is called after the state was copied.
+	Write func(io.Writer) error
 }
 
 // Backup writes a consistent copy of the state to w while everything goes on.
 // It fails when the state is in doubt (see Distrust).
-func (s *Store) Backup(w io.Writer) (BackupInfo, error) {
+func (s *Store) Backup(w io.Writer) (BackupInfo, error) { return s.BackupWith(w, Attachment{}) }
+
+// BackupWith is Backup with an attachment; without one if it has no name.
+func (s *Store) BackupWith(w io.Writer, with Attachment) (BackupInfo, error) {
 	place, write, err := s.replica.copy()
 	if err != nil {
 		return BackupInfo{}, fmt.Errorf("back up: %w", err)
@@ -51,14 +66,15 @@ func (s *Store) Backup(w io.Writer) (BackupInfo, error) {
 	info := BackupInfo{
 		Format: backupVersion, Cluster: s.cfg.Cluster, Agent: s.cfg.ID, TakenAt: time.Now().UTC(),
 		Index: place.applied, Term: place.term, Chain: place.chain, Members: s.Members(),
+		Attached: with.Name,
 	}
-	if err := writeBackup(w, info, place, write); err != nil {
+	if err := writeBackup(w, info, place, write, with); err != nil {
 		return BackupInfo{}, fmt.Errorf("back up: %w", err)
 	}
 	return info, nil
 }
 
-func writeBackup(w io.Writer, info BackupInfo, place contentPlace, machine func(io.Writer) error) error {
+func writeBackup(w io.Writer, info BackupInfo, place contentPlace, machine func(io.Writer) error, with Attachment) error {
 	text, err := json.Marshal(info)
 	if err != nil {
 		return fmt.Errorf("encode description: %w", err)
@@ -76,7 +92,15 @@ func writeBackup(w io.Writer, info BackupInfo, place contentPlace, machine func(
 	if err := writeContent(packed, place, machine); err != nil {
 		return err
 	}
-	if err := errors.Join(packed.Close(), buf.Flush()); err != nil {
+	if err := packed.Close(); err != nil {
+		return err
+	}
+	if with.Name != "" {
+		if err := with.Write(buf); err != nil {
+			return fmt.Errorf("attach %s: %w", with.Name, err)
+		}
+	}
+	if err := buf.Flush(); err != nil {
 		return err
 	}
 	_, err = w.Write(sum.Sum(nil))
@@ -85,8 +109,9 @@ func writeBackup(w io.Writer, info BackupInfo, place contentPlace, machine func(
 
 // ReadBackup reads a whole backup and gives the Machine's part to machine, whose
 // reader fails before its end when the file is damaged. Only when ReadBackup
-// returns nil was every octet as it was written.
-func ReadBackup(r io.Reader, machine func(io.Reader) error) (BackupInfo, error) {
+// returns nil was every octet as it was written. attached is given the
+// attachment in the same way, if there is one; nil passes over it.
+func ReadBackup(r io.Reader, machine func(io.Reader) error, attached func(name string, r io.Reader) error) (BackupInfo, error) {
 	damage := func(reason string) error { return &DamageError{File: "backup", Reason: reason} }
 	cr := &contentReader{r: bufio.NewReaderSize(r, 1<<16), sum: sha256.New(), what: "backup"}
 	head := make([]byte, len(backupMagic)+4)
@@ -104,7 +129,11 @@ func ReadBackup(r io.Reader, machine func(io.Reader) error) (BackupInfo, error) 
 	info, bad := decodeInfo(text)
 	var place contentPlace
 	if bad == nil {
-		place, bad = readContent(flate.NewReader(cr), machine)
+		rest := bufio.NewReader(cr) // flate takes no octet too many of it
+		place, bad = readContent(flate.NewReader(rest), machine)
+		if bad == nil && info.Attached != "" && attached != nil {
+			bad = attached(info.Attached, rest)
+		}
 	}
 	// Whatever was wrong inside: if the sum is wrong too, that is the reason.
 	if _, err := io.Copy(io.Discard, cr); err != nil {

@@ -17,10 +17,15 @@ import (
 // backupOf takes a backup of a cluster of one with these entries.
 func backupOf(t *testing.T, entries ...string) ([]byte, raftstore.BackupInfo) {
 	t.Helper()
+	return backupWith(t, raftstore.Attachment{}, entries...)
+}
+
+func backupWith(t *testing.T, with raftstore.Attachment, entries ...string) ([]byte, raftstore.BackupInfo) {
+	t.Helper()
 	c := one(t, nil, entries...)
 	defer c.Stop()
 	var b bytes.Buffer
-	info, err := c.Nodes[0].Store.Backup(&b)
+	info, err := c.Nodes[0].Store.BackupWith(&b, with)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +35,7 @@ func backupOf(t *testing.T, entries ...string) ([]byte, raftstore.BackupInfo) {
 func TestBackupHoldsWhatWasApplied(t *testing.T) {
 	whole, info := backupOf(t, "a", "b")
 	var m raftstoretest.Machine
-	got, err := raftstore.ReadBackup(bytes.NewReader(whole), m.Restore)
+	got, err := raftstore.ReadBackup(bytes.NewReader(whole), m.Restore, nil)
 	if err != nil || got.Index != info.Index || got.Chain != info.Chain || got.Agent != "n1" || len(got.Members) != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -39,12 +44,55 @@ func TestBackupHoldsWhatWasApplied(t *testing.T) {
 	}
 }
 
+func attached(name, text string) raftstore.Attachment {
+	return raftstore.Attachment{Name: name, Write: func(w io.Writer) error { _, err := io.WriteString(w, text); return err }}
+}
+
+// TestAttachmentTravelsWithABackup: who knows it gets all of it and nothing
+// more, who does not passes over it, and a false octet in it is damage to both.
+func TestAttachmentTravelsWithABackup(t *testing.T) {
+	text := strings.Repeat("calgary was drained at noon. ", 10_000)
+	whole, info := backupWith(t, attached("past", text), "a", "b")
+	if info.Attached != "past" {
+		t.Errorf("described as %q", info.Attached)
+	}
+	var name string
+	var got []byte
+	take := func(n string, r io.Reader) (err error) {
+		name = n
+		got, err = io.ReadAll(r)
+		return err
+	}
+	var m raftstoretest.Machine
+	if _, err := raftstore.ReadBackup(bytes.NewReader(whole), m.Restore, take); err != nil || name != "past" || string(got) != text {
+		t.Errorf("attachment %q of %d octets, %d were written; %v", name, len(got), len(text), err)
+	}
+	if !slices.Equal(m.Entries(), []string{"a", "b"}) {
+		t.Errorf("entries %q", m.Entries())
+	}
+	if _, err := raftstore.ReadBackup(bytes.NewReader(whole), m.Restore, nil); err != nil {
+		t.Errorf("by who does not know it: %v", err)
+	}
+	whole[len(whole)-1000] ^= 4
+	for _, by := range []func(string, io.Reader) error{take, nil} {
+		if _, err := raftstore.ReadBackup(bytes.NewReader(whole), m.Restore, by); !errors.Is(err, raftstore.ErrDamaged) {
+			t.Errorf("damaged: %v", err)
+		}
+	}
+	name = ""
+	bare, _ := backupOf(t, "a")
+	if _, err := raftstore.ReadBackup(bytes.NewReader(bare), m.Restore, take); err != nil || name != "" {
+		t.Errorf("a backup without: attachment %q, %v", name, err)
+	}
+}
+
 // TestEveryFlippedByteOfABackupIsSeen flips each octet in turn and cuts the
 // file at each place.
 func TestEveryFlippedByteOfABackupIsSeen(t *testing.T) {
-	whole, _ := backupOf(t, "drain calgary", "undrain calgary", strings.Repeat("west ", 50))
+	whole, _ := backupWith(t, attached("past", "calgary was drained"), "drain calgary", "undrain calgary", strings.Repeat("west ", 50))
+	drop := func(r io.Reader) error { _, err := io.Copy(io.Discard, r); return err }
 	read := func(b []byte) error {
-		_, err := raftstore.ReadBackup(bytes.NewReader(b), func(r io.Reader) error { _, err := io.Copy(io.Discard, r); return err })
+		_, err := raftstore.ReadBackup(bytes.NewReader(b), drop, func(_ string, r io.Reader) error { return drop(r) })
 		return err
 	}
 	if err := read(whole); err != nil {
@@ -71,7 +119,7 @@ func TestEveryFlippedByteOfABackupIsSeen(t *testing.T) {
 func seedOf(t *testing.T, whole []byte) raftstore.Seed {
 	t.Helper()
 	var m raftstoretest.Machine
-	info, err := raftstore.ReadBackup(bytes.NewReader(whole), m.Restore)
+	info, err := raftstore.ReadBackup(bytes.NewReader(whole), m.Restore, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

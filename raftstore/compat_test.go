@@ -46,7 +46,7 @@ func TestOldFormatsAreOpened(t *testing.T) {
 				t.Fatal(err)
 			}
 			var n raftstoretest.Machine
-			info, err := raftstore.ReadBackup(bytes.NewReader(backup), n.Restore)
+			info, err := raftstore.ReadBackup(bytes.NewReader(backup), n.Restore, nil)
 			if err != nil || !slices.Equal(n.Entries(), want) || info.Chain != found.Chain {
 				t.Errorf("backup %+v: %d entries, %v", info, len(n.Entries()), err)
 			}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,7 +23,7 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Fatal(err)
 	}
 	var contents agent.BackupContents
-	if err := json.Unmarshal([]byte(l.must(0, "backup", file, "--json").out), &contents); err != nil || contents.Sites != 3 || contents.Drains != 1 {
+	if err := json.Unmarshal([]byte(l.must(0, "backup", file, "--json").out), &contents); err != nil || contents.Sites != 3 || contents.Drains != 1 || contents.History == nil {
 		t.Fatalf("backup: %+v, %v", contents, err)
 	}
 	l.must(0, "backup", sealed, "--passphrase-file", phrase)
@@ -67,6 +68,15 @@ func TestBackupAndRestore(t *testing.T) {
 	l.must(0, "undrain", "calgary", "--now", "--yes")
 	lost := l.status().Epoch
 	l.down()
+	pasts, err := filepath.Glob(filepath.Join(l.dir, "data", "*", "history"))
+	if err != nil || len(pasts) != 3 {
+		t.Fatalf("histories of the agents: %q, %v", pasts, err)
+	}
+	for _, p := range pasts { // the disks are lost
+		if err := os.RemoveAll(p); err != nil {
+			t.Fatal(err)
+		}
+	}
 	start := time.Now()
 	for _, site := range []string{"calgary", "ottawa", "vancouver"} {
 		l.must(0, "restore", file, "--config", filepath.Join(l.dir, site+".yaml"), "--replace", "--reason", "lost the room")
@@ -79,6 +89,9 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 	if r := l.must(0, "history"); !strings.Contains(r.out, "lost the room") {
 		t.Errorf("history:\n%s", r.out)
+	}
+	if r := l.must(0, "show", fmt.Sprint(contents.Epoch)); !strings.Contains(r.out, "drain calgary") {
+		t.Errorf("the decision of the backup, from its history:\n%s", r.out)
 	}
 	l.must(0, "undrain", "calgary", "--now", "--yes")
 	eventually(t, "verified", patience, func() bool { return l.run("history", "--verify").code == 0 })

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -15,12 +16,15 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/srv"
 	"github.com/sipsteer/sipsteer/pkg/steer"
 	"github.com/sipsteer/sipsteer/raftstore"
-	"github.com/sipsteer/sipsteer/raftstore/archive"
 )
 
 // Backup implements api.Backend.
-func (a *Agent) Backup(_ context.Context, w io.Writer) error {
-	_, err := a.store.Backup(w)
+func (a *Agent) Backup(_ context.Context, w io.Writer, history bool) error {
+	var with raftstore.Attachment
+	if history {
+		with = a.past.attachment()
+	}
+	_, err := a.store.BackupWith(w, with)
 	return err
 }
 
@@ -35,21 +39,52 @@ type BackupContents struct {
 	Records  int    `json:"records"` // record sets that it answers
 	// Operators is how many tokens go on to be good.
 	Operators int `json:"operators"`
+	// History is what it holds of the past; nil is nothing.
+	History *BackupHistory `json:"history,omitempty"`
 
 	held content
+	past unpacked
 }
 
-// ReadBackup reads and checks a whole backup file.
-func ReadBackup(r io.Reader) (BackupContents, error) {
+// ReadBackup reads and checks a whole backup file, its history too.
+func ReadBackup(r io.Reader) (BackupContents, error) { return readBackup(r, "") }
+
+// UnpackBackup is ReadBackup for Restore: it lays the history down beside its
+// place in the agent's data directory, dir.
+func UnpackBackup(r io.Reader, dir string) (BackupContents, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return BackupContents{}, fmt.Errorf("make data directory: %w", err)
+	}
+	staged, err := os.MkdirTemp(dir, incomingPrefix)
+	if err != nil {
+		return BackupContents{}, fmt.Errorf("make directory: %w", err)
+	}
+	c, err := readBackup(r, staged)
+	if err != nil || c.History == nil {
+		err = errors.Join(err, os.RemoveAll(staged))
+	}
+	return c, err
+}
+
+func readBackup(r io.Reader, staged string) (BackupContents, error) {
 	var held content
+	past := unpacked{}
 	info, err := raftstore.ReadBackup(r, func(r io.Reader) (err error) {
 		held, err = decodeContent(r)
+		return err
+	}, func(name string, r io.Reader) (err error) {
+		if name != attachedHistory {
+			return nil // of a newer program
+		}
+		past, err = unpackHistory(r, staged)
 		return err
 	})
 	if err != nil {
 		return BackupContents{}, err
 	}
-	return describe(info, held), nil
+	c := describe(info, held)
+	c.past, c.History = past, past.describe()
+	return c, nil
 }
 
 // describe says what is held.
@@ -87,8 +122,10 @@ type RestoreTarget struct {
 }
 
 // Restore makes the store of a new cluster from a backup. The agent must not
-// run. It returns where an older store was moved to, if there was one.
+// run. It returns where an older store was moved to, if there was one. A history
+// that was unpacked takes its place, or is removed.
 func Restore(c BackupContents, to RestoreTarget) (aside string, err error) {
+	defer func() { err = errors.Join(err, c.past.discard()) }()
 	held := c.held
 	held.state = restored(c, to)
 	if !to.Recovered { // else the same agents come back
@@ -110,7 +147,10 @@ func Restore(c BackupContents, to RestoreTarget) (aside string, err error) {
 	if err := pastAside(to.Dir, seed.Index); err != nil {
 		return aside, fmt.Errorf("look at the history: %w", err)
 	}
-	return aside, raftstore.Plant(seed)
+	if err := raftstore.Plant(seed); err != nil {
+		return aside, err
+	}
+	return aside, c.past.place(to.Dir)
 }
 
 // restored is the State that a restored fleet begins with: the same on every
@@ -151,7 +191,7 @@ func RunDrill(ctx context.Context, file io.Reader) (d Drill, err error) {
 		return d, fmt.Errorf("make scratch directory: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	contents, err := ReadBackup(file)
+	contents, err := UnpackBackup(file, dir)
 	if err != nil {
 		return d, err
 	}
@@ -180,20 +220,4 @@ func RunDrill(ctx context.Context, file io.Reader) (d Drill, err error) {
 		return d, fmt.Errorf("wait for the scratch cluster: %w", ctx.Err())
 	}
 	return Drill{Took: time.Since(start), Records: len(zone.Sets), Epoch: m.State().Epoch}, nil
-}
-
-// pastAside moves the history away when it has log entries at or beyond the
-// place where a restored log begins: what happens from now on would be taken
-// for known.
-func pastAside(dir string, index uint64) error {
-	path := filepath.Join(dir, historyDir)
-	kept, err := archive.Open(archive.Config{Dir: path, Logger: zerolog.Nop()})
-	if err != nil {
-		return err
-	}
-	last := kept.LastIndex()
-	if err := kept.Close(); err != nil || last < index {
-		return err
-	}
-	return os.Rename(path, path+"-before-"+time.Now().UTC().Format("20060102T150405Z"))
 }

@@ -21,7 +21,7 @@ func TestRestoreIntoNewCluster(t *testing.T) {
 	w := newWorld(t, nil)
 	epoch := w.hold(0, "in the backup")
 	var file bytes.Buffer
-	if err := w.agents[1].Backup(t.Context(), &file); err != nil {
+	if err := w.agents[1].Backup(t.Context(), &file, true); err != nil {
 		t.Fatal(err)
 	}
 	lost := w.hold(0, "after the backup")
@@ -82,7 +82,7 @@ func TestDrill(t *testing.T) {
 	w := newWorld(t, nil)
 	epoch := w.hold(0, "x")
 	var file bytes.Buffer
-	if err := w.agents[0].Backup(t.Context(), &file); err != nil {
+	if err := w.agents[0].Backup(t.Context(), &file, true); err != nil {
 		t.Fatal(err)
 	}
 	d, err := RunDrill(t.Context(), &file)

@@ -64,7 +64,7 @@ func million(b *testing.B, n int) {
 
 	var file bytes.Buffer
 	start = time.Now()
-	if err := a.Backup(b.Context(), &file); err != nil {
+	if err := a.Backup(b.Context(), &file, false); err != nil {
 		b.Fatal(err)
 	}
 	ms("backup", start)

@@ -7,12 +7,15 @@ import (
 	"net/http"
 )
 
+// historyQuery asks for the history too. Agents from before it pass over it.
+const historyQuery = "history"
+
 // backup streams a copy of the state. When it fails half-way, the connection is
 // ended: the file has a sum at its end, so a part of it never passes for whole.
 func (s *server) backup(w http.ResponseWriter, r *http.Request) {
 	sent := &counter{w: w}
 	w.Header().Set("Content-Type", "application/octet-stream")
-	err := s.backend.Backup(r.Context(), sent)
+	err := s.backend.Backup(r.Context(), sent, r.URL.Query().Has(historyQuery))
 	switch {
 	case err == nil:
 	case sent.n == 0:
@@ -35,9 +38,13 @@ func (c *counter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Backup copies the agent's state to w.
-func (c *Client) Backup(ctx context.Context, w io.Writer) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/v1/backup", nil)
+// Backup copies the agent's state to w, with its history if that is wanted.
+func (c *Client) Backup(ctx context.Context, w io.Writer, history bool) error {
+	address := c.base + "/v1/backup"
+	if history {
+		address += "?" + historyQuery
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return fmt.Errorf("make request: %w", err)
 	}

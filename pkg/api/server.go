@@ -34,7 +34,7 @@ type Backend interface {
 	// Verify reads the whole past of this agent again.
 	Verify(ctx context.Context) (Verification, error)
 	// Backup writes a consistent copy of the replicated state.
-	Backup(ctx context.Context, w io.Writer) error
+	Backup(ctx context.Context, w io.Writer, history bool) error
 	// Why explains the answers for a name.
 	Why(ctx context.Context, name string) (steer.Explanation, error)
 	// Plan shows what a command would do.

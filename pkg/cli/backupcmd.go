@@ -20,17 +20,19 @@ const backupTimeout = 10 * time.Minute
 
 func (a *app) backupCmd() *cobra.Command {
 	var keys sealing
-	var force bool
+	var force, bare bool
 	c := &cobra.Command{
 		Use: "backup FILE", Short: "Copy the fleet's state into one checked file, while everything goes on", Args: exactArgs("FILE"),
-		Long: `Copies what the agents agree on, tenants included, into one file with a sum over
-every octet. What arrives is read back and checked before the file gets its name. The
-history of past epochs is not in it; each agent keeps that. Without --recipient or
---passphrase-file the file is in clear: it holds names and addresses, no keys.`,
+		Long: `Copies what the agents agree on, tenants included, and the history of past epochs
+that one agent keeps (history.megabytes of its file bounds it), into one file with a
+sum over every octet. What arrives is read back and checked before the file gets its name.
+Without --recipient or --passphrase-file the file is in clear: it holds names and
+addresses, no keys.`,
 		Example: "  sipsteer backup fleet.backup\n  sipsteer backup fleet.backup --recipient age1…\n  sipsteer restore --verify fleet.backup",
 	}
 	keys.sealFlags(c)
 	c.Flags().BoolVar(&force, "force", false, "replace FILE if it exists")
+	c.Flags().BoolVar(&bare, "no-history", false, "leave the history out: only what is in force now")
 	c.RunE = run(func(cmd *cobra.Command, args []string) error {
 		if _, err := os.Lstat(args[0]); err == nil && !force {
 			return &usageError{args[0] + " exists", "choose another name, or add --force"}
@@ -40,7 +42,7 @@ history of past epochs is not in it; each agent keeps that. Without --recipient 
 			return err
 		}
 		contents, err := each(cmd.Context(), cs, backupTimeout, func(ctx context.Context, c *api.Client) (agent.BackupContents, error) {
-			return saveBackup(ctx, c, args[0], keys)
+			return saveBackup(ctx, c, args[0], keys, !bare)
 		})
 		if err != nil {
 			return err
@@ -57,12 +59,12 @@ history of past epochs is not in it; each agent keeps that. Without --recipient 
 
 // saveBackup writes one agent's copy to a file that gets its name only when
 // what arrived was found to be whole.
-func saveBackup(ctx context.Context, c *api.Client, path string, keys sealing) (agent.BackupContents, error) {
+func saveBackup(ctx context.Context, c *api.Client, path string, keys sealing, history bool) (agent.BackupContents, error) {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
 	if err != nil {
 		return agent.BackupContents{}, fmt.Errorf("make file: %w", err)
 	}
-	contents, err := copyBackup(ctx, c, f, keys)
+	contents, err := copyBackup(ctx, c, f, keys, history)
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), path)
@@ -74,7 +76,7 @@ func saveBackup(ctx context.Context, c *api.Client, path string, keys sealing) (
 }
 
 // copyBackup checks the copy while it is written.
-func copyBackup(ctx context.Context, c *api.Client, f io.Writer, keys sealing) (agent.BackupContents, error) {
+func copyBackup(ctx context.Context, c *api.Client, f io.Writer, keys sealing, history bool) (agent.BackupContents, error) {
 	sealed, err := keys.seal(f)
 	if err != nil {
 		return agent.BackupContents{}, err
@@ -90,7 +92,7 @@ func copyBackup(ctx context.Context, c *api.Client, f io.Writer, keys sealing) (
 		_ = r.CloseWithError(err) // so that the copying does not wait for a reader
 		result <- checked{contents, err}
 	}()
-	err = c.Backup(ctx, io.MultiWriter(sealed, w))
+	err = c.Backup(ctx, io.MultiWriter(sealed, w), history)
 	_ = w.CloseWithError(err) // nil is an ordinary end
 	got := <-result
 	if err := errors.Join(err, got.err, sealed.Close()); err != nil {
@@ -100,8 +102,19 @@ func copyBackup(ctx context.Context, c *api.Client, f io.Writer, keys sealing) (
 }
 
 func describeBackup(c agent.BackupContents) string {
-	return fmt.Sprintf("epoch %d of %s, %d sites, %d services, %d record sets; taken by %s at %s (UTC), log entry %d",
-		c.Epoch, c.Zone, c.Sites, c.Services, c.Records, c.Agent, c.TakenAt.UTC().Format(time.DateTime), c.Index)
+	return fmt.Sprintf("epoch %d of %s, %d sites, %d services, %d record sets; %s; taken by %s at %s (UTC), log entry %d",
+		c.Epoch, c.Zone, c.Sites, c.Services, c.Records, describeHistory(c.History), c.Agent, c.TakenAt.UTC().Format(time.DateTime), c.Index)
+}
+
+func describeHistory(h *agent.BackupHistory) string {
+	if h == nil {
+		return "no history"
+	}
+	text := fmt.Sprintf("history of %d decisions since %s", h.Decisions, h.Since.UTC().Format(time.DateOnly))
+	if h.Gaps > 0 {
+		text += fmt.Sprintf(" with %d parts missing, see sipsteer history --verify", h.Gaps)
+	}
+	return text
 }
 
 func (a *app) restoreCmd() *cobra.Command {
@@ -117,7 +130,9 @@ nothing else and needs no agent file.
 Without, makes the store of the agent in --config from the backup, while that agent
 is stopped. Run it with the same file at every agent of agent.yaml's list, or at a
 majority, then start them: they begin alike. An existing store is refused, or with
---replace moved aside, never deleted. The epoch goes on beyond the old one.`,
+--replace moved aside, never deleted. The epoch goes on beyond the old one. The
+history of the file takes the agent's place for it, unless the agent still has all
+of that, undamaged; what it had is moved aside too.`,
 		Example: "  sipsteer restore --verify fleet.backup\n  sipsteer restore fleet.backup --config agent.yaml --replace --reason \"lost the room\"",
 	}
 	keys.openFlags(c)

@@ -27,7 +27,7 @@ func (a *app) restore(path string, keys sealing, to agent.RestoreTarget) error {
 		return err
 	}
 	defer done()
-	contents, err := agent.ReadBackup(r)
+	contents, err := agent.UnpackBackup(r, file.DataDir)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}

@@ -44,7 +44,12 @@ func readSegment(path string, number uint64) (s *segment, cut bool, err error) {
 		return nil, false, fmt.Errorf("open past: %w", err)
 	}
 	defer f.Close()
-	r := bufio.NewReaderSize(f, 1<<16)
+	return parseSegment(f, path, number)
+}
+
+// parseSegment is readSegment of what lies, or will lie, at path.
+func parseSegment(file io.Reader, path string, number uint64) (s *segment, cut bool, err error) {
+	r := bufio.NewReaderSize(file, 1<<16)
 	head := make([]byte, segmentHead)
 	if n, err := io.ReadFull(r, head); n == 0 {
 		return nil, false, errors.Join(errNoHead, damage(path, errNoHead))
