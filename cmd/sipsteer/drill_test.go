@@ -21,7 +21,7 @@ func TestDrillWithRealAgents(t *testing.T) {
 	t.Setenv("SIPSTEER_LAB_PROBE_INTERVAL", "5s") // a busy machine is no sick site
 	l := newQuickLab(t, 12)
 	file := filepath.Join(t.TempDir(), "drill.yaml")
-	if err := os.WriteFile(file, runbook.DrillText(3*time.Second, "", "stragglers(\"vancouver\") > 50"), 0o600); err != nil {
+	if err := os.WriteFile(file, runbook.Drill{Lasts: 3 * time.Second, StopIf: []string{`stragglers("vancouver") > 50`}}.Text(), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	drill := func(code int) result {

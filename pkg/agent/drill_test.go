@@ -7,7 +7,6 @@ import (
 
 	"github.com/sipsteer/sipsteer/pkg/config"
 	"github.com/sipsteer/sipsteer/pkg/fleet"
-	"github.com/sipsteer/sipsteer/pkg/fleet/fleettest"
 	"github.com/sipsteer/sipsteer/pkg/health"
 	"github.com/sipsteer/sipsteer/pkg/runbook"
 	"github.com/sipsteer/sipsteer/pkg/steer"
@@ -18,8 +17,10 @@ type drillDay struct {
 	t     *testing.T
 	now   time.Time
 	state steer.State
-	// left is what calgary's gate says; empty is from when on nobody is left.
+	// left is what calgary's gate says, and parts of whom they are; empty is from
+	// when on nobody is left, and none of the first part.
 	left  int
+	parts []runbook.Part
 	empty time.Time
 }
 
@@ -40,27 +41,33 @@ func (d *drillDay) health(site fleet.SiteID, s health.Status) {
 	}
 }
 
-func newDrillDay(t *testing.T, lasts time.Duration) *drillDay {
+func newDrillDay(t *testing.T, drill runbook.Drill) *drillDay {
 	t.Helper()
-	d := &drillDay{t: t, now: time.Date(2026, 5, 4, 3, 0, 0, 0, time.UTC), state: steer.New()}
-	f := fleettest.ThreeSites()
-	d.do(steer.Command{Kind: steer.KindSetFleet, By: "init", Fleet: &f})
-	for _, s := range f.SiteIDs() {
-		d.health(s, health.Up)
-	}
-	b, err := config.ParseRunbook("drill.yaml", runbook.DrillText(lasts, ""))
+	d := newCohortDay(t)
+	d.begin(drill)
+	return d
+}
+
+func (d *drillDay) bind(drill runbook.Drill) *steer.Procedure {
+	d.t.Helper()
+	b, err := config.ParseRunbook("drill.yaml", drill.Text())
 	if err != nil {
-		t.Fatal(err)
+		d.t.Fatal(err)
 	}
-	p, err := runbook.Bind(b, map[string]string{"site": "calgary"}, d.state.Fleet)
+	p, err := runbook.Bind(b, drill.Values("calgary"), d.state.Fleet)
 	if err != nil {
-		t.Fatal(err)
+		d.t.Fatal(err)
 	}
+	return p
+}
+
+func (d *drillDay) begin(drill runbook.Drill) {
+	d.t.Helper()
+	p := d.bind(drill)
 	if r := runbook.Refused(p, &runbook.Facts{State: d.state}); r != nil {
-		t.Fatalf("refused: %v", r)
+		d.t.Fatalf("refused: %v", r)
 	}
 	d.do(steer.Command{Kind: steer.KindRunStart, By: "alice", Reason: "monthly", Run: &steer.RunChange{Procedure: p}})
-	return d
 }
 
 // pass lets time go by until the run has ended, at most so long.
@@ -73,9 +80,9 @@ func (d *drillDay) pass(most time.Duration) {
 		for moves := 1; moves > 0; {
 			facts := &runbook.Facts{State: d.state}
 			if !d.empty.IsZero() {
-				facts.Left = map[fleet.SiteID]int{"calgary": d.left}
+				facts.Left, facts.Parts = map[fleet.SiteID]int{"calgary": d.left}, map[fleet.SiteID][]runbook.Part{"calgary": d.parts}
 				if !d.now.Before(d.empty) {
-					facts.Left["calgary"] = 0
+					facts.Left["calgary"], facts.Parts["calgary"] = 0, d.parts[min(1, len(d.parts)):]
 				}
 			}
 			next := runbook.Next(facts, d.now, func(string) bool { return false })
@@ -103,7 +110,7 @@ func TestDrillVerdicts(t *testing.T) {
 		"the site does not come back": {func(d *drillDay) { d.health("calgary", health.Unknown) }, steer.DrillFailed},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := newDrillDay(t, 10*time.Minute)
+			d := newDrillDay(t, runbook.Drill{Lasts: 10 * time.Minute})
 			d.pass(6 * time.Minute)
 			if d.state.Runs[0].State != steer.RunRunning || len(d.state.Drains) != 1 {
 				t.Fatalf("after six minutes: %s %s", d.state.Runs[0].State, d.state.Runs[0].Why)
@@ -148,7 +155,7 @@ func TestDrillMeasuresTheRecovery(t *testing.T) {
 		"never, and one target": {3 * time.Minute, 5 * time.Hour, steer.DrillFailed, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := newDrillDay(t, 10*time.Minute)
+			d := newDrillDay(t, runbook.Drill{Lasts: 10 * time.Minute})
 			f := *d.state.Fleet
 			f.Policy.RecoveryTarget = fleet.Duration(c.target)
 			d.do(steer.Command{Kind: steer.KindSetFleet, By: "init", Fleet: &f})
@@ -173,7 +180,7 @@ func TestDrillMeasuresTheRecovery(t *testing.T) {
 
 // TestStopIf: a drill stops and restores at a condition of its own.
 func TestStopIf(t *testing.T) {
-	text := runbook.DrillText(time.Minute, "", `stragglers("calgary") > 3`, `left("ottawa") > 100`)
+	text := runbook.Drill{Lasts: time.Minute, StopIf: []string{`stragglers("calgary") > 3`, `left("ottawa") > 100`}}.Text()
 	b, err := config.ParseRunbook("drill.yaml", text)
 	if err != nil {
 		t.Fatal(err)
@@ -181,7 +188,7 @@ func TestStopIf(t *testing.T) {
 	if n := len(b.AbortIf); n != 4 || b.AbortIf[2] != `stragglers("calgary") > 3` {
 		t.Errorf("%q", b.AbortIf)
 	}
-	if _, err := config.ParseRunbook("drill.yaml", runbook.DrillText(time.Minute, "", "stragglers(")); err == nil {
+	if _, err := config.ParseRunbook("drill.yaml", runbook.Drill{Lasts: time.Minute, StopIf: []string{"stragglers("}}.Text()); err == nil {
 		t.Error("half a condition is taken")
 	}
 }

@@ -40,7 +40,8 @@ func (a *Agent) leadDrills(ctx context.Context, since time.Time) {
 // beginDrill starts it as a person would. Its ID is the same all day, so that two
 // leaders begin it once.
 func (a *Agent) beginDrill(ctx context.Context, d fleet.Drill) error {
-	req := api.RunRequest{Book: string(runbook.DrillText(d.Lasts(), "")), Values: map[string]string{"site": string(d.Site)}}
+	drill := runbook.Drill{Lasts: d.Lasts(), Cohort: d.Cohort}
+	req := api.RunRequest{Book: string(drill.Text()), Values: drill.Values(d.Site)}
 	p, err := procedure(req, a.machine.State().Fleet)
 	if err != nil {
 		return err

@@ -45,11 +45,25 @@ const maxNamed = 5
 // stragglersErrand puts on record who still comes to a site, those who only ask
 // there first left out. It is done also when there are some: it judges nothing.
 func (a *Agent) stragglersErrand(ctx context.Context, x runbook.Errand) (steer.RunMove, string) {
+	if who, err := steer.ParseWhom(x.What.Cohort); err == nil && !who.IsZero() {
+		return a.cohortErrand(ctx, x, who)
+	}
 	list, err := a.Stragglers(ctx, x.What.Site)
 	if err != nil {
 		return again(x, err.Error())
 	}
 	return steer.MoveDone, stragglersText(list)
+}
+
+// cohortErrand puts on record how many of a cohort are still registered at a
+// site: its gate refuses none of them, so none of them is a straggler.
+func (a *Agent) cohortErrand(ctx context.Context, x runbook.Errand, who fleet.Cohort) (steer.RunMove, string) {
+	condition := fmt.Sprintf("left(%q, %q, %q)", x.What.Site, x.What.Service, x.What.Cohort)
+	n, err := a.facts(ctx, a.machine.State(), []string{condition}).LeftOf(x.What.Site, x.What.Service, x.What.Cohort)
+	if err != nil {
+		return again(x, err.Error())
+	}
+	return steer.MoveDone, fmt.Sprintf("%d registrations of %s are left", n, who.Words())
 }
 
 func stragglersText(list api.StragglerList) string {

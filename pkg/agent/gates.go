@@ -19,7 +19,9 @@ func (a *Agent) OwnGate() (api.GateReport, bool) {
 		return api.GateReport{}, false
 	}
 	e := a.effect()
-	r := gateReport(a.gate.Live())
+	live := a.gate.Live()
+	r := gateReport(live)
+	r.Parts = partsLeft(live.Domains, a.machine.State())
 	r.Site, r.Agent, r.Gate, r.Gates = string(a.cfg.Site), string(a.cfg.Name), e.Gate, e.Gates
 	return r, true
 }

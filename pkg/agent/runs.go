@@ -91,7 +91,7 @@ func (a *Agent) runMayStart(ctx context.Context, cmd steer.Command) error {
 // facts are what the conditions are asked of. The agents are asked only when a
 // condition is about them.
 func (a *Agent) facts(ctx context.Context, s steer.State, conditions []string) *runbook.Facts {
-	f := &runbook.Facts{State: s, Left: map[fleet.SiteID]int{}, Stragglers: map[fleet.SiteID]int{}, Empty: map[fleet.SiteID]time.Time{}}
+	f := &runbook.Facts{State: s, Left: map[fleet.SiteID]int{}, Parts: map[fleet.SiteID][]runbook.Part{}, Stragglers: map[fleet.SiteID]int{}, Empty: map[fleet.SiteID]time.Time{}}
 	text := strings.Join(conditions, " ")
 	if strings.Contains(text, "behind") {
 		for _, e := range a.effects(ctx, a.peers()) {
@@ -108,6 +108,7 @@ func (a *Agent) facts(ctx context.Context, s steer.State, conditions []string) *
 		for _, g := range gates {
 			if g.Problem == "" {
 				f.Left[fleet.SiteID(g.Site)], f.Stragglers[fleet.SiteID(g.Site)] = g.Left, g.Stragglers
+				f.Parts[fleet.SiteID(g.Site)] = partsOf(g)
 				if g.Finish != nil {
 					f.Empty[fleet.SiteID(g.Site)] = *g.Finish
 				}

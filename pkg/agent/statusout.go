@@ -59,7 +59,7 @@ func runs(s steer.State) []api.RunStatus {
 		if !r.Live() {
 			continue
 		}
-		out = append(out, api.RunStatus{ID: r.ID, Book: r.Book, State: string(r.State), Owner: r.Owner, Next: r.Next()})
+		out = append(out, api.RunStatus{ID: r.ID, Book: r.Book, State: string(r.State), Owner: r.Owner, Next: r.Next(), Cohort: r.Cohort()})
 	}
 	return out
 }

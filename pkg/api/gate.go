@@ -50,6 +50,7 @@ type GateReport struct {
 	Conns      int               `json:"connections"`
 	Totals     GateTotals        `json:"totals"`
 	Tenants    []TenantLeft      `json:"tenants" doc:"Domains with most registrations left."`
+	Parts      []PartLeft        `json:"parts,omitempty" doc:"Registrations left by service and by bucket of its tenants."`
 	Methods    []Rate            `json:"methods"`
 	Agents     []Rate            `json:"agents"`
 	Quarantine []QuarantineCount `json:"quarantine" doc:"Sources whose new work is dropped, the busiest first."`
@@ -75,6 +76,14 @@ type GateTotals struct {
 type TenantLeft struct {
 	Domain string `json:"domain"`
 	Left   int    `json:"left"`
+}
+
+// PartLeft counts registrations that are still to move, of a service and a bucket
+// of its tenants.
+type PartLeft struct {
+	Service string `json:"service"`
+	Bucket  int    `json:"bucket" doc:"100 has devices that register at the service's own name."`
+	Left    int    `json:"left"`
 }
 
 // Rate is requests per second over the last ten seconds.

@@ -121,11 +121,12 @@ type OutStatus struct {
 
 // RunStatus is a run of a runbook that is not over.
 type RunStatus struct {
-	ID    string `json:"id"`
-	Book  string `json:"book"`
-	State string `json:"state" enum:"running,paused,stopped,undoing"`
-	Owner string `json:"owner"`
-	Next  string `json:"next,omitempty" doc:"Command to type, where somebody is waited for."`
+	ID     string `json:"id"`
+	Book   string `json:"book"`
+	State  string `json:"state" enum:"running,paused,stopped,undoing"`
+	Owner  string `json:"owner"`
+	Cohort string `json:"cohort,omitempty" doc:"Whom it moves, where that is not everyone."`
+	Next   string `json:"next,omitempty" doc:"Command to type, where somebody is waited for."`
 }
 
 // FailbackStatus is a return in steps.

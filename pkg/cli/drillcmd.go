@@ -7,14 +7,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/runbook"
 	"github.com/sipsteer/sipsteer/pkg/steer"
 )
 
 func (a *app) drillCmd() *cobra.Command {
 	var minutes int
-	var service string
-	var stopIf []string
+	var d runbook.Drill
 	var wait bool
 	w := &wish{req: api.CommandRequest{Kind: string(steer.KindRunStart)}}
 	c := &cobra.Command{
@@ -26,26 +26,30 @@ bear the traffic, an incident opens, or a condition of --stop-if is true. The
 verdict (succeeded, failed, interrupted, capacity), the measured times, the
 recovery beside policy.recovery_target, and who still came stand in readiness. A
 drill is a runbook: watch, pause and undo it as one. policy.drills begins them by
-itself.`,
-		Example: "  sipsteer drill vancouver --minutes 30 --reason \"monthly drill\"\n  sipsteer drill calgary --service west --minutes 10 --reason \"new trunk\" --wait --yes\n  sipsteer drill ottawa --reason \"monthly drill\" --stop-if 'stragglers(\"ottawa\") > 50'",
+itself.
+
+With --cohort only some tenants leave, each with all its phones, by DNS alone: a
+gate does not know who is in a cohort, and refuses none of them. That practises
+little for few; readiness goes on to ask for a drill of everyone.`,
+		Example: "  sipsteer drill vancouver --minutes 30 --reason \"monthly drill\"\n  sipsteer drill vancouver --minutes 30 --cohort 5% --reason \"first drill\"\n  sipsteer drill calgary --service west --minutes 10 --reason \"new trunk\" --wait --yes\n  sipsteer drill ottawa --reason \"monthly drill\" --stop-if 'stragglers(\"ottawa\") > 50'",
 	}
 	w.flags(c)
 	f := c.Flags()
 	f.IntVar(&minutes, "minutes", 30, "how long the site stays empty")
-	f.StringVar(&service, "service", "", "only this service; default all")
-	f.StringArrayVar(&stopIf, "stop-if", nil, "stop and restore when this condition is true (sipsteer runbook conditions); repeatable")
+	f.StringVar((*string)(&d.Service), "service", "", "only this service; default all")
+	f.StringVar(&d.Cohort, "cohort", "", "only these tenants: a share, 5%, or buckets, 0-4,17; default everyone")
+	f.StringArrayVar(&d.StopIf, "stop-if", nil, "stop and restore when this condition is true (sipsteer runbook conditions); repeatable")
 	f.StringSliceVar(&w.req.Override, "override", nil, "pass this guard by name; repeatable")
 	f.BoolVar(&wait, "wait", false, "watch it until it ends")
 	c.RunE = run(func(cmd *cobra.Command, args []string) error {
-		lasts := time.Duration(minutes) * time.Minute
-		if lasts < time.Minute || lasts > runbook.MaxDrill {
+		d.Lasts = time.Duration(minutes) * time.Minute
+		if d.Lasts < time.Minute || d.Lasts > runbook.MaxDrill {
 			return &usageError{fmt.Sprintf("--minutes is %d", minutes), fmt.Sprintf("a number from 1 to %d", int(runbook.MaxDrill.Minutes()))}
 		}
-		values := map[string]string{"site": args[0]}
-		if service != "" {
-			values["service"] = service
+		if _, err := steer.ParseWhom(d.Cohort); err != nil {
+			return &usageError{"--cohort: " + err.Error(), "leave it away for everyone"}
 		}
-		w.req.Run = &api.RunRequest{Book: string(runbook.DrillText(lasts, service, stopIf...)), Values: values}
+		w.req.Run = &api.RunRequest{Book: string(d.Text()), Values: d.Values(fleet.SiteID(args[0]))}
 		if err := a.complete(verb{kind: "drill", use: "drill " + args[0]}, w); err != nil {
 			return err
 		}

@@ -74,7 +74,11 @@ func (a *app) writeReadiness(r api.Readiness) {
 		if !d.GoodAt.IsZero() {
 			good = d.GoodAt.UTC().Format(time.DateOnly)
 		}
-		rows = append(rows, []string{string(d.Site), d.At.UTC().Format(time.DateTime), string(d.Verdict), d.Leave.String(), measured(d.Recovery), measured(d.Target), d.Return.String(), good})
+		who := string(d.Site)
+		if !d.Cohort.IsZero() {
+			who += " cohort " + d.Cohort.String()
+		}
+		rows = append(rows, []string{who, d.At.UTC().Format(time.DateTime), string(d.Verdict), d.Leave.String(), measured(d.Recovery), measured(d.Target), d.Return.String(), good})
 	}
 	table(w, p, rows)
 	for _, d := range r.Practice {

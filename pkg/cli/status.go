@@ -248,7 +248,11 @@ func writeIntents(w io.Writer, p palette, st api.Status) {
 		fmt.Fprintf(w, "%s %s: %d %%%s, by %s (%s), next step %s\n", p.warn("failback"), site, f.Share, of, clean(f.Owner), clean(f.Reason), strings.TrimSpace(f.Next+" "+clean(f.Waits)))
 	}
 	for _, r := range st.Runs {
-		fmt.Fprintf(w, "%s %s (%s): %s, by %s", p.warn("run"), r.ID, r.Book, r.State, clean(r.Owner))
+		book := r.Book
+		if r.Cohort != "" {
+			book += " for cohort " + r.Cohort
+		}
+		fmt.Fprintf(w, "%s %s (%s): %s, by %s", p.warn("run"), r.ID, book, r.State, clean(r.Owner))
 		if r.Next != "" {
 			fmt.Fprintf(w, "; next: %s", r.Next)
 		}

@@ -21,6 +21,11 @@ func (v *validation) drills(p Policy) {
 		if d.Minutes < 0 || d.Minutes > 720 {
 			v.add(path+".minutes", "1 to 720", "%d minutes", d.Minutes)
 		}
+		if d.Cohort != "" {
+			if _, err := ParseCohort(d.Cohort); err != nil {
+				v.add(path+".cohort", "5%, or the buckets 0-4,17", "%v", err)
+			}
+		}
 		if d.EveryDays < 0 || d.EveryDays > 365 {
 			v.add(path+".every_days", "1 to 365", "every %d days", d.EveryDays)
 		}

@@ -203,6 +203,8 @@ func (r *readiness) drills() {
 		case i < 0:
 			r.add(f, "the loss of %s has never been practised", site)
 			continue
+		case r.partOnly(f, r.s.Practice[i]):
+			continue
 		case r.s.Practice[i].GoodAt.IsZero():
 			r.add(f, "no drill of %s has succeeded; the last one, %s: %s %s", site, r.s.Practice[i].At.UTC().Format(time.DateOnly), r.s.Practice[i].Verdict, r.s.Practice[i].Why)
 			continue
@@ -214,6 +216,21 @@ func (r *readiness) drills() {
 			r.add(f, "the last drill of %s ended as %s: %s", site, p.Verdict, p.Why)
 		}
 	}
+}
+
+// partOnly is for sites of which a cohort has left in a good drill of late, and
+// everyone has not: that is worth a note, and says little of a loss.
+func (r *readiness) partOnly(f Finding, p steer.Practice) bool {
+	if p.PartAt.IsZero() || r.now.Sub(p.PartAt) > steer.DrillDue || r.now.Sub(p.GoodAt) <= steer.DrillDue || p.Verdict != steer.DrillSucceeded {
+		return false
+	}
+	whole := "never"
+	if !p.GoodAt.IsZero() {
+		whole = p.GoodAt.UTC().Format(time.DateOnly)
+	}
+	f.Grade = Note
+	r.add(f, "the loss of %s was practised for %s only; with everyone: %s", p.Site, p.Cohort.Words(), whole)
+	return true
 }
 
 func (r *readiness) agents(machines []Machine) {

@@ -57,14 +57,22 @@ func TestReadiness(t *testing.T) {
 		says   string
 		grade  plan.Grade
 	}{
-		"one site":         {func(s *steer.State, _ []plan.Machine) { s.Fleet.Services[0].Sites = []fleet.SiteID{"calgary"} }, "has one site", plan.Broken},
-		"no capacity":      {func(s *steer.State, _ []plan.Machine) { s.Fleet.Sites[1].Capacity = fleet.Capacity{} }, "capacity of ottawa is not stated", plan.Note},
-		"advise":           {func(s *steer.State, _ []plan.Machine) { s.Fleet.Services[0].Automation = fleet.AutomationAdvise }, "a person has to move west", plan.Note},
-		"a long TTL":       {func(s *steer.State, _ []plan.Machine) { s.Fleet.Services[0].TTL.Normal = fleet.Duration(time.Hour) }, "for 1h", plan.Warning},
-		"a down check":     {func(s *steer.State, _ []plan.Machine) { s.Verdicts[0].Status = health.Down }, "calgary over udp is down", plan.Broken},
-		"no canary":        {func(s *steer.State, _ []plan.Machine) { s.Verdicts = s.Verdicts[:len(s.Verdicts)-6] }, "no test subscriber logs in at vancouver", plan.Note},
-		"a hold":           {func(s *steer.State, _ []plan.Machine) { s.Holds = []steer.Hold{{}} }, "automation is held", plan.Warning},
-		"an old drill":     {func(s *steer.State, _ []plan.Machine) { s.Practice[0].GoodAt = now.Add(-31 * 24 * time.Hour) }, "31 days old", plan.Warning},
+		"one site":     {func(s *steer.State, _ []plan.Machine) { s.Fleet.Services[0].Sites = []fleet.SiteID{"calgary"} }, "has one site", plan.Broken},
+		"no capacity":  {func(s *steer.State, _ []plan.Machine) { s.Fleet.Sites[1].Capacity = fleet.Capacity{} }, "capacity of ottawa is not stated", plan.Note},
+		"advise":       {func(s *steer.State, _ []plan.Machine) { s.Fleet.Services[0].Automation = fleet.AutomationAdvise }, "a person has to move west", plan.Note},
+		"a long TTL":   {func(s *steer.State, _ []plan.Machine) { s.Fleet.Services[0].TTL.Normal = fleet.Duration(time.Hour) }, "for 1h", plan.Warning},
+		"a down check": {func(s *steer.State, _ []plan.Machine) { s.Verdicts[0].Status = health.Down }, "calgary over udp is down", plan.Broken},
+		"no canary":    {func(s *steer.State, _ []plan.Machine) { s.Verdicts = s.Verdicts[:len(s.Verdicts)-6] }, "no test subscriber logs in at vancouver", plan.Note},
+		"a hold":       {func(s *steer.State, _ []plan.Machine) { s.Holds = []steer.Hold{{}} }, "automation is held", plan.Warning},
+		"an old drill": {func(s *steer.State, _ []plan.Machine) { s.Practice[0].GoodAt = now.Add(-31 * 24 * time.Hour) }, "31 days old", plan.Warning},
+		"a drill of some": {func(s *steer.State, _ []plan.Machine) {
+			p := &s.Practice[0]
+			p.Cohort, p.GoodAt, p.PartAt = fleet.AllTenants().First(5), time.Time{}, now
+		}, "practised for 5 % of the tenants (buckets 0-4) only; with everyone: never", plan.Note},
+		"an old drill of some": {func(s *steer.State, _ []plan.Machine) {
+			p := &s.Practice[0]
+			p.Cohort, p.GoodAt, p.PartAt = fleet.AllTenants().First(5), now.Add(-40*24*time.Hour), now.Add(-31*24*time.Hour)
+		}, "40 days old", plan.Warning},
 		"no drill":         {func(s *steer.State, _ []plan.Machine) { s.Practice = s.Practice[1:] }, "calgary has never been practised", plan.Warning},
 		"a bad drill":      {func(s *steer.State, _ []plan.Machine) { s.Practice[0].Verdict = steer.DrillCapacity }, "ended as capacity", plan.Warning},
 		"a lost agent":     {func(_ *steer.State, m []plan.Machine) { m[0].Reached = false }, "agent a is not reached", plan.Broken},

@@ -36,7 +36,7 @@ func Bind(b *Book, values map[string]string, f *fleet.Fleet) (*steer.Procedure, 
 	}
 	for i := range p.Steps {
 		s := &p.Steps[i]
-		for _, field := range []*string{&s.Text, &s.For, &s.Site, &s.Service, &s.Transport, &s.Require, &s.Until, &s.URL, &s.Body} {
+		for _, field := range []*string{&s.Text, &s.For, &s.Site, &s.Service, &s.Transport, &s.Cohort, &s.Pace, &s.Require, &s.Until, &s.URL, &s.Body} {
 			*field = put(*field)
 		}
 		s.Service = serviceName(s.Service, f)
@@ -46,7 +46,7 @@ func Bind(b *Book, values map[string]string, f *fleet.Fleet) (*steer.Procedure, 
 		}
 		if s.Undo != nil {
 			u := *s.Undo
-			u.Site, u.Service, u.Transport = put(u.Site), serviceName(put(u.Service), f), put(u.Transport)
+			u.Site, u.Service, u.Transport, u.Cohort, u.Pace = put(u.Site), serviceName(put(u.Service), f), put(u.Transport), put(u.Cohort), put(u.Pace)
 			s.Undo = &u
 		}
 		if s.Site != "" && !slices.Contains(p.Sites, fleet.SiteID(s.Site)) {
@@ -57,7 +57,7 @@ func Bind(b *Book, values map[string]string, f *fleet.Fleet) (*steer.Procedure, 
 		p.Sites = append(p.Sites, fleet.SiteID(v))
 	}
 	slices.Sort(p.Sites)
-	return p, knownSites(p, f)
+	return p, knownNames(p, f)
 }
 
 // fill checks the values that were given.
@@ -119,6 +119,14 @@ func (v Value) check(given string, f *fleet.Fleet) error {
 		if _, err := fleet.ParseTransport(given); err != nil {
 			return bad("%v", err)
 		}
+	case "cohort":
+		if _, err := steer.ParseWhom(given); err != nil {
+			return bad("%v", err)
+		}
+	case "pace":
+		if _, err := steer.ParsePace(given); err != nil {
+			return bad("%v", err)
+		}
 	case "duration":
 		if d, err := time.ParseDuration(given); err != nil || d <= 0 || d > maxLimit {
 			return bad("%q is no duration up to %s; for example 30m", given, maxLimit)
@@ -134,7 +142,8 @@ func serviceName(s string, f *fleet.Fleet) string {
 	return s
 }
 
-func knownSites(p *steer.Procedure, f *fleet.Fleet) error {
+// knownNames refuses what a value has made of a step and the fleet does not have.
+func knownNames(p *steer.Procedure, f *fleet.Fleet) error {
 	for _, s := range p.Sites {
 		if f.Site(s) == nil {
 			return &steer.Invalid{Field: "site", Message: fmt.Sprintf("no site is called %q", s), Hint: "one of " + words(f.SiteIDs())}
@@ -143,6 +152,12 @@ func knownSites(p *steer.Procedure, f *fleet.Fleet) error {
 	for _, s := range p.Steps {
 		if s.Service != "" && f.Service(fleet.ServiceID(s.Service)) == nil {
 			return &steer.Invalid{Field: "service", Message: fmt.Sprintf("step %s: no service is called %q", s.ID, s.Service)}
+		}
+		if _, err := steer.ParseWhom(s.Cohort); err != nil {
+			return &steer.Invalid{Field: "cohort", Message: fmt.Sprintf("step %s: %v", s.ID, err)}
+		}
+		if _, err := steer.ParsePace(s.Pace); err != nil {
+			return &steer.Invalid{Field: "pace", Message: fmt.Sprintf("step %s: %v", s.ID, err)}
 		}
 	}
 	return nil

@@ -30,7 +30,7 @@ type Book struct {
 // Value is a blank that is filled in when the runbook is run.
 type Value struct {
 	Name string `yaml:"name" json:"name" jsonschema_description:"Name of the value."`
-	Kind string `yaml:"kind" json:"kind" jsonschema:"enum=site,enum=service,enum=transport,enum=duration,enum=text" jsonschema_description:"site, service, transport, duration or text."`
+	Kind string `yaml:"kind" json:"kind" jsonschema:"enum=site,enum=service,enum=transport,enum=cohort,enum=pace,enum=duration,enum=text" jsonschema_description:"site, service, transport, cohort, pace, duration or text."`
 	// Default makes the value optional.
 	Default string `yaml:"default,omitempty" json:"default,omitempty" jsonschema_description:"Used when the value is not given. Without it the value is required."`
 }
@@ -38,7 +38,7 @@ type Value struct {
 var (
 	name  = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 	blank = regexp.MustCompile(`\$\{([^}]*)\}`)
-	kinds = []string{"site", "service", "transport", "duration", "text"}
+	kinds = []string{"site", "service", "transport", "cohort", "pace", "duration", "text"}
 	acts  = []steer.Act{
 		steer.ActDrain, steer.ActUndrain, steer.ActFailover, steer.ActFailback, steer.ActHold, steer.ActRelease, steer.ActNotify,
 		steer.ActWait, steer.ActVerify, steer.ActApprove, steer.ActManual, steer.ActWebhook, steer.ActExec, steer.ActEdge, steer.ActParity, steer.ActStragglers,
@@ -115,7 +115,7 @@ func (c *checker) conditions(path string, list []string) {
 
 func (c *checker) condition(path, text string) {
 	c.blanks(path, text)
-	if _, err := compile(blank.ReplaceAllString(text, "x")); err != nil {
+	if _, err := compile(blank.ReplaceAllString(text, stand)); err != nil {
 		c.bad(path, "for example up(\"ottawa\", \"tls\") and not held(); sipsteer runbook conditions lists the words", "the condition cannot be used: %v", err)
 	}
 }

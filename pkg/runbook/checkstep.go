@@ -34,7 +34,7 @@ func (c *checker) step(i int) {
 			c.bad(path+".after", "the names of other steps, or [start]", "no step is called %q", id)
 		}
 	}
-	c.blanks(path, s.Text, s.For, s.Site, s.Service, s.Transport, s.URL, s.Body)
+	c.blanks(path, s.Text, s.For, s.Site, s.Service, s.Transport, s.Cohort, s.Pace, s.URL, s.Body)
 	c.blanks(path, s.Command...)
 	for what, text := range map[string]string{"require": s.Require, "until": s.Until} { // any order: problems are sorted by their place
 		if text != "" {
@@ -43,6 +43,7 @@ func (c *checker) step(i int) {
 	}
 	c.needs(s, path)
 	c.limits(s, path)
+	c.whom(s, path)
 	c.undo(s, path)
 }
 
@@ -138,7 +139,7 @@ func (c *checker) undo(s *steer.Step, path string) {
 	if s.Undo == nil {
 		return
 	}
-	c.blanks(path+".undo", s.Undo.Site, s.Undo.Service, s.Undo.Transport)
+	c.blanks(path+".undo", s.Undo.Site, s.Undo.Service, s.Undo.Transport, s.Undo.Cohort, s.Undo.Pace)
 	if !slices.Contains(undos, s.Undo.Do) {
 		c.bad(path+".undo.do", "one of "+words(undos), "%q takes nothing back", s.Undo.Do)
 	}

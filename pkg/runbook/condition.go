@@ -20,12 +20,22 @@ type Facts struct {
 	// Left and Stragglers are what the gates say, by site. A site
 	// whose gate could not be asked is not in them.
 	Left, Stragglers map[fleet.SiteID]int
+	// Parts are the registrations of Left by whom they are of.
+	Parts map[fleet.SiteID][]Part
 	// Empty is when the gates expect the last registration to leave, by site;
 	// used for forecasts alone.
 	Empty map[fleet.SiteID]time.Time
 	// Behind is how many agents do not answer the epoch in force yet, those
 	// that cannot be reached included.
 	Behind int
+}
+
+// Part is how many registrations of a service are left at a site in one bucket of
+// its tenants; fleet.OwnName has the devices that register at the service's name.
+type Part struct {
+	Service fleet.ServiceID
+	Bucket  int
+	Left    int
 }
 
 // Word is a function that conditions may use.
@@ -40,10 +50,15 @@ func Words() []Word {
 		{`others_well(SITE)`, "every transport of every other site is up"},
 		{`answers(SITE)`, "the site is in the answer of at least one service"},
 		{`share(SITE)`, "per cent of its traffic that the site takes: 100, a failback's step, or 0"},
+		{`share(SITE, SERVICE)`, "the same of one service"},
+		{`share(SITE, SERVICE, COHORT)`, `the same of these tenants, with "" for all services`},
 		{`stage(SITE)`, `stage of the site's drain: "none", "announce", "register", "refuse", "done"`},
 		{`gate(SITE)`, `what its gate does: "open", "draining", "closed"`},
 		{`sites_up(SERVICE)`, "how many sites in the answers of the service are up, over its worst transport"},
 		{`left(SITE)`, "registrations that are still to move, as its gate counts them"},
+		{`left(SITE, SERVICE)`, "the same of one service"},
+		{`left(SITE, SERVICE, COHORT)`, `the same of these tenants, with "" for all services`},
+		{`tenants(SERVICE, COHORT)`, `how many tenants there are, with "" for all`},
 		{`stragglers(SITE)`, "devices that come to a drained site after every old answer has run out"},
 		{`behind()`, "agents that do not answer the decision in force yet"},
 		{`held()`, "automation is held for the whole fleet"},
@@ -61,6 +76,11 @@ func compile(text string) (*vm.Program, error) {
 	if err != nil {
 		line, _, _ := strings.Cut(err.Error(), "\n") // what follows is a drawing
 		return nil, fmt.Errorf("%s", line)
+	}
+	for _, c := range callsOf(p) {
+		if err := c.narrowed(); err != nil {
+			return nil, err
+		}
 	}
 	return p, nil
 }
@@ -107,7 +127,8 @@ func environment(f *Facts) map[string]any {
 		"stage":       f.stage,
 		"gate":        f.gate,
 		"sites_up":    f.sitesUp,
-		"left":        func(site string) (int, error) { return f.counted("registrations left", f.Left, site) },
+		"left":        f.left,
+		"tenants":     f.tenants,
 		"stragglers":  func(site string) (int, error) { return f.counted("stragglers", f.Stragglers, site) },
 		"behind":      func() int { return f.Behind },
 		"incidents": func() int {
@@ -163,29 +184,6 @@ func (f *Facts) othersWell(but string) (bool, error) {
 		}
 	}
 	return true, nil
-}
-
-// share is the best of the site's places in any answer.
-func (f *Facts) share(site string) (int, error) {
-	s, err := f.site(site)
-	if err != nil {
-		return 0, err
-	}
-	best := 0
-	for _, st := range steer.Standings(f.State) {
-		if st.Site != s.Name {
-			continue
-		}
-		switch st.Place {
-		case steer.In:
-			best = 100
-		case steer.Returning:
-			best = max(best, st.Share)
-		case steer.Leaving:
-			best = max(best, 1) // the last choice of a phone, and still one
-		}
-	}
-	return best, nil
 }
 
 func (f *Facts) stage(site string) (string, error) {

@@ -2,47 +2,96 @@ package runbook
 
 import (
 	"fmt"
+	"strings"
 	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/fleet"
 )
 
 // MaxDrill bounds a drill.
 const MaxDrill = 12 * time.Hour
 
-// DrillText is the runbook of a drill: real traffic leaves the site for so long
-// and comes back by itself. It stops and restores when another site does not
-// bear the traffic, an incident opens, or one of the conditions of stopIf is true.
-func DrillText(lasts time.Duration, service string, stopIf ...string) []byte {
-	only := ""
-	if service != "" {
-		only = "\n    service: ${service}"
+// Drill is a drill before it is bound to a site: real traffic leaves the site
+// for so long and comes back by itself.
+type Drill struct {
+	Lasts time.Duration
+	// Service and Cohort narrow who leaves; empty means all. They are checked when
+	// the drill is bound.
+	Service fleet.ServiceID
+	Cohort  string
+	// StopIf are conditions that end it, beside those that it always has: another
+	// site does not bear the traffic, or an incident opens.
+	StopIf []string
+}
+
+// Values are what the drill of a site is bound with.
+func (d Drill) Values(site fleet.SiteID) map[string]string {
+	v := map[string]string{"site": string(site)}
+	if d.Service != "" {
+		v["service"] = string(d.Service)
 	}
-	values, hold := "", lasts+2*time.Hour
-	if service != "" {
-		values = "\n  - {name: service, kind: service}"
+	if d.Cohort != "" {
+		v["cohort"] = d.Cohort
 	}
-	more := ""
-	for _, c := range stopIf {
-		more += fmt.Sprintf("\n  - %q", c)
+	return v
+}
+
+// Text returns the runbook that the drill is.
+func (d Drill) Text() []byte {
+	var values, steps, require, stopIf strings.Builder
+	about, who := `"${site}"`, "${site} is led out of the answers"
+	if d.Service != "" || d.Cohort != "" {
+		about += fmt.Sprintf(", %q", blankIf(d.Service != "", "service"))
 	}
-	return fmt.Appendf(nil, `format: 1
+	if d.Service != "" {
+		values.WriteString("\n  - {name: service, kind: service}")
+		steps.WriteString("\n    service: ${service}")
+	}
+	if d.Cohort != "" {
+		about += `, "${cohort}"`
+		who += " for the tenants ${cohort}"
+		values.WriteString("\n  - {name: cohort, kind: cohort}")
+		steps.WriteString("\n    cohort: ${cohort}")
+		fmt.Fprintf(&require, "\n  - tenants(%q, %q) > 0", blankIf(d.Service != "", "service"), "${cohort}")
+	}
+	for _, c := range d.StopIf {
+		fmt.Fprintf(&stopIf, "\n  - %q", c)
+	}
+	return []byte(strings.NewReplacer(
+		"@values", values.String(), "@require", require.String(), "@stop_if", stopIf.String(), "@narrow", steps.String(),
+		"@about", about, "@who", who, "@lasts", d.Lasts.String(), "@hold", (d.Lasts + 2*time.Hour).String(), "@wait", max(d.Lasts, time.Minute).String(),
+	).Replace(drillText))
+}
+
+// blankIf is the place of a value that is given, or nothing.
+func blankIf(given bool, value string) string {
+	if !given {
+		return ""
+	}
+	return "${" + value + "}"
+}
+
+const drillText = `format: 1
 name: drill
 summary: Practise the loss of ${site} with real traffic, and bring it back.
 values:
-  - {name: site, kind: site}%[1]s
+  - {name: site, kind: site}@values
 require:
   - not held()
   - incidents() == 0
   - all_well()
   - behind() == 0
+  - stage("${site}") == "none"
+  - share(@about) == 100@require
 abort_if:
   - not others_well("${site}")
-  - incidents() > 0%[5]s
+  - incidents() > 0@stop_if
 steps:
-  - {id: tell, do: notify, text: "Drill: ${site} is led out of the answers for %[2]s."}
+  - {id: tell, do: notify, text: "Drill: @who for @lasts."}
   - id: leave
     do: drain
-    site: ${site}%[3]s
-    for: %[4]s
+    site: ${site}@narrow
+    for: @hold
     until: stage("${site}") in ["register", "refuse", "done"]
     limit: 1h
     on_limit: undo
@@ -50,8 +99,8 @@ steps:
   - id: moved # its end is the measured recovery
     do: wait
     after: [leave]
-    until: left("${site}") == 0
-    limit: %[6]s
+    until: left(@about) == 0
+    limit: @wait
     on_limit: skip
   - id: empty
     do: wait
@@ -62,18 +111,18 @@ steps:
   - id: bears
     do: wait
     until: others_well("${site}")
-    stays: %[2]s
-    limit: %[4]s
+    stays: @lasts
+    limit: @hold
     on_limit: undo
   - id: who
     do: stragglers
     after: [moved, bears]
-    site: ${site}
+    site: ${site}@narrow
     on_limit: skip
   - id: return
     do: undrain
-    site: ${site}%[3]s
-    until: share("${site}") == 100
+    site: ${site}@narrow
+    until: share(@about) == 100
     limit: 2h
   - id: settled
     do: verify
@@ -81,5 +130,4 @@ steps:
   - {id: done, do: notify, text: "Drill: ${site} takes its traffic again."}
 finally:
   - all_well()
-`, values, lasts, only, hold, more, max(lasts, time.Minute))
-}
+`

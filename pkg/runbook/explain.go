@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/vm"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/health"
@@ -19,11 +20,8 @@ func (f *Facts) explain(condition string, now time.Time) []string {
 	if err != nil {
 		return []string{err.Error()}
 	}
-	w := &wordsOf{}
-	node := p.Node()
-	ast.Walk(&node, w)
 	var out []string
-	for _, c := range w.calls {
+	for _, c := range callsOf(p) {
 		if text := f.stands(c, now); text != "" && !slices.Contains(out, text) {
 			out = append(out, text)
 		}
@@ -33,8 +31,17 @@ func (f *Facts) explain(condition string, now time.Time) []string {
 
 // call is one word of a condition with its names.
 type call struct {
-	word string
-	args []string
+	word  string
+	args  []string // that are written out
+	given int
+}
+
+// callsOf lists the words of a condition.
+func callsOf(p *vm.Program) []call {
+	w := &wordsOf{}
+	node := p.Node()
+	ast.Walk(&node, w)
+	return w.calls
 }
 
 // wordsOf collects the words of a condition.
@@ -50,7 +57,7 @@ func (w *wordsOf) Visit(node *ast.Node) {
 	if !ok {
 		return
 	}
-	c := call{word: word.Value}
+	c := call{word: word.Value, given: len(n.Arguments)}
 	for _, a := range n.Arguments {
 		if s, ok := a.(*ast.StringNode); ok {
 			c.args = append(c.args, s.Value)
@@ -69,7 +76,7 @@ func (f *Facts) stands(c call, now time.Time) string {
 	case "stage":
 		return f.stageStands(fleet.SiteID(site), now)
 	case "share", "answers":
-		return f.shareStands(fleet.SiteID(site), now)
+		return f.shareStands(c, fleet.SiteID(site), now)
 	case "up", "well":
 		return f.notUp(func(s fleet.SiteID) bool { return string(s) == site })
 	case "others_well":
@@ -77,11 +84,14 @@ func (f *Facts) stands(c call, now time.Time) string {
 	case "all_well":
 		return f.notUp(func(fleet.SiteID) bool { return true })
 	case "left":
-		n, err := f.counted("registrations", f.Left, site)
+		n, err := f.left(site, c.rest()...)
 		if err != nil {
 			return err.Error()
 		}
-		text := fmt.Sprintf("%d registrations left at %s", n, site)
+		text := fmt.Sprintf("%d registrations left at %s%s", n, site, c.about())
+		if c.given > 1 {
+			return text
+		}
 		if t, ok := f.Empty[fleet.SiteID(site)]; ok {
 			text += ", the last one expected to leave at " + clock(t)
 		}
@@ -126,8 +136,23 @@ func (f *Facts) stageStands(site fleet.SiteID, now time.Time) string {
 	return fmt.Sprintf("%s is not drained", site)
 }
 
+// rest are the names behind the first one.
+func (c call) rest() []string { return c.args[min(1, len(c.args)):] }
+
+// about says of whom a word is, where it is not of everyone.
+func (c call) about() string {
+	text := ""
+	if len(c.args) > 1 && c.args[1] != "" {
+		text = " for " + c.args[1]
+	}
+	if len(c.args) > 2 && c.args[2] != "" && c.args[2] != steer.Whole {
+		text += " of the tenants " + c.args[2]
+	}
+	return text
+}
+
 // shareStands names what a return waits for.
-func (f *Facts) shareStands(site fleet.SiteID, now time.Time) string {
+func (f *Facts) shareStands(c call, site fleet.SiteID, now time.Time) string {
 	for _, b := range f.State.Failbacks {
 		if b.Site != site {
 			continue
@@ -138,11 +163,11 @@ func (f *Facts) shareStands(site fleet.SiteID, now time.Time) string {
 		next := b.StepAt.Add(f.State.Fleet.Policy.FailbackInterval.D())
 		return fmt.Sprintf("%s takes %d %%, the next step is due in %s if it stays well", site, f.State.Fleet.Policy.FailbackSteps[b.Step], until(next, now))
 	}
-	n, err := f.share(string(site))
+	n, err := f.share(string(site), c.rest()...)
 	if err != nil {
 		return err.Error()
 	}
-	return fmt.Sprintf("%s takes %d %%", site, n)
+	return fmt.Sprintf("%s takes %d %%%s", site, n, c.about())
 }
 
 // notUp lists what is not up at sites.

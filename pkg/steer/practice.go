@@ -28,15 +28,18 @@ type Practice struct {
 	Run     string         `json:"run"`
 	At      time.Time      `json:"at"`
 	Verdict DrillVerdict   `json:"verdict"`
+	Cohort  fleet.Cohort   `json:"cohort,omitzero"` // who left; empty = everyone
 	Why     string         `json:"why,omitempty"`
 	Leave   fleet.Duration `json:"leave"`  // from its begin until the site was out of the answers
 	Return  fleet.Duration `json:"return"` // from the undrain until the site took all of its traffic again
-	// Recovery is from its begin until no phone was left at the site, as its gate
-	// counts them; 0 when some were left. Target is what it should be; 0 is none.
+	// Recovery is from its begin until no phone was left at the site, or none of
+	// the cohort, as its gate counts them; 0 when some were left. Target is what it
+	// should be; 0 is none. It is not asked of a cohort: nobody refuses its phones.
 	Recovery   fleet.Duration `json:"recovery,omitzero"`
 	Target     fleet.Duration `json:"target,omitzero"`
 	Stragglers string         `json:"stragglers,omitempty"` // who still came, in words
-	GoodAt     time.Time      `json:"good_at,omitzero"`
+	GoodAt     time.Time      `json:"good_at,omitzero"`     // the last good one that everyone left in
+	PartAt     time.Time      `json:"part_at,omitzero"`     // the last good one of a cohort
 }
 
 // DrillDue is how long a good drill counts: after it the site is due again.
@@ -48,6 +51,9 @@ func (t *transition) practised(r *Run) {
 		return
 	}
 	p := Practice{Site: r.Sites[0], Run: r.ID, At: t.Now, Why: r.Why, Verdict: verdictOf(r), Leave: r.took("leave"), Return: r.took("return"), Recovery: r.recovery(), Target: t.Fleet.Policy.RecoveryTarget}
+	if p.Cohort = r.whom(); !p.Cohort.IsZero() {
+		p.Target = 0
+	}
 	if i := r.Step("who"); i >= 0 {
 		p.Stragglers = r.Progress[i].Detail
 	}
@@ -58,13 +64,17 @@ func (t *transition) practised(r *Run) {
 		if t.Practice[i].Run == r.ID && t.Practice[i].Verdict == p.Verdict {
 			return // told already
 		}
-		p.GoodAt = t.Practice[i].GoodAt
+		p.GoodAt, p.PartAt = t.Practice[i].GoodAt, t.Practice[i].PartAt
 	}
-	if p.Verdict == DrillSucceeded {
+	switch {
+	case p.Verdict != DrillSucceeded:
+	case p.Cohort.IsZero():
 		p.GoodAt = t.Now
+	default:
+		p.PartAt = t.Now
 	}
 	t.Practice = inserted(t.Practice, p, func(a, b Practice) int { return strings.Compare(string(a.Site), string(b.Site)) })
-	t.runEvent(r, "verdict", r.ID+": drill of "+string(p.Site)+" "+string(p.Verdict)+", out of the answers in "+p.Leave.String()+", empty in "+p.recoveryText()+", back in "+p.Return.String())
+	t.runEvent(r, "verdict", r.ID+": drill of "+string(p.Site)+forCohort(p.Cohort)+" "+string(p.Verdict)+", out of the answers in "+p.Leave.String()+", empty in "+p.recoveryText()+", back in "+p.Return.String())
 }
 
 // recoveryText is the measured recovery in words.

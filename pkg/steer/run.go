@@ -54,9 +54,13 @@ type Step struct {
 	Site      string `json:"site,omitempty" yaml:"site,omitempty" jsonschema_description:"Site that the step is about."`
 	Service   string `json:"service,omitempty" yaml:"service,omitempty" jsonschema_description:"Only this service."`
 	Transport string `json:"transport,omitempty" yaml:"transport,omitempty" jsonschema_description:"Only this transport."`
-	Now       bool   `json:"now,omitempty" yaml:"now,omitempty" jsonschema_description:"Skip the gentle phases."`
-	For       string `json:"for,omitempty" yaml:"for,omitempty" jsonschema_description:"How long a drain or hold lasts. Default: 2h."`
-	Override  []Rule `json:"override,omitempty" yaml:"override,omitempty" jsonschema_description:"Guards to pass by name."`
+	// Cohort narrows a drain, its end or a return, as fleet.ParseCohort reads it.
+	Cohort string `json:"cohort,omitempty" yaml:"cohort,omitempty" jsonschema_description:"Only these tenants, for drain, undrain, failback and stragglers: a share of them, 5%, or buckets, 0-4,17; own stands for devices without a tenant. Default: everyone."`
+	// Pace is by what the steps of a return go.
+	Pace     string `json:"pace,omitempty" yaml:"pace,omitempty" jsonschema_description:"By what the steps of a failback or undrain go: weights, cohorts, or policy (default), which is what the fleet file says."`
+	Now      bool   `json:"now,omitempty" yaml:"now,omitempty" jsonschema_description:"Skip the gentle phases."`
+	For      string `json:"for,omitempty" yaml:"for,omitempty" jsonschema_description:"How long a drain or hold lasts. Default: 2h."`
+	Override []Rule `json:"override,omitempty" yaml:"override,omitempty" jsonschema_description:"Guards to pass by name."`
 
 	After   []string       `json:"after,omitempty" yaml:"after,omitempty" jsonschema_description:"Steps that must be done first; [start] for none. Default: the step before it."`
 	Require string         `json:"require,omitempty" yaml:"require,omitempty" jsonschema_description:"Condition that must be true when the step begins."`
@@ -81,6 +85,8 @@ type Undo struct {
 	Site      string `json:"site,omitempty" yaml:"site,omitempty" jsonschema_description:"Default: the step's."`
 	Service   string `json:"service,omitempty" yaml:"service,omitempty" jsonschema_description:"Default: the step's."`
 	Transport string `json:"transport,omitempty" yaml:"transport,omitempty" jsonschema_description:"Default: the step's."`
+	Cohort    string `json:"cohort,omitempty" yaml:"cohort,omitempty" jsonschema_description:"Default: the step's."`
+	Pace      string `json:"pace,omitempty" yaml:"pace,omitempty" jsonschema_description:"By what a return goes: weights, cohorts or policy. Default: policy."`
 	Now       bool   `json:"now,omitempty" yaml:"now,omitempty" jsonschema_description:"Skip the gentle phases."`
 }
 

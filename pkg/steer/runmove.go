@@ -1,6 +1,7 @@
 package steer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -139,35 +140,40 @@ func (t *transition) perform(c Command) error {
 
 // command is what the step does to the State.
 func (s *Step) command(r *Run) (Command, error) {
-	return wish(s.Do, s.Site, s.Service, s.Transport, s.Now, s.For, s.Override, r)
+	return wish(*s, r)
 }
 
 func (u *Undo) command(s *Step, r *Run) (Command, error) {
-	first := func(a, b string) string {
-		if a != "" {
-			return a
-		}
-		return b
-	}
-	return wish(u.Do, first(u.Site, s.Site), first(u.Service, s.Service), first(u.Transport, s.Transport), u.Now, s.For, nil, r)
+	return wish(Step{
+		Do: u.Do, Site: cmp.Or(u.Site, s.Site), Service: cmp.Or(u.Service, s.Service), Transport: cmp.Or(u.Transport, s.Transport),
+		Cohort: cmp.Or(u.Cohort, s.Cohort), Pace: u.Pace, Now: u.Now, For: s.For,
+	}, r)
 }
 
-func wish(do Act, site, service, transport string, now bool, lasts string, override []Rule, r *Run) (Command, error) {
-	c := Command{
-		Kind: Kind(do), By: r.Owner, Reason: "runbook " + r.Book + ": " + r.Reason, For: defaultFor, Override: override,
-		Site: fleet.SiteID(site), Service: fleet.ServiceID(service), Now: now,
+// wish is the command of what a step does, or of what takes it back.
+func wish(does Step, r *Run) (c Command, err error) {
+	c = Command{
+		Kind: Kind(does.Do), By: r.Owner, Reason: "runbook " + r.Book + ": " + r.Reason, For: defaultFor, Override: does.Override,
+		Site: fleet.SiteID(does.Site), Service: fleet.ServiceID(does.Service), Now: does.Now,
 	}
-	if lasts != "" {
-		if err := c.For.UnmarshalText([]byte(lasts)); err != nil {
+	if does.For != "" {
+		if err := c.For.UnmarshalText([]byte(does.For)); err != nil {
 			return c, &Invalid{Field: "for", Message: err.Error()}
 		}
 	}
-	if transport != "" {
-		tr, err := fleet.ParseTransport(transport)
-		if err != nil {
+	if does.Transport != "" {
+		if c.Transport, err = fleet.ParseTransport(does.Transport); err != nil {
 			return c, &Invalid{Field: "transport", Message: err.Error()}
 		}
-		c.Transport = tr
+	}
+	if does.Do == ActHold || does.Do == ActRelease {
+		return c, nil // about services, and the cohort of a step that they take back is none of theirs
+	}
+	if c.Cohort, err = ParseWhom(does.Cohort); err != nil {
+		return c, &Invalid{Field: "cohort", Message: err.Error()}
+	}
+	if c.Pace, err = ParsePace(does.Pace); err != nil {
+		return c, &Invalid{Field: "pace", Message: err.Error()}
 	}
 	return c, nil
 }

@@ -52,7 +52,9 @@ func newSteps(p *Procedure) bool {
 	old := []Act{
 		ActDrain, ActUndrain, ActFailover, ActFailback, ActHold, ActRelease, ActNotify, ActWait, ActVerify, ActApprove, ActManual, ActWebhook, ActExec,
 	}
-	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Role != "" || !slices.Contains(old, s.Do) })
+	return slices.ContainsFunc(p.Steps, func(s Step) bool {
+		return s.Role != "" || s.Cohort != "" || s.Pace != "" || s.Undo != nil && (s.Undo.Cohort != "" || s.Undo.Pace != "") || !slices.Contains(old, s.Do)
+	})
 }
 
 func namesCohorts(p *Past) bool {

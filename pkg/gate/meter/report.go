@@ -32,6 +32,8 @@ type Report struct {
 	Finish time.Time
 	// Tenants are the domains with most devices left, at most 20.
 	Tenants []Tenant
+	// Domains are all that have devices left, most first.
+	Domains []Tenant
 	// Shares say how well each answer moves each family of devices, with the
 	// drains before this one.
 	Shares []Share
@@ -113,7 +115,7 @@ func (m *Meter) Report(now time.Time) Report {
 	slices.SortFunc(r.Tenants, func(a, b Tenant) int {
 		return cmp.Or(cmp.Compare(b.Left, a.Left), cmp.Compare(a.Domain, b.Domain))
 	})
-	r.Tenants = r.Tenants[:min(len(r.Tenants), maxTenants)]
+	r.Domains, r.Tenants = r.Tenants, r.Tenants[:min(len(r.Tenants), maxTenants)]
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !d.since.IsZero() && r.Left > 0 {

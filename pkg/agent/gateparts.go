@@ -1,0 +1,52 @@
+package agent
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/gate/meter"
+	"github.com/sipsteer/sipsteer/pkg/runbook"
+	"github.com/sipsteer/sipsteer/pkg/steer"
+)
+
+// partsLeft sums the registrations that a gate has left, by the service and the
+// bucket of those whose they are. A gate knows domains; the State knows tenants.
+func partsLeft(domains []meter.Tenant, s steer.State) []api.PartLeft {
+	if s.Fleet == nil {
+		return nil
+	}
+	type part struct {
+		service fleet.ServiceID
+		bucket  int
+	}
+	left := map[part]int{}
+	names := s.Tenants.Names()
+	for _, d := range domains {
+		domain := strings.TrimSuffix(strings.ToLower(d.Domain), ".")
+		if svc := s.Fleet.Service(fleet.ServiceID(domain)); svc != nil {
+			left[part{svc.Name, fleet.OwnName}] += d.Left
+		} else if svc, ok := names.Service(fleet.TenantID(domain)); ok {
+			left[part{svc, fleet.BucketOf(fleet.TenantID(domain))}] += d.Left
+		}
+	}
+	out := make([]api.PartLeft, 0, len(left))
+	for p, n := range left { // any order: sorted below
+		out = append(out, api.PartLeft{Service: string(p.service), Bucket: p.bucket, Left: n})
+	}
+	slices.SortFunc(out, func(a, b api.PartLeft) int {
+		return cmp.Or(strings.Compare(a.Service, b.Service), cmp.Compare(a.Bucket, b.Bucket))
+	})
+	return out
+}
+
+// partsOf are the parts of a gate's report as conditions are asked of them.
+func partsOf(g api.GateReport) []runbook.Part {
+	out := make([]runbook.Part, len(g.Parts))
+	for i, p := range g.Parts {
+		out[i] = runbook.Part{Service: fleet.ServiceID(p.Service), Bucket: p.Bucket, Left: p.Left}
+	}
+	return out
+}
