@@ -1,7 +1,9 @@
 package dnsserver
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"net/netip"
@@ -39,8 +41,12 @@ func fetch(t testing.TB, s *Server, serial uint32) ([]dns.RR, error) {
 	} else {
 		m.SetIxfr(origin, serial, "ns1."+origin, "x.")
 	}
+	return transferOver(&dns.Transfer{}, s, m)
+}
+
+func transferOver(tr *dns.Transfer, s *Server, m *dns.Msg) ([]dns.RR, error) {
 	m.SetTsig(keyName, dns.HmacSHA256, 300, time.Now().Unix())
-	tr := &dns.Transfer{TsigSecret: map[string]string{keyName: keySecret}, ReadTimeout: 10 * time.Second}
+	tr.TsigSecret, tr.ReadTimeout = map[string]string{keyName: keySecret}, 10*time.Second
 	in, err := tr.In(m, s.Addrs()[0].String())
 	if err != nil {
 		return nil, err
@@ -53,6 +59,65 @@ func fetch(t testing.TB, s *Server, serial uint32) ([]dns.RR, error) {
 		out = append(out, e.RR...)
 	}
 	return out, err
+}
+
+// harmedConn changes one octet of what is read, and ends after some.
+type harmedConn struct {
+	net.Conn
+	at, end int // of the octets read
+	flip    byte
+	read    int
+}
+
+func (c *harmedConn) Read(p []byte) (int, error) {
+	if c.read >= c.end {
+		return 0, io.EOF
+	}
+	n, err := c.Conn.Read(p[:min(len(p), c.end-c.read)])
+	if i := c.at - c.read; i >= 0 && i < n {
+		p[i] ^= c.flip
+	}
+	c.read += n
+	return n, err
+}
+
+// Write sends the question and that there is no other, so that the server ends
+// the connection when it has answered.
+func (c *harmedConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	return n, errors.Join(err, c.Conn.(*net.TCPConn).CloseWrite())
+}
+
+// FuzzTransfer harms a transfer on its way. A secondary sees that, or has the
+// zone: never a part of it or another one.
+func FuzzTransfer(f *testing.F) {
+	z := zoneOf(f, 7, labRecords)
+	s := start(f, withSecondary(), z)
+	want := listOf(parsed(f, z))
+	f.Add(uint16(0), byte(1), ^uint16(0))  // the length of the message
+	f.Add(uint16(5), byte(2), ^uint16(0))  // its RCODE
+	f.Add(uint16(9), byte(1), ^uint16(0))  // how many records it has
+	f.Add(uint16(13), byte(1), ^uint16(0)) // how many signatures
+	f.Add(uint16(400), byte(32), ^uint16(0))
+	f.Add(uint16(0), byte(0), uint16(700))
+	f.Add(uint16(0), byte(0), ^uint16(0)) // unharmed
+	f.Fuzz(func(t *testing.T, at uint16, flip byte, end uint16) {
+		conn, err := net.Dial("tcp", s.Addrs()[0].String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &harmedConn{Conn: conn, at: int(at), flip: flip, end: int(end)}
+		defer c.Close()
+		m := new(dns.Msg)
+		m.SetAxfr(origin)
+		got, err := transferOver(&dns.Transfer{Conn: &dns.Conn{Conn: c}}, s, m)
+		switch {
+		case err != nil && (flip == 0 || c.at >= c.read) && c.read < c.end:
+			t.Fatalf("nothing was harmed: %v", err)
+		case err == nil && !slices.Equal(listOf(got), want):
+			t.Fatalf("taken for the zone:\n%s", strings.Join(listOf(got), "\n"))
+		}
+	})
 }
 
 // listOf prints records, sorted, without SOA.
