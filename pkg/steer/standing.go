@@ -179,6 +179,11 @@ func (v *view) wholeOut(slot Slot) bool { return v.outOf(slot) == fleet.Everyone
 
 // goneForAll reports whether a slot is answered to nobody.
 func (v *view) goneForAll(slot Slot) bool {
+	i := v.firstOut(slot)
+	out := i < len(v.Outs) && v.Outs[i].Slot == slot
+	if !out && !slices.ContainsFunc(v.Drains, func(d Drain) bool { return d.Site == slot.Site }) {
+		return false // nothing could have taken it out
+	}
 	return !slices.ContainsFunc(v.cohorts(v.service(slot.Service)), func(p fleet.Cohort) bool {
 		return v.standingFor(slot, bucketOf(p)).Place != Gone
 	})
