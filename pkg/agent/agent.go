@@ -201,7 +201,7 @@ func New(cfg Config) (*Agent, error) {
 	a.calls = call.New(call.Config{})
 	a.sweep = sweep.New(sweep.Config{Names: a.namesOf, Handshake: tlscheck.New(tlscheck.Config{})})
 	a.numbers = metrics.New(metrics.Config{Unusual: a.unusual})
-	a.traffic = newTraffic(cfg.Site, a.numbers)
+	a.traffic = newTraffic(cfg.Site, a.numbers, a.loudLimits)
 	return a, nil
 }
 

@@ -82,7 +82,7 @@ func (a *Agent) decide(now time.Time, settled bool) []steer.Command {
 	if s.Fleet == nil {
 		return a.firstFleet(now)
 	}
-	return steer.Decide(s, steer.Input{Now: now, Verdicts: a.opinions.verdicts(s, now), Settled: settled, Offset: a.offset(now)})
+	return steer.Decide(s, steer.Input{Now: now, Verdicts: a.opinions.verdicts(s, now), Settled: settled, Offset: a.offset(now), Loud: a.loudAtGates(time.Now())})
 }
 
 // firstFleet proposes the fleet file that this agent was started with to a

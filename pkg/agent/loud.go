@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -8,9 +9,11 @@ import (
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/gate"
 	"github.com/sipsteer/sipsteer/pkg/health"
 	"github.com/sipsteer/sipsteer/pkg/plan"
+	"github.com/sipsteer/sipsteer/pkg/steer"
 )
 
 const (
@@ -18,6 +21,9 @@ const (
 	sourceWord = "source "
 	// keepOutFor is for how long the command that is offered keeps a source out.
 	keepOutFor = "30m"
+	// busyTimes is how many times the usual limit counts while phones of another
+	// site come here.
+	busyTimes = 4
 	// shownSources is how many of the busiest sources a gate reports.
 	shownSources = 20
 )
@@ -26,11 +32,66 @@ const (
 // do. Those that are kept out already are not named again.
 func (t *traffic) loud(l gate.Live, now time.Time) {
 	if l.SourcesAt.After(t.window) {
-		t.window, t.abnormal = l.SourcesAt, t.sources.Look(now, freeSources(l, now), health.DefaultLoudLimits)
+		limits, wanted := t.limits()
+		t.window, t.abnormal = l.SourcesAt, t.sources.Look(now, freeSources(l, now), limits)
+		if !wanted {
+			t.abnormal = nil
+		}
 	}
 	for _, x := range t.abnormal {
-		t.say(sourceName(x.Prefix), health.Down, x.String())
+		t.say(sourceName(x.Prefix), health.CauseHigh, x.String())
 	}
+}
+
+// loudLimits are those of the fleet; false when no source is to be named. While a
+// site is out of answers its phones come here, and have no habit here yet.
+func (a *Agent) loudLimits() (health.LoudLimits, bool) {
+	now, _ := a.pub.served()
+	if now.state.Fleet == nil {
+		return health.LoudLimits{}, false
+	}
+	policy := now.state.Fleet.Policy.Isolate.WithDefaults()
+	limits := health.LoudLimits{Least: float64(policy.PerSecond), Times: float64(policy.Times), Learn: policy.Learn.D()}
+	if a.unusual(a.cfg.Site) != "" {
+		limits.Least *= busyTimes
+	}
+	return limits, policy.Automation != fleet.AutomationOff
+}
+
+// loudAtGates are the sources that the agents which are heard find loud at the
+// gates of their own sites, in order; those with the address of an agent are left
+// out. What an agent says of another site does not count.
+func (a *Agent) loudAtGates(now time.Time) []steer.LoudSource {
+	var out []steer.LoudSource
+	for _, x := range a.opinions.loud(now) {
+		if a.guardPeers(steer.Command{Kind: steer.KindQuarantine, Source: x.Prefix}) == nil {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+func (o *opinions) loud(now time.Time) []steer.LoudSource {
+	peers := o.peers()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var out []steer.LoudSource
+	for _, p := range peers {
+		r, ok := o.reports[p.Name]
+		if !ok || now.Sub(r.at) >= o.fresh {
+			continue
+		}
+		for c, op := range r.by {
+			source, about := sourceIn(c)
+			if about && c.Site == p.Site && op.Status == health.Down && op.Cause == health.CauseHigh {
+				out = append(out, steer.LoudSource{Prefix: source, Site: c.Site, Text: fmt.Sprintf("%.300s", printable(op.Detail))})
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b steer.LoudSource) int {
+		return cmp.Or(cmp.Compare(a.Site, b.Site), a.Prefix.Addr().Compare(b.Prefix.Addr()))
+	})
+	return slices.CompactFunc(out, func(a, b steer.LoudSource) bool { return a.Site == b.Site && a.Prefix == b.Prefix })
 }
 
 // freeSources are those that are not kept out now.

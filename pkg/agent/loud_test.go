@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/fleet/fleettest"
 	"github.com/sipsteer/sipsteer/pkg/gate"
 	"github.com/sipsteer/sipsteer/pkg/health"
@@ -16,11 +17,15 @@ import (
 	"github.com/sipsteer/sipsteer/probes/metrics"
 )
 
+func byDefault() (health.LoudLimits, bool) {
+	return health.LoudLimits{Least: 50, Times: 10, Learn: 10 * time.Minute}, true
+}
+
 // TestLoudSourceIsNamedWithACommand: an hour of a gate, then one source begins far
 // more than all others: it is named with the command that keeps it out, that
 // command is one, and once it is kept out it is not named any more.
 func TestLoudSourceIsNamedWithACommand(t *testing.T) {
-	tr, now := newTraffic("calgary", metrics.New(metrics.Config{})), noon
+	tr, now := newTraffic("calgary", metrics.New(metrics.Config{}), byDefault), noon
 	look := func(times int, l gate.Live) (bad []health.Opinion) {
 		for range 200 {
 			l.Sources = append(l.Sources, gate.SourceRate{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(len(l.Sources))}), 32), PerSecond: 0.1})
@@ -67,5 +72,37 @@ func TestLoudSourceIsNamedWithACommand(t *testing.T) {
 	flood.Quarantine[0].Until = now
 	if bad := look(3, flood); len(bad) != 1 {
 		t.Errorf("after its quarantine: %+v", bad)
+	}
+}
+
+// TestLoudSourcesAreToldByTheirOwnSite: the leader hears of a source from the site
+// whose gate it is at, while that agent is heard, and not of one that is only over
+// the fixed limit for a moment.
+func TestLoudSourcesAreToldByTheirOwnSite(t *testing.T) {
+	peers := []Peer{{Name: "a-cgy", Site: "calgary"}, {Name: "a-ott", Site: "ottawa"}}
+	o := newOpinions(func() []Peer { return peers }, time.Second)
+	about := func(site fleet.SiteID, source string, cause health.Cause, status health.Status) health.Opinion {
+		c := newTraffic(site, nil, byDefault).check(sourceName(netip.MustParsePrefix(source)))
+		return health.Opinion{Check: c, Status: status, Cause: cause, Detail: "sends\x1b[2J a lot"}
+	}
+	say := func(agent, site string, all ...health.Opinion) {
+		t.Helper()
+		if err := o.take(api.Report{Agent: agent, Site: site, Seq: 1, Opinions: all}, noon); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say("a-cgy", "calgary",
+		about("calgary", "203.0.113.7/32", health.CauseHigh, health.Down),
+		about("calgary", "2001:db8:1::/64", health.CauseHigh, health.Down),
+		about("calgary", "203.0.113.8/32", health.CauseLimit, health.Down),
+		about("calgary", "203.0.113.9/32", health.CauseNone, health.Up),
+		health.Opinion{Check: newTraffic("calgary", nil, byDefault).check("method REGISTER"), Status: health.Down, Cause: health.CauseHigh})
+	say("a-ott", "ottawa", about("calgary", "198.51.100.1/32", health.CauseHigh, health.Down))
+	got := fmt.Sprint(o.loud(noon))
+	if want := "[{203.0.113.7/32 calgary sends?[2J a lot} {2001:db8:1::/64 calgary sends?[2J a lot}]"; got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+	if got := o.loud(noon.Add(time.Second)); len(got) != 0 {
+		t.Errorf("of an agent that is not heard: %v", got)
 	}
 }

@@ -21,6 +21,10 @@ func severityOf(s *steer.State, e *steer.Event) string {
 		return string(steer.Major)
 	case steer.EventAdvice:
 		return string(steer.Minor)
+	case steer.EventQuarantine:
+		if e.By == steer.AutomationOwner {
+			return string(steer.Minor)
+		}
 	case steer.EventExpired, steer.EventNotify:
 		return "info"
 	case steer.EventReadiness:

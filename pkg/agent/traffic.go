@@ -40,7 +40,8 @@ const trafficKind health.Kind = "traffic"
 // sources that send more than one may, or far more than they and others do.
 type traffic struct {
 	site    fleet.SiteID
-	numbers *metrics.Prober // learns, and keeps over a restart
+	numbers *metrics.Prober                  // learns, and keeps over a restart
+	limits  func() (health.LoudLimits, bool) // for sources; false: none is named
 
 	mu       sync.Mutex
 	families map[string]bool                 // that are watched
@@ -50,8 +51,8 @@ type traffic struct {
 	opinions map[health.Check]health.Opinion // of the last look
 }
 
-func newTraffic(site fleet.SiteID, numbers *metrics.Prober) *traffic {
-	return &traffic{site: site, numbers: numbers, families: map[string]bool{}, opinions: map[health.Check]health.Opinion{}}
+func newTraffic(site fleet.SiteID, numbers *metrics.Prober, limits func() (health.LoudLimits, bool)) *traffic {
+	return &traffic{site: site, numbers: numbers, limits: limits, families: map[string]bool{}, opinions: map[health.Check]health.Opinion{}}
 }
 
 // watchTraffic looks at this agent's gate until ctx ends.
@@ -91,7 +92,7 @@ func (t *traffic) look(l gate.Live, now time.Time) {
 	}
 	for _, o := range l.Offenders {
 		if now.Sub(o.Last) < offending {
-			t.say(sourceName(netip.PrefixFrom(o.Source, o.Source.BitLen())), health.Down, fmt.Sprintf("%s sends more than one source may: %d requests dropped since %s",
+			t.say(sourceName(netip.PrefixFrom(o.Source, o.Source.BitLen())), health.CauseLimit, fmt.Sprintf("%s sends more than one source may: %d requests dropped since %s",
 				o.Source, o.Dropped, o.First.UTC().Format("Mon 15:04 UTC")))
 		}
 	}
@@ -103,13 +104,13 @@ func (t *traffic) rate(what string, perSecond float64) {
 	n := fleet.Number{Name: what, Usual: fleet.UsualHigh, Tolerance: trafficTolerance}
 	j := t.numbers.Observe(t.check(what), &n, perSecond, time.Minute)
 	if j.Cause != health.CauseNone && j.Value >= trafficQuiet {
-		t.say(what, health.Down, what+" "+j.Text+", in a second")
+		t.say(what, health.CauseHigh, what+" "+j.Text+", in a second")
 	}
 }
 
-func (t *traffic) say(what string, status health.Status, detail string) {
+func (t *traffic) say(what string, cause health.Cause, detail string) {
 	c := t.check(what)
-	t.opinions[c] = health.Opinion{Check: c, Status: status, Cause: health.CauseHigh, Detail: detail}
+	t.opinions[c] = health.Opinion{Check: c, Status: health.Down, Cause: cause, Detail: detail}
 }
 
 // check names what is judged. It is about no softswitch: the gate is asked.
@@ -120,13 +121,18 @@ func (t *traffic) check(what string) health.Check {
 // plainText makes a name that strangers wrote fit for logs and labels.
 func plainText(s string) string {
 	const most = 64
-	s = strings.Map(func(r rune) rune {
+	s = printable(s)
+	return s[:min(len(s), most)]
+}
+
+// printable has a question mark for whatever is not printable ASCII.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {
 			return '?'
 		}
 		return r
 	}, s)
-	return s[:min(len(s), most)]
 }
 
 // said returns what was found, in order: what is abnormal, and what no longer is.

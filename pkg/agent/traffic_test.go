@@ -17,7 +17,7 @@ import (
 // registers ten times as often as it used to.
 func TestAbnormalTrafficIsNamed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr := newTraffic("calgary", metrics.New(metrics.Config{}))
+		tr := newTraffic("calgary", metrics.New(metrics.Config{}), byDefault)
 		goes := func(register, acme float64) gate.Live {
 			return gate.Live{Methods: []gate.Rate{{Name: "REGISTER", PerSecond: register}, {Name: "BYE", PerSecond: 1}}, Agents: []gate.Rate{{Name: "Acme/2", PerSecond: acme}, {Name: "odd\x1b[2J\xff", PerSecond: 9}}}
 		}

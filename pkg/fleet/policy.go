@@ -50,6 +50,8 @@ type Policy struct {
 	FailbackInterval Duration `json:"failback_interval,omitzero" yaml:"failback_interval,omitempty" jsonschema_description:"Wait between two failback steps. Default: registration_period."`
 	// Failback says how traffic comes back: by weights or by cohorts of tenants.
 	Failback FailbackPolicy `json:"failback,omitzero" yaml:"failback,omitempty" jsonschema_description:"How traffic comes back. Default: by weights."`
+	// Isolate says what becomes of a source that sends far more than others.
+	Isolate Isolate `json:"isolate,omitzero" yaml:"isolate,omitempty" jsonschema_description:"What becomes of a source that sends far more to a gate than it usually does and than others do. Default: it is named, with the command that keeps it out."`
 	// RetryAfterMin and RetryAfterMax bound the random Retry-After of a
 	// refusal, in seconds. Default 5 and 10. A 503 without Retry-After loses
 	// some phones for good.

@@ -63,6 +63,7 @@ func (v *validation) policy() {
 	v.waits(p)
 	v.failbackSteps(p.FailbackSteps)
 	v.failback(p.Failback)
+	v.isolate(p.Isolate, p.MaxFor)
 	v.retryAfter(p)
 	v.emergencyNumbers(p.EmergencyNumbers)
 	v.emergencyCountries(p.EmergencyCountries)

@@ -44,9 +44,6 @@ type LoudLimits struct {
 	Learn time.Duration
 }
 
-// DefaultLoudLimits are those that a fleet has which names none.
-var DefaultLoudLimits = LoudLimits{Least: 50, Times: 10, Learn: 10 * time.Minute}
-
 // Loud is a source that sends far more than it usually does and than others do.
 type Loud struct {
 	SourceRate

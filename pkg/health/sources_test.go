@@ -28,7 +28,7 @@ type listener struct {
 
 func (l *listener) look(times int, rates ...health.SourceRate) (last []health.Loud) {
 	for range times {
-		last = l.s.Look(l.now, rates, health.DefaultLoudLimits)
+		last = l.s.Look(l.now, rates, health.LoudLimits{Least: 50, Times: 10, Learn: 10 * time.Minute})
 		l.now = l.now.Add(10 * time.Second)
 	}
 	return last

@@ -25,6 +25,9 @@ type Input struct {
 	// Offset is what the clock of the policy's time zone is ahead of UTC at Now,
 	// in seconds.
 	Offset int
+	// Loud are sources that send far more than others, in the order in which they
+	// are looked at.
+	Loud []LoudSource
 }
 
 // Decide is the leader's policy: what to propose now, in this order. It
@@ -40,6 +43,7 @@ func Decide(s State, in Input) []Command {
 	d.stages()
 	d.keySteps()
 	if in.Settled {
+		d.isolations()
 		d.failbacks()
 		d.withdrawals()
 	}

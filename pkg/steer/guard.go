@@ -40,6 +40,7 @@ const (
 	RuleKeyWait      Rule = "key-wait"
 	RuleKeyTrust     Rule = "key-trust"
 	RuleOwnSites     Rule = "own-sites"
+	RuleIsolate      Rule = "isolate"
 )
 
 // RuleDoc is a guard as the documentation and the CLI show it.
@@ -75,6 +76,7 @@ func RuleDocs() []RuleDoc {
 		{RuleApproval, "A step that needs two people is approved by two different people, and nobody leaves it out.", true},
 		{RuleRole, "A step of a runbook is done for who has the role that it needs.", true},
 		{RuleOwnSites, "A quarantine holds no address of the fleet's own sites, softswitches and agents, and is a /16 (IPv6: /32) at most.", true},
+		{RuleIsolate, "Automation keeps out single sources only, where policy.isolate says act, at most max_sources at one time, and none that a person let in again before the block is over.", true},
 		{RuleDrillWindow, "No drill begins in the hours that the fleet file blocks.", false},
 	}
 }

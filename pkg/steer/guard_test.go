@@ -270,6 +270,10 @@ func guardCases() []guardCase {
 			other: &steer.Command{Kind: steer.KindQuarantine, Source: netip.MustParsePrefix("203.0.113.0/24"), For: fleet.Duration(time.Hour)},
 		},
 		{
+			rule: steer.RuleIsolate, command: steer.Command{Kind: steer.KindQuarantine, By: steer.AutomationOwner, Source: netip.MustParsePrefix("203.0.113.7/32"), For: fleet.Duration(time.Hour)},
+			other: &steer.Command{Kind: steer.KindQuarantine, Source: netip.MustParsePrefix("203.0.113.7/32"), For: fleet.Duration(time.Hour)},
+		},
+		{
 			rule: steer.RuleDrillWindow, command: steer.Command{Kind: steer.KindRunStart, Run: &steer.RunChange{Procedure: &steer.Procedure{Book: steer.DrillBook, Steps: []steer.Step{{ID: "a", Do: steer.ActManual}}}}},
 			fleet: func(f *fleet.Fleet) { f.Policy.DrillBlocked = []string{"daily 11:00-13:00"} },
 			cure:  func(g *guarded) { g.now = g.now.Add(2 * time.Hour) },

@@ -47,6 +47,11 @@ func (t *transition) quarantine() error {
 	if r := t.guardOwnSites(p); r != nil {
 		return r
 	}
+	if t.cmd.By == AutomationOwner {
+		if err := t.guardIsolate(p); err != nil {
+			return err
+		}
+	}
 	q := Quarantine{Prefix: p, Site: t.cmd.Site, Intent: t.intent()}
 	_, known := slices.BinarySearchFunc(t.Quarantines, q, compareQuarantines)
 	if !known && len(t.Quarantines) >= MaxQuarantines {
@@ -58,8 +63,21 @@ func (t *transition) quarantine() error {
 	}
 	t.Quarantines = inserted(t.Quarantines, q, compareQuarantines)
 	t.decided = true
-	t.event(EventQuarantine, Event{Site: q.Site, Value: p.String(), Text: fmt.Sprintf("new work from %s is kept out at %s until %s", p, q.where(), q.Until.UTC().Format(time.RFC3339))})
+	t.event(EventQuarantine, Event{Site: q.Site, Value: p.String(), Text: t.keptOut(q)})
 	return nil
+}
+
+// keptOut says so; why, where nobody has typed it, and how it ends.
+func (t *transition) keptOut(q Quarantine) string {
+	text := fmt.Sprintf("new work from %s is kept out at %s until %s", q.Prefix, q.where(), q.Until.UTC().Format(time.RFC3339))
+	if q.Owner != AutomationOwner {
+		return text
+	}
+	next := "sipsteer gate quarantine remove " + q.Prefix.String()
+	if q.Site != "" {
+		next += " --site " + string(q.Site)
+	}
+	return text + ": " + q.Reason + "; " + next + " lets it in"
 }
 
 // unquarantine lets a source in again. Who was not kept out stays as he is.
@@ -71,6 +89,7 @@ func (t *transition) unquarantine() error {
 	for _, q := range t.Quarantines {
 		if q.Prefix == p && (t.cmd.Site == "" || q.Site == t.cmd.Site) {
 			t.decided = true
+			t.spare(q)
 			t.event(EventQuarantine, Event{Site: q.Site, Value: p.String(), Text: fmt.Sprintf("%s is let in again at %s (kept out by %s: %s)", p, q.where(), q.Owner, q.Reason)})
 		}
 	}

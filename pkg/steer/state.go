@@ -56,6 +56,8 @@ type State struct {
 
 	// Quarantines are sources that are kept out, ordered by Prefix, Site.
 	Quarantines []Quarantine `json:"quarantines,omitempty"`
+	// Spared are sources that automation leaves alone, ordered by Prefix, Site.
+	Spared []Spared `json:"spared,omitempty"`
 	// Books are runbook files of the fleet, ordered by Name.
 	Books []SavedBook `json:"books,omitempty"`
 }
