@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,4 +60,27 @@ func TestTenantsAtTheDesk(t *testing.T) {
 	if r := l.must(0, "dns", "query", name, "SRV"); !strings.Contains(r.out, "NXDOMAIN") {
 		t.Errorf("after the rollback: %s", r.out)
 	}
+
+	// Further back than one import, and to before the first.
+	first := l.status().Epoch
+	l.must(0, "tenant", "import", write("domain,service\nacme.voice.example.net,west.voice.example.net\n"), "--reason", "r", "--yes")
+	good := l.status().Epoch
+	want := l.must(0, "tenant", "export").out
+	l.must(0, "tenant", "import", write("domain,service\nacme.voice.example.net,east.voice.example.net\n"), "--reason", "wrong", "--yes")
+	l.must(0, "tenant", "import", write("domain,service\nbeta.voice.example.net,east.voice.example.net\n"), "--reason", "wrong too", "--yes")
+	if r := l.must(0, "tenant", "export", "--epoch", fmt.Sprint(good)); r.out != want {
+		t.Errorf("the table of epoch %d:\n%s\nit was\n%s", good, r.out, want)
+	}
+	if r := l.must(0, "tenant", "rollback", "--epoch", fmt.Sprint(good), "--reason", "wrong"); !strings.Contains(r.out, "1 moved, 1 removed") || l.must(0, "tenant", "export").out == want {
+		t.Errorf("shown without --yes: %s", r.out)
+	}
+	l.must(0, "tenant", "rollback", "--epoch", fmt.Sprint(good), "--reason", "wrong", "--yes")
+	if r := l.must(0, "tenant", "export"); r.out != want {
+		t.Errorf("back to epoch %d:\n%s\nit was\n%s", good, r.out, want)
+	}
+	l.must(0, "tenant", "rollback", "--epoch", fmt.Sprint(first), "--reason", "none of them", "--yes")
+	if r := l.must(0, "tenant", "export"); r.out != "domain,service\n" {
+		t.Errorf("back to before the first: %s", r.out)
+	}
+	l.must(2, "tenant", "rollback", "--epoch", "99999", "--reason", "r", "--yes")
 }

@@ -29,6 +29,8 @@ type BackupHistory struct {
 	Since     time.Time `json:"since"`     // when the oldest came into force
 	// Gaps is how many times a part is missing between others.
 	Gaps int `json:"gaps,omitempty"`
+	// Tables is how many tables of tenants it holds.
+	Tables int `json:"tables,omitempty"`
 }
 
 // attachment is the history as a backup carries it.
@@ -57,7 +59,7 @@ func (u unpacked) describe() *BackupHistory {
 	if u.Records == 0 {
 		return nil
 	}
-	return &BackupHistory{Decisions: u.Records, First: u.First.Epoch, Last: u.Last.Epoch, Since: u.First.At, Gaps: u.Gaps}
+	return &BackupHistory{Decisions: u.Records, First: u.First.Epoch, Last: u.Last.Epoch, Since: u.First.At, Gaps: u.Gaps, Tables: u.Tables}
 }
 
 func (u unpacked) discard() error {

@@ -40,7 +40,11 @@ func (a *Agent) Past(ctx context.Context, epoch uint64, asked bool) (api.PastSta
 	peers := a.peers()
 	place, s, err := a.past.at(epoch)
 	if err == nil {
-		return api.PastState{Epoch: epoch, At: place.At, Agent: string(a.cfg.Name), State: s.State, Events: append([]steer.Event{}, s.Events...)}, nil
+		out := api.PastState{Epoch: epoch, At: place.At, Agent: string(a.cfg.Name), State: s.State, Events: append([]steer.Event{}, s.Events...)}
+		if s.Tenants != nil {
+			out.Tenants = s.Tenants.Count
+		}
+		return out, nil
 	}
 	if !errors.Is(err, archive.ErrNotKept) && !errors.Is(err, archive.ErrDamaged) {
 		return api.PastState{}, err

@@ -24,6 +24,8 @@ const historyDir = "history"
 type pastState struct {
 	State  steer.State   `json:"state"`
 	Events []steer.Event `json:"events,omitempty"`
+	// Tenants names the table that was in force; nil is none.
+	Tenants *pastTenants `json:"tenants,omitempty"`
 }
 
 // past writes every State that was in force into the archive, beside the
@@ -34,6 +36,9 @@ type past struct {
 	notify  chan struct{}
 
 	writing sync.Mutex // one writer at a time: run or flush
+	// guarded by writing: the table noted last, with its name
+	table *steer.TenantTable
+	named *pastTenants
 
 	mu sync.Mutex
 	// guarded by mu:
@@ -43,8 +48,9 @@ type past struct {
 
 // moment is a State that waits to be written.
 type moment struct {
-	index uint64
-	chain raftstore.Hash
+	index  uint64
+	chain  raftstore.Hash
+	tables *steer.TenantTable
 	pastState
 }
 
@@ -54,10 +60,10 @@ func newPast(a *archive.Archive, log zerolog.Logger) *past {
 
 // note asks for a State to be kept. It does not wait.
 func (p *past) note(e raftstore.Entry, s steer.State, events []steer.Event) {
-	m := moment{index: e.Index, chain: e.Chain, pastState: pastState{State: s, Events: events}}
+	m := moment{index: e.Index, chain: e.Chain, tables: s.Tenants, pastState: pastState{State: s, Events: events}}
 	m.State.Events, m.State.Seen = nil, nil
-	// A million tenants would be written with every decision; they have a way
-	// back of their own (tenant rollback) and stand in snapshots and backups.
+	// A million tenants would be written with every decision: they are kept once
+	// for each change, beside the records.
 	m.State.Tenants, m.State.TenantsBefore, m.State.Staging = nil, nil, nil
 	m.State.Books = nil // as big, and no part of a decision
 	p.mu.Lock()
@@ -105,6 +111,9 @@ func (p *past) write(queue []moment) error {
 	for _, m := range queue {
 		if m.index <= last {
 			continue // the log was read again after a restart
+		}
+		if err := p.keepTenants(&m); err != nil {
+			errs = append(errs, err) // the decision is kept nevertheless
 		}
 		payload, err := json.Marshal(m.pastState)
 		if err != nil {

@@ -32,11 +32,15 @@ func (a *Agent) Tenant(_ context.Context, domain string) (api.TenantPage, error)
 
 // TenantPage implements api.TenantBackend.
 func (a *Agent) TenantPage(_ context.Context, after string, limit int) (api.TenantPage, error) {
+	return tenantPage(a.state().Tenants.Names(), after, limit), nil
+}
+
+func tenantPage(names *fleet.Tenants, after string, limit int) api.TenantPage {
 	var b strings.Builder
 	var last fleet.TenantID
 	n := 0
 	more := false
-	for _, c := range a.state().Tenants.Names().Chunks() {
+	for _, c := range names.Chunks() {
 		if more {
 			break
 		}
@@ -61,7 +65,7 @@ func (a *Agent) TenantPage(_ context.Context, after string, limit int) (api.Tena
 	if more {
 		p.After = string(last)
 	}
-	return p, nil
+	return p
 }
 
 // tenantChange reads the part of a request that is about tenants.

@@ -22,6 +22,8 @@ type PastState struct {
 	Agent  string        `json:"agent" doc:"Agent that had it."`
 	State  steer.State   `json:"state"`
 	Events []steer.Event `json:"events" doc:"That led to it."`
+	// Tenants is how many there were; PastTenantPage has them.
+	Tenants int `json:"tenants,omitempty" doc:"How many tenants there were."`
 }
 
 // Verification is what an agent found when it read its whole past again.

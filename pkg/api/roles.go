@@ -31,6 +31,7 @@ func Roles() map[string]Role {
 		"GET /v1/audit":                   RoleViewer,
 		"GET /v1/epochs":                  RoleViewer,
 		"GET /v1/epochs/{epoch}":          RoleViewer,
+		"GET /v1/epochs/{epoch}/tenants":  RoleViewer,
 		"GET /v1/diff":                    RoleViewer,
 		"GET /v1/verify":                  RoleViewer,
 		"GET /v1/store":                   RoleViewer,

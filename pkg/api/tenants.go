@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
@@ -53,6 +54,9 @@ type TenantBackend interface {
 	TenantSummary(ctx context.Context) (TenantSummary, error)
 	// TenantPage returns the tenants behind a domain, at most limit.
 	TenantPage(ctx context.Context, after string, limit int) (TenantPage, error)
+	// PastTenantPage is TenantPage of an earlier epoch. asked says that another
+	// agent asks, which has them not.
+	PastTenantPage(ctx context.Context, epoch uint64, after string, limit int, asked bool) (TenantPage, error)
 	// Tenant returns the one of a domain, or none.
 	Tenant(ctx context.Context, domain string) (TenantPage, error)
 }
@@ -74,6 +78,16 @@ func (s *server) tenants(a huma.API, b TenantBackend) {
 			}
 			return answer(b.TenantPage(ctx, in.After, in.Limit))
 		})
+	huma.Register(a, op("past-tenant-rows", http.MethodGet, "/v1/epochs/{epoch}/tenants", "The tenants of an earlier epoch, in order"),
+		func(ctx context.Context, in *struct {
+			Epoch     uint64 `path:"epoch"`
+			After     string `query:"after" maxLength:"253"`
+			Limit     int    `query:"limit" default:"10000" minimum:"1" maximum:"100000"`
+			Forwarded string `header:"X-Sipsteer-Forwarded"`
+		},
+		) (*body[TenantPage], error) {
+			return answer(b.PastTenantPage(ctx, in.Epoch, in.After, in.Limit, in.Forwarded != ""))
+		})
 }
 
 // TenantSummary asks how many tenants there are.
@@ -85,6 +99,13 @@ func (c *Client) TenantSummary(ctx context.Context) (s TenantSummary, err error)
 func (c *Client) TenantPage(ctx context.Context, after string, limit int) (p TenantPage, err error) {
 	q := url.Values{"after": {after}, "limit": {strconv.Itoa(limit)}}
 	return p, c.call(ctx, http.MethodGet, "/v1/tenants/rows?"+q.Encode(), nil, &p, false)
+}
+
+// PastTenantPage asks for a part of the table of an earlier epoch. asked says
+// that an agent asks.
+func (c *Client) PastTenantPage(ctx context.Context, epoch uint64, after string, limit int, asked bool) (p TenantPage, err error) {
+	q := url.Values{"after": {after}, "limit": {strconv.Itoa(limit)}}
+	return p, c.call(ctx, http.MethodGet, fmt.Sprintf("/v1/epochs/%d/tenants?%s", epoch, q.Encode()), nil, &p, asked)
 }
 
 // Tenant asks for the tenant of a domain; the page is empty if there is none.

@@ -148,7 +148,7 @@ func (a *app) dnsZoneCmd() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		zone, err := zoneAt(cmd.Context(), cs, epoch, tenantPages(cmd.Context(), cs))
+		zone, err := zoneAt(cmd.Context(), cs, epoch, tenantPages(cmd.Context(), cs, 0))
 		if err != nil {
 			return err
 		}

@@ -82,6 +82,9 @@ func (a *app) writePast(p api.PastState) {
 	for _, h := range p.State.Holds {
 		fmt.Fprintf(w, "hold %s: by %s (%s)\n", h.Service, clean(h.Owner), clean(h.Reason))
 	}
+	if p.Tenants > 0 {
+		fmt.Fprintf(w, "tenants: %d (sipsteer tenant export --epoch %d)\n", p.Tenants, p.Epoch)
+	}
 	fmt.Fprintf(a.streams.Err, "\nto bring it back: sipsteer rollback %d --reason …\n", p.Epoch)
 }
 
@@ -135,7 +138,8 @@ func (a *app) rollbackCmd(do func(context.Context, *wish) error, draft func() bo
 		Use: "rollback EPOCH", Short: "Bring the fleet file and the intents of an earlier epoch back", Args: exactArgs("EPOCH"),
 		Long: `Brings back what people wanted at an earlier epoch: the fleet file, drains, holds
 and removals. It becomes a new epoch; intents that have ended since stay ended,
-and what the checks say is of today. The guards see the whole change at once.`,
+and what the checks say is of today. The guards see the whole change at once.
+Tenants stay as they are; sipsteer tenant rollback --epoch brings theirs back.`,
 		Example: "  sipsteer plan rollback 410 --reason \"bad push\"\n  sipsteer rollback 410 --reason \"bad push\"",
 	}
 	w.flags(c)

@@ -3,11 +3,8 @@ package cli
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"iter"
 	"os"
 	"strings"
 	"time"
@@ -93,8 +90,13 @@ func (a *app) importTenants(ctx context.Context, w *wish, path string) error {
 	if err := a.stage(ctx, cs, w, upload, parts); err != nil {
 		return err
 	}
-	w.req.Tenants.Upload, w.req.Tenants.Part = upload, len(parts)
-	wanted, err := a.tenantsWanted(ctx, cs, w, n)
+	return a.commitTenants(ctx, cs, w, upload, len(parts), n)
+}
+
+// commitTenants makes what was staged visible, if that is wanted.
+func (a *app) commitTenants(ctx context.Context, cs clients, w *wish, upload string, parts, rows int) error {
+	w.req.Tenants.Upload, w.req.Tenants.Part = upload, parts
+	wanted, err := a.tenantsWanted(ctx, cs, w, rows)
 	if err != nil || !wanted {
 		a.giveUp(ctx, cs, w, upload)
 		return err
@@ -214,14 +216,6 @@ func (a *app) planStaged(ctx context.Context, cs clients, req api.CommandRequest
 	}
 }
 
-func (a *app) tenantRollbackCmd() *cobra.Command {
-	v := verb{
-		kind: string(steer.KindTenantRollback), use: "rollback", short: "Bring the table from before the last import back", optional: true,
-		long: "Brings the tenants back as they were before the last import. A second time it brings the import back.", example: "  sipsteer tenant rollback --reason \"wrong file\"",
-	}
-	return a.verbCmd(v, a.act)
-}
-
 func (a *app) tenantListCmd() *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "How many tenants each service has", Args: exactArgs(), Example: "  sipsteer tenant list",
@@ -246,63 +240,5 @@ func (a *app) tenantListCmd() *cobra.Command {
 			table(a.streams.Out, palette{a.colours()}, append(rows, []string{"all", fmt.Sprint(s.Tenants)}))
 			return nil
 		}),
-	}
-}
-
-func (a *app) tenantExportCmd() *cobra.Command {
-	return &cobra.Command{
-		Use: "export", Short: "Print all tenants as CSV, or with --json as JSON lines", Args: exactArgs(),
-		Long:    "Prints the table in order of the domains, in the form that import reads.",
-		Example: "  sipsteer tenant export > tenants.csv\n  sipsteer tenant export --json > tenants.jsonl",
-		RunE: run(func(cmd *cobra.Command, _ []string) error {
-			cs, err := a.clients()
-			if err != nil {
-				return err
-			}
-			out := bufio.NewWriter(a.streams.Out)
-			if !a.json {
-				fmt.Fprintln(out, "domain,service")
-			}
-			if err := a.exportRows(cmd.Context(), cs, out); err != nil {
-				return err
-			}
-			return out.Flush()
-		}),
-	}
-}
-
-func (a *app) exportRows(ctx context.Context, cs clients, out io.Writer) error {
-	for p, err := range tenantPages(ctx, cs) {
-		if err != nil {
-			return err
-		}
-		for domain, service := range p.Each() {
-			switch {
-			case a.json:
-				line, err := json.Marshal(map[string]string{"domain": domain, "service": service})
-				if err != nil {
-					return fmt.Errorf("encode tenant: %w", err)
-				}
-				fmt.Fprintf(out, "%s\n", line)
-			default:
-				fmt.Fprintf(out, "%s,%s\n", domain, service)
-			}
-		}
-	}
-	return nil
-}
-
-// tenantPages asks for the whole table, page by page.
-func tenantPages(ctx context.Context, cs clients) iter.Seq2[api.TenantPage, error] {
-	return func(yield func(api.TenantPage, error) bool) {
-		for after := ""; ; {
-			p, err := each(ctx, cs, actTimeout, func(ctx context.Context, c *api.Client) (api.TenantPage, error) {
-				return c.TenantPage(ctx, after, 50_000)
-			})
-			if !yield(p, err) || err != nil || p.After == "" {
-				return
-			}
-			after = p.After
-		}
 	}
 }

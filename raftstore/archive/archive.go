@@ -37,8 +37,8 @@ type Config struct {
 	Dir string
 	// MaxAge is how old a record may become. Default 90 days.
 	MaxAge time.Duration
-	// MaxSize is how many octets the files may have together. Default 256 MiB.
-	// The newest segment stays whatever it holds.
+	// MaxSize is how many octets the files may have together, tables up to the
+	// half of it. Default 256 MiB. The newest segment and the newest table stay.
 	MaxSize int64
 	// SegmentSize is when a new file is begun. Default 4 MiB: what is removed
 	// at a time.
@@ -61,6 +61,7 @@ type Archive struct {
 	file     *os.File   // of the last one; nil before the first Append
 	dirty    bool       // something was written since the last Sync
 	damaged  []string   // files set aside since Open
+	tables   []tableFile
 }
 
 const (
@@ -96,7 +97,7 @@ func Open(cfg Config) (*Archive, error) {
 			return nil, err
 		}
 	}
-	return a, nil
+	return a, a.loadTables()
 }
 
 // load reads one segment. Only the last one may end in the middle of a record:
@@ -212,6 +213,7 @@ const (
 	pointSegmentMade   = "segment of the past made, empty"
 	pointRecordHalf    = "record of the past half written"
 	pointRecordWritten = "record of the past written, not synced"
+	pointTableKept     = "table of the past kept, no record names it"
 )
 
 func (a *Archive) reached(point string) {
@@ -252,7 +254,10 @@ func (a *Archive) Sync(now time.Time) error {
 
 // prune must be called with mu held.
 func (a *Archive) prune(now time.Time) error {
-	var size int64
+	size, err := a.pruneTables()
+	if err != nil {
+		return err
+	}
 	for _, s := range a.segments {
 		size += s.size
 	}

@@ -15,7 +15,7 @@ import (
 // way comes again, and nothing counts as damaged.
 func TestDeathInTheMiddleOfARecord(t *testing.T) {
 	type death struct{}
-	for _, point := range []string{pointSegmentMade, pointRecordHalf, pointRecordWritten} {
+	for _, point := range []string{pointSegmentMade, pointRecordHalf, pointRecordWritten, pointTableKept} {
 		t.Run(point, func(t *testing.T) {
 			dir := t.TempDir()
 			const lives, atMost = 6, 40
@@ -46,6 +46,10 @@ func TestDeathInTheMiddleOfARecord(t *testing.T) {
 					for i := a.LastIndex() + 1; ; i++ {
 						if i > next+atMost {
 							t.Fatal("the point never came")
+						}
+						text := fmt.Appendf(nil, "table %d", i)
+						if err := a.KeepTable(i, sha256.Sum256(text), text); err != nil {
+							t.Fatal(err)
 						}
 						payload := fmt.Appendf(nil, "state %d of life %d", i, life)
 						if err := a.Append(Record{Payload: payload, Place: Place{Epoch: i, Index: i, Sum: sha256.Sum256(payload)}}); err != nil {

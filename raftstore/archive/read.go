@@ -67,7 +67,7 @@ func (a *Archive) List(limit int) []Place {
 // Verify reads every file again and checks every octet of it.
 func (a *Archive) Verify() (Report, error) {
 	a.mu.Lock()
-	segments, damaged := slices.Clone(a.segments), slices.Clone(a.damaged)
+	segments, damaged, tables := slices.Clone(a.segments), slices.Clone(a.damaged), slices.Clone(a.tables)
 	for i, s := range segments { // as they are now: Append goes on
 		c := *s
 		c.places = slices.Clone(s.places)
@@ -94,6 +94,15 @@ func (a *Archive) Verify() (Report, error) {
 			rep.Places = append(rep.Places, l.Place)
 		}
 		rep.Head = s.last
+	}
+	for _, t := range tables {
+		_, err := t.read()
+		switch {
+		case errors.Is(err, ErrDamaged):
+			rep.Damaged = append(rep.Damaged, err.Error())
+		case err != nil && !errors.Is(err, ErrNotKept): // pruned meanwhile
+			return rep, err
+		}
 	}
 	return rep, nil
 }
