@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -32,6 +33,22 @@ func outs(s steer.State) []api.OutStatus {
 		out[i].Services, out[i].Transports = slices.Compact(out[i].Services), slices.Compact(out[i].Transports)
 		out[i].Well, out[i].Next = wayBack(s, out[i])
 	}
+	return out
+}
+
+// concerns tells what the last look at readiness found: the worst first, and of
+// these the newest.
+func concerns(s steer.State) []api.ConcernStatus {
+	out := []api.ConcernStatus{}
+	for _, c := range s.Concerns.List {
+		out = append(out, api.ConcernStatus{Grade: c.Grade, Text: c.Text, Next: c.Next, Since: c.Since})
+	}
+	slices.SortStableFunc(out, func(a, b api.ConcernStatus) int {
+		if a.Grade != b.Grade {
+			return cmp.Compare(a.Grade, b.Grade) // broken, warning
+		}
+		return b.Since.Compare(a.Since)
+	})
 	return out
 }
 

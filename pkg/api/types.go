@@ -28,6 +28,7 @@ type Status struct {
 	Failbacks   []FailbackStatus `json:"failbacks"`
 	Blocks      []BlockStatus    `json:"blocks"`
 	Advice      []AdviceStatus   `json:"advice" doc:"What automation would do and does not, with the command to type."`
+	Concerns    []ConcernStatus  `json:"concerns,omitempty" doc:"What the leader's last look at readiness found, worst first, and of these the newest."`
 	Attention   []Attention      `json:"attention,omitempty" doc:"Checks that fail and steer nothing: a number far from the usual, a further check that is only shown."`
 }
 
@@ -117,6 +118,14 @@ type OutStatus struct {
 	Reason     string    `json:"reason"`
 	Well       bool      `json:"well" doc:"The checks would have it back."`
 	Next       string    `json:"next" doc:"Command to type; empty while it comes back."`
+}
+
+// ConcernStatus is something that would go wrong today.
+type ConcernStatus struct {
+	Grade string    `json:"grade" enum:"broken,warning"`
+	Text  string    `json:"text"`
+	Next  string    `json:"next,omitempty" doc:"Command to type."`
+	Since time.Time `json:"since"`
 }
 
 // RunStatus is a run of a runbook that is not over.

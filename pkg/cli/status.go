@@ -104,6 +104,7 @@ func writeStatus(w io.Writer, p palette, st api.Status) {
 	writeIntents(w, p, st)
 	writeAdvice(w, p, st)
 	writeAttention(w, p, st)
+	writeConcerns(w, p, st)
 	for _, in := range st.Incidents {
 		fmt.Fprintf(w, "%s %s %s, %s, since %s: %s\n", p.bad("incident"), in.ID, in.State, in.Severity, in.OpenedAt.Format(time.TimeOnly), clean(in.Summary))
 	}
