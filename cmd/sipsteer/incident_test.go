@@ -30,6 +30,14 @@ func TestIncident(t *testing.T) {
 		return len(in) == 1 && !in[0].MovedAt.IsZero()
 	})
 	id := list()[0].ID
+	eventually(t, "the report says that the gate closed by itself", patience, func() bool {
+		return strings.Contains(l.must(0, "report", id).out, "the gate of calgary closed by itself over TLS: its softswitch is dead there")
+	})
+	for _, args := range [][]string{{"history"}, {"why", "west"}} {
+		if r := l.must(0, args...); !strings.Contains(r.out, "the gate of calgary has closed by itself over tls") {
+			t.Errorf("sipsteer %s does not say it:\n%s", strings.Join(args, " "), r.out)
+		}
+	}
 	l.must(0, "incident", "note", id, "<b>vendor</b> called")
 	if st := l.status(); len(st.Incidents) != 1 || st.Incidents[0].State != "investigating" || st.Incidents[0].Severity == "" {
 		t.Errorf("status: %+v", st.Incidents)

@@ -67,14 +67,18 @@ func (a *Agent) edgeProblem() string {
 	return a.divert.Problem()
 }
 
-// edgeNote says what stands in for the driver, or what it cannot do; "" for
-// nothing.
+// edgeNote says what stands in for the driver; "" for nothing.
 func (a *Agent) edgeNote() string {
 	if a.divert == nil {
 		return ""
 	}
-	if note := a.divert.Note(); note != "" {
-		return note
+	return a.divert.Note()
+}
+
+// unguarded says why sources in quarantine are not kept out; "" where they are.
+func (a *Agent) unguarded() string {
+	if a.divert == nil {
+		return ""
 	}
 	if n := len(a.divert.Policy().Quarantine); n > 0 {
 		return fmt.Sprintf("%d sources in quarantine are kept out only while the traffic passes a gate of ours, which it does not here while the site is open", n)

@@ -42,6 +42,7 @@ func (a *Agent) lead(ctx context.Context, term uint64) {
 	beside.Go(func() { a.leadDrills(ctx, since) })
 	beside.Go(func() { a.leadReadiness(ctx) })
 	beside.Go(func() { a.leadNotify(ctx) })
+	beside.Go(func() { a.leadGateWords(ctx) })
 	beside.Go(func() { a.leadHeartbeat(ctx) })
 	beside.Go(func() { a.watchUnseen(ctx) })
 	for ctx.Err() == nil {

@@ -53,7 +53,7 @@ func (a *Agent) Status(ctx context.Context) (api.Status, error) {
 func (a *Agent) effect() api.Effect {
 	now, _ := a.pub.served()
 	e := api.Effect{
-		Agent: string(a.cfg.Name), Epoch: now.state.Epoch, Gates: map[string]string{}, Reflex: len(now.dead) > 0,
+		Agent: string(a.cfg.Name), Epoch: now.state.Epoch, Gates: map[string]string{},
 		Problem: cmp.Or(now.problem, a.signingProblem(now.state), a.updateProblem()), Time: time.Now(), Applied: a.appliedIndex(),
 		Commands: steer.CommandVersion, Attention: a.attention(), Sealing: a.sealingName(),
 	}
@@ -61,11 +61,12 @@ func (a *Agent) effect() api.Effect {
 	if !ok {
 		return e
 	}
-	e.Edge, e.Note = a.edgeProblem(), a.edgeNote()
+	e.Edge, e.Note, e.Unguarded = a.edgeProblem(), a.edgeNote(), a.unguarded()
 	worst := gate.Closed
 	for t, r := range policy.Rules {
 		e.Gates[t.String()] = r.Mode.String()
 		worst = min(worst, r.Mode)
+		e.Reflex = e.Reflex || r.Mode == gate.Closed // nothing else closes a gate
 	}
 	if len(policy.Rules) == 0 {
 		worst = gate.Open
@@ -137,7 +138,7 @@ func nameWrongClocks(effects []peerEffect) {
 }
 
 func agentStatus(p Peer, e peerEffect) api.AgentStatus {
-	out := api.AgentStatus{Name: string(p.Name), Site: string(p.Site), Reachable: e.err == nil, Epoch: e.Epoch, Gate: e.Gate, Problem: cmp.Or(e.Problem, e.Edge, e.Note)}
+	out := api.AgentStatus{Name: string(p.Name), Site: string(p.Site), Reachable: e.err == nil, Epoch: e.Epoch, Gate: e.Gate, Problem: cmp.Or(e.Problem, e.Edge, e.Note, e.Unguarded)}
 	if e.err != nil {
 		out.Problem = "not reachable"
 	}

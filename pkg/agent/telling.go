@@ -25,6 +25,13 @@ func severityOf(s *steer.State, e *steer.Event) string {
 		if e.By == steer.AutomationOwner {
 			return string(steer.Minor)
 		}
+	case steer.EventGate:
+		switch e.Word {
+		case steer.GateDriverFailed:
+			return string(steer.Major) // a drain would refuse nobody
+		case steer.GateFellBack:
+			return string(steer.Minor)
+		}
 	case steer.EventExpired, steer.EventNotify:
 		return "info"
 	case steer.EventReadiness:

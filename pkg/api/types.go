@@ -229,10 +229,11 @@ type Effect struct {
 	Time      time.Time         `json:"time,omitzero" doc:"What the agent's clock says."`
 	Gate      string            `json:"gate"`
 	Gates     map[string]string `json:"gates"`
-	Reflex    bool              `json:"reflex"`
+	Reflex    bool              `json:"reflex" doc:"The gate has closed by itself because its softswitch is dead."`
 	GateStats *GateStats        `json:"gate_stats,omitempty"`
 	Edge      string            `json:"edge,omitempty" doc:"Why the edge that refuses for this site does not do what it should."`
 	Note      string            `json:"note,omitempty" doc:"What refuses in place of the driver that should."`
+	Unguarded string            `json:"unguarded,omitempty" doc:"Why sources in quarantine are not kept out here."`
 	Problem   string            `json:"problem,omitempty"`
 	Applied   uint64            `json:"applied" doc:"Last log entry that it has applied."`
 	Sealing   string            `json:"sealing,omitempty" doc:"Public name of its sealing key; empty if it has none."`

@@ -49,6 +49,8 @@ func (l *language) what(e *steer.Event) string {
 		return l.say("ev.advice", e.Rule, site)
 	case steer.EventRun:
 		return l.say("ev.run", e.Run, l.say("run."+e.Word))
+	case steer.EventGate:
+		return l.say("ev.gate."+e.Word, site, strings.ToUpper(e.Value))
 	case steer.EventNotify:
 		return l.say("ev.notify", plain(e.Reason))
 	case steer.EventBrake:

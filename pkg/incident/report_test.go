@@ -60,13 +60,22 @@ func TestEveryEventHasWords(t *testing.T) {
 	for _, kind := range []steer.EventKind{
 		steer.EventFleet, steer.EventVerdict, steer.EventDrain, steer.EventUndrain, steer.EventStage, steer.EventExpired, steer.EventWithdraw,
 		steer.EventFailover, steer.EventFailback, steer.EventStepBack, steer.EventHold, steer.EventRelease, steer.EventAck, steer.EventAdvice,
-		steer.EventRefused, steer.EventOverride, steer.EventUnblock, steer.EventNote, steer.EventRollback, steer.EventRestored, steer.EventBrake, steer.EventRun, steer.EventNotify, steer.EventQuarantine,
+		steer.EventRefused, steer.EventOverride, steer.EventUnblock, steer.EventNote, steer.EventRollback, steer.EventRestored, steer.EventBrake, steer.EventRun, steer.EventNotify, steer.EventQuarantine, steer.EventGate,
 	} {
-		word := map[steer.EventKind]string{steer.EventVerdict: "down", steer.EventDrain: "announce", steer.EventStage: "done", steer.EventFailback: "25", steer.EventBrake: "set", steer.EventRun: "done"}[kind]
+		word := map[steer.EventKind]string{steer.EventVerdict: "down", steer.EventDrain: "announce", steer.EventStage: "done", steer.EventFailback: "25", steer.EventBrake: "set", steer.EventRun: "done", steer.EventGate: steer.GateFellBack}[kind]
 		for _, l := range []*language{&english, &french} {
 			got := l.phrase(&steer.Event{Kind: kind, Word: word, Site: "calgary", Transport: fleet.TLS, By: "alice", Reason: "why", Rule: steer.RuleHold})
 			if got == "" || strings.Contains(got, "ev.") || strings.Contains(got, "stage.") || strings.Contains(got, "%!") {
 				t.Errorf("%s in %s: %q", kind, l.words["lang"], got)
+			}
+		}
+	}
+	for _, word := range []string{steer.GateReflex, steer.GateReflexOver, steer.GateDriverFailed, steer.GateFellBack, steer.GateDriverWorks, steer.GateStragglers} {
+		for _, l := range []*language{&english, &french} {
+			got := l.phrase(&steer.Event{Kind: steer.EventGate, Word: word, Site: "calgary", Value: "udp, tls", By: steer.AutomationOwner})
+			told := strings.Contains(got, "UDP, TLS")
+			if strings.Contains(got, "ev.") || strings.Contains(got, "%!") || told != (word == steer.GateReflex || word == steer.GateStragglers) {
+				t.Errorf("gate %s in %s: %q", word, l.words["lang"], got)
 			}
 		}
 	}

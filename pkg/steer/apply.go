@@ -170,6 +170,8 @@ func (t *transition) run() error {
 		return t.unquarantine()
 	case KindQuarantineExpire:
 		return t.quarantineExpire()
+	case KindGateWord:
+		return t.gateWord()
 	}
 	return fmt.Errorf("%w: kind %q; upgrade this agent", ErrUnknownCommand, c.Kind)
 }
@@ -290,6 +292,7 @@ func (t *transition) dropUnknown() {
 	})
 	t.Advice = deleted(t.Advice, func(a Advice) bool { return !has(a.Slot) })
 	t.Blocks = deleted(t.Blocks, func(b Block) bool { return t.Fleet.Service(b.Service) == nil || t.Fleet.Site(b.Site) == nil })
+	t.Gates = deleted(t.Gates, func(g GateSeen) bool { return t.Fleet.Site(g.Site) == nil })
 	t.Quarantines = deleted(t.Quarantines, func(q Quarantine) bool {
 		return q.Site != "" && t.Fleet.Site(q.Site) == nil || t.guardOwnSites(q.Prefix) != nil
 	})

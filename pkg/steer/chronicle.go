@@ -13,14 +13,15 @@ const (
 	maxLead  = 20
 )
 
-// leadUp returns the changes of the last hour before an incident.
+// leadUp returns the changes of the last hour before an incident, and what the
+// gates of its sites did by themselves: they see a dead softswitch first.
 func (t *transition) leadUp(in Incident) []Event {
 	var out []Event
 	for _, e := range slices.Backward(t.Events) {
 		if len(out) == maxLead || e.At.Before(in.StartedAt.Add(-leadTime)) {
 			break
 		}
-		if e.change() {
+		if e.change() || e.Kind == EventGate && slices.Contains(in.Sites, e.Site) {
 			out = append(out, e)
 		}
 	}
@@ -92,7 +93,7 @@ func belongs(e *Event, in *Incident) bool {
 		return e.Incident == in.ID
 	case !in.Open():
 		return false
-	case e.Kind == EventVerdict || e.Kind == EventAdvice || e.Kind == EventWithdraw || e.Kind == EventUnblock:
+	case e.Kind == EventVerdict || e.Kind == EventAdvice || e.Kind == EventWithdraw || e.Kind == EventUnblock || e.Kind == EventGate:
 		return slices.Contains(in.Sites, e.Site)
 	}
 	return true

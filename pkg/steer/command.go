@@ -77,6 +77,7 @@ const (
 	KindUnblock       Kind = "unblock"
 
 	KindQuarantineExpire Kind = "quarantine-expire"
+	KindGateWord         Kind = "gate-word"
 )
 
 // Command is one proposal. Which fields count depends on Kind.
@@ -125,6 +126,7 @@ type Command struct {
 	Source   netip.Prefix     `json:"source,omitzero"`    // KindQuarantine, KindUnquarantine: masked
 	Notified uint64           `json:"notified,omitempty"` // KindNotified: revision of the last event told
 	Book     *SavedBook       `json:"book,omitempty"`     // KindBook…
+	Gate     *GateWord        `json:"gate,omitempty"`     // KindGateWord
 	Concerns []Concern        `json:"concerns,omitempty"` // KindLook: all that there are now
 }
 
@@ -133,7 +135,7 @@ type Command struct {
 func (c Command) Automation() bool {
 	switch c.Kind {
 	case KindKeyStep, KindRunMove, KindNotified, KindLook, KindVerdicts, KindWithdraw, KindAdvise, KindDrainStage, KindDrainExpire, KindHoldExpire,
-		KindFailbackStep, KindFailbackAbort, KindUnblock, KindQuarantineExpire:
+		KindFailbackStep, KindFailbackAbort, KindUnblock, KindQuarantineExpire, KindGateWord:
 		return true
 	}
 	return false

@@ -42,6 +42,8 @@ const (
 
 	EventBook      EventKind = "book"      // a runbook file was saved or removed
 	EventReadiness EventKind = "readiness" // what would go wrong today has changed
+	// EventGate: what a gate did by itself, or what its driver came to.
+	EventGate EventKind = "gate"
 	// EventQuarantine: a source is kept out, or let in again.
 	EventQuarantine EventKind = "quarantine"
 	EventAccess     EventKind = "access" // who is in the fleet, who votes, who may change it

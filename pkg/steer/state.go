@@ -54,6 +54,8 @@ type State struct {
 	Notified  uint64     `json:"notified,omitempty"`  // revision of the last event that people were told
 	Seen      []string   `json:"seen,omitempty"`      // IDs of the last commands: a repeated one has no second effect
 
+	// Gates are the last words of the sites' gates, ordered by Site.
+	Gates []GateSeen `json:"gates,omitempty"`
 	// Quarantines are sources that are kept out, ordered by Prefix, Site.
 	Quarantines []Quarantine `json:"quarantines,omitempty"`
 	// Spared are sources that automation leaves alone, ordered by Prefix, Site.

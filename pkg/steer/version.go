@@ -8,14 +8,15 @@ import (
 
 // Needs is the version of the encoding that a command needs: the oldest one
 // whose programs apply it as it is meant. That is 2 for keys of the zone,
-// quarantines and looks at readiness, for what names cohorts of tenants, a pace
-// or failback windows, and for a fleet file or a runbook of which older programs
-// would leave something out; 1 for all else. Commands travel with it, so that a
-// fleet of several versions can still do what the oldest knows.
+// quarantines, looks at readiness and words of gates, for what names cohorts of
+// tenants, a pace or failback windows, and for a fleet file or a runbook of
+// which older programs would leave something out; 1 for all else. Commands
+// travel with it, so that a fleet of several versions can still do what the
+// oldest knows.
 func (c Command) Needs() int {
 	switch c.Kind {
 	case KindKeyAdd, KindKeyConfirm, KindKeyStep, KindKeyDrop,
-		KindQuarantine, KindUnquarantine, KindQuarantineExpire, KindLook:
+		KindQuarantine, KindUnquarantine, KindQuarantineExpire, KindLook, KindGateWord:
 		return 2
 	}
 	switch {
