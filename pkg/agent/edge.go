@@ -77,7 +77,7 @@ func (a *Agent) edgeNote() string {
 
 // unguarded says why sources in quarantine are not kept out; "" where they are.
 func (a *Agent) unguarded() string {
-	if a.divert == nil {
+	if a.divert == nil || a.divert.KeepsOut() {
 		return ""
 	}
 	if n := len(a.divert.Policy().Quarantine); n > 0 {

@@ -33,6 +33,13 @@ type Noter interface {
 	Note() string
 }
 
+// Keeper is a Driver that can keep sources in quarantine out while the site is
+// open.
+type Keeper interface {
+	// KeepsOut reports whether the last Apply did.
+	KeepsOut() bool
+}
+
 // closer is a driver whose work ends with this process, and that takes it back
 // when the process ends as it should.
 type closer interface {
@@ -68,6 +75,7 @@ type Divert struct {
 	tried   int           // asked, when the last look began
 	looked  chan struct{} // closed and replaced after each look
 	seen    gate.Policy   // what was seen to be in force
+	keeps   bool          // sources in quarantine are kept out
 	problem string
 	note    string    // what the driver says although it follows
 	since   time.Time // of the problem, or else of the note
@@ -150,6 +158,14 @@ func (d *Divert) Wait(ctx context.Context) {
 	}
 }
 
+// KeepsOut reports whether sources in quarantine are kept out while the site is
+// open.
+func (d *Divert) KeepsOut() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.keeps
+}
+
 // Note says what stands in for what should have refused, and since when; "" when
 // there is a Problem, or all is as it should be.
 func (d *Divert) Note() string {
@@ -206,6 +222,9 @@ func (d *Divert) look(ctx context.Context) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if k, ok := d.cfg.Driver.(Keeper); ok {
+		d.keeps = err == nil && k.KeepsOut()
+	}
 	d.tried = asked
 	close(d.looked)
 	d.looked = make(chan struct{})

@@ -26,6 +26,7 @@ type InTurn struct {
 	// All below is used by one goroutine.
 	rested []bool // were told that the site is open since they were used
 	note   string
+	keeps  bool // the driver that was used keeps sources in quarantine out
 }
 
 // NewInTurn makes one of at least one driver, the best first.
@@ -38,7 +39,7 @@ func NewInTurn(drivers ...Named) (*InTurn, error) {
 
 // Apply implements Driver.
 func (f *InTurn) Apply(ctx context.Context, p gate.Policy) error {
-	f.note = ""
+	f.note, f.keeps = "", false
 	var failed []string
 	for i, d := range f.drivers {
 		err := f.try(ctx, i, len(f.drivers)-i, p)
@@ -49,6 +50,9 @@ func (f *InTurn) Apply(ctx context.Context, p gate.Policy) error {
 		}
 		if i > 0 {
 			f.note = fmt.Sprintf("fell back to driver %s, since %s", d.Name, strings.Join(failed, "; "))
+		}
+		if k, ok := d.Driver.(Keeper); ok {
+			f.keeps = k.KeepsOut()
 		}
 		f.rest(ctx, i)
 		return nil
@@ -83,6 +87,9 @@ func (f *InTurn) rest(ctx context.Context, used int) {
 
 // Note implements Noter.
 func (f *InTurn) Note() string { return f.note }
+
+// KeepsOut implements Keeper.
+func (f *InTurn) KeepsOut() bool { return f.keeps }
 
 // Close ends what needs this process.
 func (f *InTurn) Close() error {

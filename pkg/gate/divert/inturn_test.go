@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rs/zerolog"
+
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/gate"
 )
@@ -87,5 +89,35 @@ func TestFallbackIsShown(t *testing.T) {
 	eventually(t, "it is in force", func() bool { return f.Policy().Rules[fleet.UDP] == drain })
 	if got := f.Note(); f.Problem() != "" || !strings.Contains(got, "fell back to driver edge, since nftables: no capability") {
 		t.Errorf("note %q, problem %q", got, f.Problem())
+	}
+}
+
+// keeper is an obedient driver that keeps sources in quarantine out.
+type keeper struct{ obedient }
+
+func (k *keeper) KeepsOut() bool { return true }
+
+// TestKeepsOut: who is in quarantine is kept out while the driver that can do it
+// works, and not while another one stands in for it.
+func TestKeepsOut(t *testing.T) {
+	kernel := &keeper{}
+	in, err := NewInTurn(Named{"nftables", kernel}, Named{"edge", &obedient{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := New(Config{Driver: in, Transports: both, Logger: zerolog.Nop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.SetPolicy(policy(gate.Rule{}))
+	if d.KeepsOut() {
+		t.Error("nothing was tried yet")
+	}
+	for _, broken := range []error{nil, errors.New("no permission"), nil} {
+		kernel.broken = broken
+		d.look(t.Context())
+		if d.KeepsOut() != (broken == nil) {
+			t.Errorf("broken %v: keeps out %v", broken, d.KeepsOut())
+		}
 	}
 }

@@ -12,7 +12,8 @@ import (
 )
 
 // NftablesConfig says what the kernel brings to the gate while the site is
-// drained. While it is open nothing of ours is in the way.
+// drained. While it is open nothing of ours is in the way but of sources in
+// quarantine.
 type NftablesConfig struct {
 	// Table is the name of the table of ours, family inet. Default "sipsteer".
 	// It belongs to this process: nobody else can change it, and it is gone
@@ -100,6 +101,7 @@ type step struct {
 type packetMatch struct {
 	loopback bool // from this machine itself
 	from     netip.Prefix
+	kept     bool   // from a source in quarantine, of the family of dst
 	proto    string // udp, tcp
 	src, dst netip.AddrPort
 	// request: not a SIP response. Those belong to requests of the softswitch,
@@ -123,6 +125,7 @@ func (s step) String() string {
 	}{
 		{m.loopback, " loopback"},
 		{m.from.IsValid(), " from " + m.from.String()},
+		{m.kept, " kept"},
 		{m.proto != "", " " + m.proto},
 		{m.src.IsValid(), " src " + m.src.String()},
 		{m.dst.IsValid(), " dst " + m.dst.String()},
@@ -158,19 +161,23 @@ func (c NftablesConfig) chains() []chain {
 	return out
 }
 
-// steps are the rules for a policy, none when all that is diverted is open.
-func (c NftablesConfig) steps(p gate.Policy) []step {
+// steps are the rules for a policy, none when all that is diverted is open and
+// nobody is in quarantine. What somebody in quarantine sends is brought to the
+// gate also while the site is open: it knows calls that are up and calls for help
+// from new work, which the kernel does not.
+func (c NftablesConfig) steps(p gate.Policy, quarantine []boundary) []step {
 	var turns []step
 	for _, d := range c.Diverted {
-		if p.Rules[d.Transport].Mode == gate.Open {
+		open := p.Rules[d.Transport].Mode == gate.Open
+		if open && len(ofFamily(quarantine, d.Public.Addr().Is4())) == 0 {
 			continue
 		}
 		if d.Transport.Stream() {
-			turns = append(turns, step{connect, packetMatch{proto: "tcp", dst: d.Public, first: true}, d.Gate})
+			turns = append(turns, step{connect, packetMatch{kept: open, proto: "tcp", dst: d.Public, first: true}, d.Gate})
 			continue
 		}
-		turns = append(turns, step{arrive, packetMatch{proto: "udp", dst: d.Public, request: true, unsummed: true}, d.Gate},
-			step{arrive, packetMatch{proto: "udp", dst: d.Public, request: true}, d.Gate})
+		turns = append(turns, step{arrive, packetMatch{kept: open, proto: "udp", dst: d.Public, request: true, unsummed: true}, d.Gate},
+			step{arrive, packetMatch{kept: open, proto: "udp", dst: d.Public, request: true}, d.Gate})
 		for _, up := range p.Upstreams[d.Transport] {
 			// What the gate passes on goes out as it is: it is answered to the gate.
 			turns = append(turns, step{leave, packetMatch{proto: "udp", src: d.Gate, dst: up}, netip.AddrPort{}})
@@ -195,10 +202,13 @@ func (c NftablesConfig) steps(p gate.Policy) []step {
 	return append(out, turns...)
 }
 
-func names(steps []step) []string {
+func names(steps []step, quarantine []boundary) []string {
 	var out []string
 	for _, s := range steps {
 		out = append(out, s.String())
+	}
+	for _, b := range quarantine {
+		out = append(out, b.String())
 	}
 	slices.Sort(out)
 	return out

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"slices"
 	"time"
@@ -37,29 +38,34 @@ func NewNftables(c NftablesConfig) (*Nftables, error) {
 // Apply implements Driver: it changes the table in one transaction, if it differs,
 // and reads back what the kernel has.
 func (n *Nftables) Apply(_ context.Context, p gate.Policy) error {
-	want := n.cfg.steps(p)
+	kept := boundaries(p.Quarantine, time.Now())
+	steps := n.cfg.steps(p, kept)
 	have, err := n.read()
 	if err != nil {
 		return err
 	}
-	if len(want) == 0 {
+	if len(steps) == 0 {
 		return n.open(have)
 	}
 	n.opened = time.Time{}
-	if slices.Equal(have, names(want)) {
+	want := names(steps, kept)
+	if slices.Equal(have, want) {
 		return nil
 	}
-	if err := n.put(want); err != nil {
+	if err := n.put(steps, kept); err != nil {
 		return err
 	}
 	if have, err = n.read(); err != nil {
 		return err
 	}
-	if !slices.Equal(have, names(want)) {
-		return fmt.Errorf("the kernel has %d rules of %d in table %s", len(have), len(want), n.cfg.Table)
+	if !slices.Equal(have, want) {
+		return fmt.Errorf("the kernel has %d rules and ranges of %d in table %s", len(have), len(want), n.cfg.Table)
 	}
 	return nil
 }
+
+// KeepsOut implements Keeper.
+func (n *Nftables) KeepsOut() bool { return true }
 
 // open diverts nothing more. The table stays for a while: the connections that
 // were diverted need it.
@@ -76,7 +82,7 @@ func (n *Nftables) open(have []string) error {
 	if len(have) == 0 {
 		return nil
 	}
-	return n.put(nil)
+	return n.put(nil, nil)
 }
 
 // Close takes the table away.
@@ -89,7 +95,7 @@ func (n *Nftables) Close() error {
 	return err
 }
 
-func (n *Nftables) put(steps []step) error {
+func (n *Nftables) put(steps []step, kept []boundary) error {
 	if n.kernel == nil {
 		k, err := ownTable(n.cfg.Table, n.cfg.chains())
 		if err != nil {
@@ -97,14 +103,14 @@ func (n *Nftables) put(steps []step) error {
 		}
 		n.kernel = k
 	}
-	if err := n.kernel.replace(steps); err != nil {
+	if err := n.kernel.replace(steps, kept); err != nil {
 		return fmt.Errorf("put rules into table %s: %w", n.cfg.Table, err)
 	}
 	return nil
 }
 
-// read returns the names of the rules that the kernel has, sorted. Asking also
-// finds out whether this process may ask.
+// read returns the names of the rules and ranges that the kernel has, sorted.
+// Asking also finds out whether this process may ask.
 func (n *Nftables) read() ([]string, error) {
 	c, err := nftables.New()
 	if err != nil {
@@ -127,6 +133,16 @@ func (n *Nftables) read() ([]string, error) {
 		for _, r := range rules {
 			name, _ := userdata.GetString(r.UserData, userdata.TypeComment)
 			out = append(out, name)
+		}
+	}
+	for _, set := range keptSets {
+		elements, err := c.GetSetElements(&nftables.Set{Name: set.name, Table: table})
+		if err != nil {
+			return nil, fmt.Errorf("read set %s of table %s: %w", set.name, table.Name, err)
+		}
+		for _, e := range elements {
+			addr, _ := netip.AddrFromSlice(e.Key)
+			out = append(out, boundary{addr, e.IntervalEnd}.String())
 		}
 	}
 	slices.Sort(out)

@@ -142,6 +142,8 @@ type phones struct {
 	t     *testing.T
 	at    *elsewhere
 	asked int
+	// hopped: the softswitch got the last request from a hop before it.
+	hopped bool
 }
 
 func (p *phones) dial(tr fleet.Transport, from string, to netip.AddrPort, unsummed bool) net.Conn {
@@ -172,15 +174,11 @@ func (p *phones) dial(tr fleet.Transport, from string, to netip.AddrPort, unsumm
 	return conn
 }
 
-// ask sends a request and returns the first line of the answer.
+// ask sends a request and returns the first line of the next answer to it.
 func (p *phones) ask(conn net.Conn, method, tag string) string {
 	p.t.Helper()
-	p.asked++
-	tr := strings.ToUpper(conn.LocalAddr().Network())
-	text := fmt.Sprintf("%s sip:bob@west.test SIP/2.0\r\nVia: SIP/2.0/%s %s;rport;branch=z9hG4bK%d\r\nMax-Forwards: 70\r\nFrom: <sip:anna@west.test>;tag=1\r\nTo: <sip:bob@west.test>%s\r\nCall-ID: %d@test\r\nCSeq: 1 %s\r\nContact: <sip:anna@192.0.2.7:9>\r\nContent-Length: 0\r\n\r\n",
-		method, tr, conn.LocalAddr(), p.asked, tag, p.asked, method)
-	_ = conn.SetDeadline(time.Now().Add(patience))
-	if _, err := io.WriteString(conn, text); err != nil {
+	id, err := p.send(conn, method, tag)
+	if err != nil {
 		return err.Error()
 	}
 	b := make([]byte, 4096)
@@ -188,8 +186,24 @@ func (p *phones) ask(conn net.Conn, method, tag string) string {
 	if err != nil {
 		return err.Error()
 	}
-	line, _, _ := strings.Cut(string(b[:n]), "\r\n")
+	line, rest, _ := strings.Cut(string(b[:n]), "\r\n")
+	p.hopped = strings.Contains(rest, "Max-Forwards: 69\r\n")
+	if !strings.Contains(rest, id) {
+		return "the answer to another request: " + line
+	}
 	return line
+}
+
+// send sends a request and returns what its answer contains.
+func (p *phones) send(conn net.Conn, method, tag string) (id string, err error) {
+	p.t.Helper()
+	p.asked++
+	tr := strings.ToUpper(conn.LocalAddr().Network())
+	text := fmt.Sprintf("%s sip:bob@west.test SIP/2.0\r\nVia: SIP/2.0/%s %s;rport;branch=z9hG4bK%d\r\nMax-Forwards: 70\r\nFrom: <sip:anna@west.test>;tag=1\r\nTo: <sip:bob@west.test>%s\r\nCall-ID: %d@test\r\nCSeq: 1 %s\r\nContact: <sip:anna@192.0.2.7:9>\r\nContent-Length: 0\r\n\r\n",
+		method, tr, conn.LocalAddr(), p.asked, tag, p.asked, method)
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	_, err = io.WriteString(conn, text)
+	return fmt.Sprintf("Call-ID: %d@test\r\n", p.asked), err
 }
 
 func (p *phones) expect(what string, conn net.Conn, method, tag, want string) {

@@ -38,7 +38,7 @@ func TestNftablesRules(t *testing.T) {
 		{map[fleet.Transport]gate.Rule{fleet.TLS: {Mode: gate.Closed}, fleet.UDP: {Mode: gate.Closed}}, append(slices.Clone(udp), tls)},
 	} {
 		var got []string
-		for _, s := range c.steps(gate.Policy{Rules: x.rules, Upstreams: up}) {
+		for _, s := range c.steps(gate.Policy{Rules: x.rules, Upstreams: up}, nil) {
 			got = append(got, s.String())
 		}
 		if !slices.Equal(got, x.want) {

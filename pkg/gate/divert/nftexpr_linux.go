@@ -35,6 +35,11 @@ func (s step) expressions() []expr.Any {
 			&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: addrLen(m.from.Addr()), Mask: mask(m.from), Xor: make([]byte, addrLen(m.from.Addr()))},
 			equal(m.from.Addr().AsSlice()))
 	}
+	if m.kept {
+		a := m.dst.Addr()
+		out = append(out, family(a)...)
+		out = append(out, load(expr.PayloadBaseNetworkHeader, srcOffset(a), addrLen(a)), &expr.Lookup{SourceRegister: 1, SetName: keptSet(a).name, SetID: keptSet(a).id})
+	}
 	if m.src.IsValid() {
 		out = append(out, family(m.src.Addr())...)
 		out = append(out, load(expr.PayloadBaseNetworkHeader, srcOffset(m.src.Addr()), addrLen(m.src.Addr())), equal(m.src.Addr().AsSlice()))

@@ -38,6 +38,9 @@ func ownTable(name string, chains []chain) (*ruleSocket, error) {
 	for _, at := range chains {
 		tx.add(unix.NFT_MSG_NEWCHAIN, netlink.Create, s.chainAttributes(at))
 	}
+	for _, set := range keptSets {
+		tx.add(unix.NFT_MSG_NEWSET, netlink.Create, set.attributes(name))
+	}
 	if err := tx.send(conn); err != nil {
 		conn.Close()
 		switch {
@@ -65,10 +68,16 @@ func (s *ruleSocket) close() error {
 	return nil
 }
 
-// replace puts these rules in the place of all others, at one moment.
-func (s *ruleSocket) replace(steps []step) error {
+// replace puts these rules and ranges in the place of all others, at one moment.
+func (s *ruleSocket) replace(steps []step, kept []boundary) error {
 	var tx transaction
 	tx.add(unix.NFT_MSG_DELRULE, 0, []netlink.Attribute{text(unix.NFTA_RULE_TABLE, s.table)})
+	for _, set := range keptSets {
+		tx.add(unix.NFT_MSG_DELSETELEM, 0, set.elements(s.table, nil))
+		if own := ofFamily(kept, set.is4); len(own) > 0 {
+			tx.add(unix.NFT_MSG_NEWSETELEM, netlink.Create, set.elements(s.table, own))
+		}
+	}
 	for _, x := range steps {
 		list, err := expressions(x)
 		if err != nil {
