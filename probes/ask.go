@@ -161,7 +161,7 @@ func (r *Runner) answered(a *attempt, res Result, transcript *Transcript) {
 	defer r.mu.Unlock()
 	a.check.open--
 	if transcript != nil && res.Outcome == health.Failure {
-		a.check.evidence = evidence(transcript)
+		a.check.evidence, a.check.failed = evidence(transcript), time.Now()
 	}
 	if a.over {
 		a.check.hung--

@@ -38,7 +38,8 @@ type check struct {
 	tally   tally
 	numbers map[string]float64 // what the last answer told of itself
 
-	evidence []wire.Line // of the last failure that was written down
+	evidence []wire.Line // of the last failure that was written down,
+	failed   time.Time   // which was then
 
 	waiting bool // for a free place, see Concurrency
 	round   bool // what waits is the regular question

@@ -82,16 +82,16 @@ const (
 	maxEvidenceText  = 2 << 10 // of one line
 )
 
-// Evidence returns what went over the wire when the check failed last; nil when
-// that was not written down. A check is written down from its first failure on,
+// Evidence returns what went over the wire when the check failed last, and when
+// that was; nil when it was not written down. A check is written down from its first failure on,
 // until it answers well again, so the failure that began it is not among them.
-func (r *Runner) Evidence(id health.Check) []wire.Line {
+func (r *Runner) Evidence(id health.Check) ([]wire.Line, time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if c := r.checks[id]; c != nil {
-		return c.evidence
+		return c.evidence, c.failed
 	}
-	return nil
+	return nil, time.Time{}
 }
 
 // evidence bounds a transcript.

@@ -41,10 +41,10 @@ func TestEvidenceIsKept(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		w.set(closed, func(c health.Check) bool { return c == checks[0] }, checks...)
 		time.Sleep(3 * time.Second)
-		if got := r.Evidence(checks[0]); len(got) != 1 || got[0].Direction != probes.Remarked {
+		if got, at := r.Evidence(checks[0]); at.IsZero() || len(got) != 1 || got[0].Direction != probes.Remarked {
 			t.Errorf("%+v", got)
 		}
-		if got := r.Evidence(checks[1]); got != nil {
+		if got, _ := r.Evidence(checks[1]); got != nil {
 			t.Errorf("of a check that is well: %+v", got)
 		}
 	})

@@ -38,6 +38,11 @@ func TestLoginBrokenAtOneSite(t *testing.T) {
 		if !strings.Contains(why, " register down") || !strings.Contains(why, tt.cause) || !strings.Contains(why, " options up") {
 			t.Errorf("%s: the login is not named:\n%s", tt.fault, why)
 		}
+		for _, seen := range []string{"what was seen at the last failure", "calgary/calgary-1/udp/register, seen by calgary: " + tt.cause, "sent REGISTER sip:"} {
+			if !strings.Contains(why, seen) {
+				t.Errorf("%s: the evidence is without %q:\n%s", tt.fault, seen, why)
+			}
+		}
 		if s := l.status().Sites[0]; s.Reflex {
 			t.Errorf("%s: the gate closed by itself at a softswitch that answers: %+v", tt.fault, s)
 		}

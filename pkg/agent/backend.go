@@ -47,8 +47,12 @@ func (a *Agent) History(_ context.Context, limit int) ([]steer.Event, error) {
 }
 
 // Why implements api.Backend.
-func (a *Agent) Why(_ context.Context, name string) (steer.Explanation, error) {
-	return steer.Explain(a.state(), name)
+func (a *Agent) Why(ctx context.Context, name string) (steer.Explanation, error) {
+	e, err := steer.Explain(a.state(), name)
+	if err == nil {
+		e.Evidence = a.evidence(ctx, e.About)
+	}
+	return e, err
 }
 
 // Plan implements api.Backend.

@@ -57,10 +57,12 @@ func (a *Agent) OwnChecks() api.AgentChecks {
 		for _, r := range runner.Recent(o.Check) {
 			seen.Recent = append(seen.Recent, sample(r.At, r.Outcome, r.Cause, r.Detail, r.RTT))
 		}
-		if o.Status == health.Down {
-			for _, l := range runner.Evidence(o.Check) {
-				seen.Wire = append(seen.Wire, wireLine(l.At, l.Direction, l.Text))
-			}
+		lines, failed := runner.Evidence(o.Check)
+		for _, l := range lines {
+			seen.Wire = append(seen.Wire, wireLine(l.At, l.Direction, l.Text))
+		}
+		if !failed.IsZero() {
+			seen.WireAt = &failed
 		}
 		out.Checks = append(out.Checks, seen)
 	}

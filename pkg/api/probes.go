@@ -44,7 +44,8 @@ type CheckSeen struct {
 	Detail  string   `json:"detail,omitempty"`
 	Recent  []Sample `json:"recent" doc:"The last results, oldest first."`
 	// Wire is the evidence of the last failure.
-	Wire []WireLine `json:"wire,omitempty" doc:"What went over the wire when it failed last; passwords and proofs of them are hidden."`
+	Wire   []WireLine `json:"wire,omitempty" doc:"What went over the wire when it failed last; passwords and proofs of them are hidden."`
+	WireAt *time.Time `json:"wire_at,omitempty" doc:"When that was, also of a check that is well again."`
 }
 
 // Sample is one result.

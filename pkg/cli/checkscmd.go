@@ -110,7 +110,7 @@ func (a *app) writeEvidence(agents []api.AgentChecks) {
 	p, w := palette{a.colours()}, a.streams.Out
 	for _, ag := range agents {
 		for _, c := range ag.Checks {
-			if len(c.Wire) > 0 {
+			if len(c.Wire) > 0 && c.Status == "down" {
 				fmt.Fprintf(w, "\n%s, seen by %s: %s: %s\n", p.bold(c.Check.String()), ag.Agent, c.Cause, clean(c.Detail))
 				writeWire(w, p, c.Wire)
 			}

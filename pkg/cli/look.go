@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -127,10 +128,24 @@ func (a *app) writeWhy(e steer.Explanation) {
 			fmt.Fprintf(w, "    %s\n", p.dim(clean(c)))
 		}
 	}
+	writeSeen(w, p, e.Evidence)
 	if len(e.Events) > 0 {
 		fmt.Fprintln(w, "\n  last changes:")
 	}
 	for _, ev := range e.Events {
 		fmt.Fprintf(w, "    %s epoch %d, %s: %s\n", ev.At.UTC().Format(time.TimeOnly), ev.Epoch, clean(ev.By), clean(ev.Text))
+	}
+}
+
+// writeSeen prints what was seen when checks failed last.
+func writeSeen(w io.Writer, p palette, all []steer.Evidence) {
+	if len(all) > 0 {
+		fmt.Fprintln(w, "\n  what was seen at the last failure (sipsteer checks --show-wire: in full):")
+	}
+	for _, e := range all {
+		fmt.Fprintf(w, "    %s %s, seen by %s: %s: %s\n", e.At.UTC().Format(time.TimeOnly), e.Check, clean(string(e.Agent)), clean(string(e.Cause)), clean(e.Detail))
+		for _, line := range e.Wire {
+			fmt.Fprintf(w, "      %s\n", p.dim(clean(line)))
+		}
 	}
 }

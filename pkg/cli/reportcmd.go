@@ -16,6 +16,7 @@ import (
 
 func (a *app) reportCmd() *cobra.Command {
 	var format, lang, zone, out string
+	var evidence bool
 	c := &cobra.Command{
 		Use: "report INCIDENT", Short: "Write the report of an incident, as a customer may read it", Args: exactArgs("INCIDENT"),
 		Long: `Writes the report of an incident from the replicated record: summary, impact with
@@ -28,6 +29,7 @@ what went well and badly, follow-ups. Nothing is added by hand; what people wrot
 	f := c.Flags()
 	f.StringVar(&format, "format", "md", "md, html or json")
 	f.StringVar(&lang, "lang", "en", "en or fr")
+	f.BoolVar(&evidence, "evidence", false, "add what the checks saw on the wire, with addresses of softswitches: not for customers")
 	f.StringVar(&zone, "timezone", "", "zone of every time: America/Edmonton; default $SIPSTEER_TIMEZONE, else this machine's")
 	f.StringVar(&out, "out", "", "write to this file; default standard output")
 	c.RunE = run(func(cmd *cobra.Command, args []string) error {
@@ -54,7 +56,7 @@ what went well and badly, follow-ups. Nothing is added by hand; what people wrot
 		if err != nil {
 			return err
 		}
-		return a.writeReport(&r, format, incident.Options{Lang: incident.Lang(lang), Zone: loc}, out)
+		return a.writeReport(&r, format, incident.Options{Lang: incident.Lang(lang), Zone: loc, Evidence: evidence}, out)
 	})
 	return c
 }

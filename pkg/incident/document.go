@@ -15,6 +15,9 @@ type Options struct {
 	Lang Lang
 	// Zone is the time zone of every time in the report. Default UTC.
 	Zone *time.Location
+	// Evidence adds what the checks saw at their last failure, in the words of the
+	// softswitches. Not for customers.
+	Evidence bool
 }
 
 func (o Options) zone() *time.Location { return cmp.Or(o.Zone, time.UTC) }
@@ -80,6 +83,9 @@ func (r *Report) document(o Options) (document, error) {
 		{Title: l.say("head.well"), Items: w.findings("well", r.Well)},
 		{Title: l.say("head.badly"), Items: w.findings("badly", r.Badly)},
 		{Title: l.say("head.followups"), Items: w.findings("next", r.FollowUps)},
+	}
+	if t := w.evidence(); t != nil && o.Evidence {
+		d.Sections = append(d.Sections, section{Title: l.say("head.evidence"), Table: t})
 	}
 	for i := range d.Sections {
 		if s := &d.Sections[i]; len(s.Text)+len(s.Facts)+len(s.Items) == 0 && s.Table == nil {
@@ -281,4 +287,17 @@ func (w *writer) findings(kind string, list []Finding) []string {
 		}
 	}
 	return out
+}
+
+// evidence is what the agents saw at the last failures; nil without any.
+func (w *writer) evidence() *table {
+	t := &table{Head: []string{w.say("label.time"), w.say("label.check"), w.say("label.what"), w.say("label.who")}}
+	for _, e := range w.r.Evidence {
+		what := strings.Join(append([]string{w.cause(string(e.Cause)), plain(e.Detail)}, e.Wire...), "; ")
+		t.Rows = append(t.Rows, row{Cells: []string{w.at(e.At), plain(e.Check.String()), plain(what), plain(string(e.Agent))}})
+	}
+	if len(t.Rows) == 0 {
+		return nil
+	}
+	return t
 }

@@ -45,7 +45,7 @@ var english = language{
 		"title":  "Incident report %[1]s",
 		"made":   "Made by sipsteer on %[1]s from the replicated record of the fleet %[2]s.",
 
-		"head.summary": "Summary", "head.impact": "Impact", "head.measures": "Times, as measured", "head.timeline": "Timeline",
+		"head.summary": "Summary", "head.evidence": "What the checks saw at their last failure", "label.check": "Check", "head.impact": "Impact", "head.measures": "Times, as measured", "head.timeline": "Timeline",
 		"head.before": "Changes in the hour before", "head.automatic": "What the program did", "head.manual": "What people did",
 		"head.well": "What went well", "head.badly": "What went badly", "head.followups": "Follow-ups", "head.method": "How the estimate was made", "head.cause": "Root cause",
 

@@ -49,7 +49,7 @@ var french = language{
 		"title":  "Rapport d’incident %[1]s",
 		"made":   "Établi par sipsteer le %[1]s à partir du registre répliqué de la flotte %[2]s.",
 
-		"head.summary": "Résumé", "head.impact": "Impact", "head.measures": "Délais mesurés", "head.timeline": "Chronologie",
+		"head.summary": "Résumé", "head.evidence": "Ce que les contrôles ont vu à leur dernier échec", "label.check": "Contrôle", "head.impact": "Impact", "head.measures": "Délais mesurés", "head.timeline": "Chronologie",
 		"head.before": "Changements dans l’heure précédente", "head.automatic": "Ce que le programme a fait", "head.manual": "Ce que les personnes ont fait",
 		"head.well": "Ce qui a bien marché", "head.badly": "Ce qui a mal marché", "head.followups": "Suites à donner", "head.method": "Méthode d’estimation", "head.cause": "Cause première",
 

@@ -42,6 +42,9 @@ type Report struct {
 	Well      []Finding `json:"went_well"`
 	Badly     []Finding `json:"went_badly"`
 	FollowUps []Finding `json:"follow_ups"`
+	// Evidence is what the agents still have of the last failures, when the
+	// report was made.
+	Evidence []steer.Evidence `json:"evidence,omitempty"`
 }
 
 // Affected is a site with the transports that failed there.
@@ -72,6 +75,8 @@ type Input struct {
 	Now   time.Time
 	Zone  string       // of the fleet
 	Gates []GateCounts // as read now; may be empty
+	// Evidence of failures during the incident; may be empty.
+	Evidence []steer.Evidence
 }
 
 // Build makes the report.
@@ -93,6 +98,7 @@ func Build(in steer.Incident, from Input) Report {
 	r.Impact = impact(in, r.RestoredAt, from)
 	r.Well, r.Badly = findings(in, r)
 	r.FollowUps = followUps(in, r)
+	r.Evidence = from.Evidence
 	return r
 }
 

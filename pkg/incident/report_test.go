@@ -103,17 +103,24 @@ func TestHostileTextStaysText(t *testing.T) {
 			{Kind: steer.EventDrain, Word: "announce", Site: "calgary", At: at, By: evil, Reason: evil},
 		},
 	}
-	r := Build(in, Input{Now: at.Add(2 * time.Hour), Zone: evil})
+	seen := steer.Evidence{Agent: evil, At: at, Cause: evil, Detail: evil, Wire: []string{"received SIP/2.0 403 Forbidden", evil}}
+	r := Build(in, Input{Now: at.Add(2 * time.Hour), Zone: evil, Evidence: []steer.Evidence{seen}})
 	for _, lang := range Langs() {
-		md, err := r.Markdown(Options{Lang: lang})
+		if md, err := r.Markdown(Options{Lang: lang}); err != nil || strings.Contains(md, "403 Forbidden") {
+			t.Errorf("a customer's report in %s: %v, or with evidence", lang, err)
+		}
+		md, err := r.Markdown(Options{Lang: lang, Evidence: true})
 		if err != nil {
 			t.Fatal(err)
 		}
-		html, err := r.HTML(Options{Lang: lang})
+		html, err := r.HTML(Options{Lang: lang, Evidence: true})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for what, text := range map[string]string{"Markdown": md, "HTML": html} {
+			if !strings.Contains(text, "received SIP/2.0 403 Forbidden") {
+				t.Errorf("%s in %s is without the evidence", what, lang)
+			}
 			bad := []string{"<script>", "<img", "\x1b", "\u202e"}
 			if what == "Markdown" {
 				bad = append(bad, "[y](javascript", "| `x`")

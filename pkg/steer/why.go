@@ -19,6 +19,9 @@ type Explanation struct {
 	Records []ExplainedRecord `json:"records"`
 	LeftOut []ExplainedSlot   `json:"left_out"` // sites of the service that are not answered
 	Events  []Event           `json:"events"`   // the last changes that touched it
+	// Evidence is what the agents saw when the checks of sites that are left out,
+	// or fail, failed last.
+	Evidence []Evidence `json:"evidence,omitempty"`
 }
 
 // ExplainedTenant says whose the name is, where it is a tenant's.
