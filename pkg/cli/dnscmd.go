@@ -39,7 +39,7 @@ func zoneAt(ctx context.Context, cs clients, epoch string, pages iter.Seq2[api.T
 	if err != nil {
 		return srv.Zone{}, err
 	}
-	zone := steer.Records(s)
+	var tenants *fleet.Tenants
 	for page, err := range pages {
 		if err != nil {
 			return srv.Zone{}, err
@@ -48,11 +48,15 @@ func zoneAt(ctx context.Context, cs clients, epoch string, pages iter.Seq2[api.T
 		for domain, service := range page.Each() {
 			rows = append(rows, fleet.TenantChange{Domain: fleet.TenantID(domain), Service: fleet.ServiceID(service)})
 		}
-		if zone.Tenants, _, err = zone.Tenants.Edit(rows); err != nil {
+		if tenants, _, err = tenants.Edit(rows); err != nil {
 			return srv.Zone{}, fmt.Errorf("read tenants: %w", err)
 		}
 	}
-	return zone, nil
+	// The records are made with them: a service without tenants has no cohorts.
+	if s.Tenants, err = steer.NewTenantTable(tenants); err != nil {
+		return srv.Zone{}, err
+	}
+	return steer.Records(s), nil
 }
 
 // stateAt is the State of an epoch, without tenants; "now" is the one in force.

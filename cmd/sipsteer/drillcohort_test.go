@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sipsteer/sipsteer/dnsserver"
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/runbook"
+	"github.com/sipsteer/sipsteer/pkg/steer"
+)
+
+// TestDrillOfACohortWithRealAgents: while half of the tenants practise, they are
+// led elsewhere and nobody else is; status and why say so; afterwards all are
+// answered alike again.
+func TestDrillOfACohortWithRealAgents(t *testing.T) {
+	t.Setenv("SIPSTEER_LAB_PROBE_INTERVAL", "5s") // a busy machine is no sick site
+	l := newLab(t, 14)
+	// mover is a tenant of the half that leaves, stayer one of the other.
+	var mover, stayer string
+	for i := 0; mover == "" || stayer == ""; i++ {
+		switch name := fmt.Sprintf("t%d.voice.example.net", i); {
+		case fleet.BucketOf(fleet.TenantID(name)) < 50:
+			mover = name
+		default:
+			stayer = name
+		}
+	}
+	write := func(name, text string) string {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	l.must(0, "tenant", "import", write("tenants.csv", "domain,service\n"+mover+",west.voice.example.net\n"+stayer+",west.voice.example.net\n"), "--reason", "r", "--yes")
+	if r := l.run("drill", "calgary", "--cohort", "half", "--reason", "r", "--yes"); r.code != 2 || !strings.Contains(r.err, `"half" is no cohort`) {
+		t.Errorf("a cohort that is none: %d %s", r.code, r.err)
+	}
+	d := runbook.Drill{Lasts: 20 * time.Second, Cohort: "0-49"}
+	file := write("drill.yaml", string(d.Text()))
+	at := []string{"--set", "site=calgary", "--set", "cohort=0-49"}
+	eventually(t, "all is well", patience, func() bool {
+		r := l.run(append([]string{"runbook", "plan", file}, at...)...)
+		return r.code == 0 && !slices.ContainsFunc(strings.Split(r.out, "\n"), func(line string) bool {
+			return strings.Contains(line, "must be true: ") && !strings.Contains(line, "— now yes")
+		})
+	})
+	l.must(0, append([]string{"runbook", "run", file, "--reason", "first drill", "--yes"}, at...)...)
+	server := l.servers()[0]
+	calgary := func(name string) bool {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		reply, err := dnsserver.Ask(ctx, server, "_sip._udp."+name, "SRV", false)
+		if err != nil || len(reply.Answer) < 2 {
+			t.Fatalf("%s: %+v, %v", name, reply, err)
+		}
+		return slices.ContainsFunc(reply.Answer, func(rr string) bool { return strings.Contains(rr, "sip.calgary.") })
+	}
+	eventually(t, "the cohort has left", patience, func() bool {
+		if !calgary(stayer) || !calgary("west.voice.example.net") {
+			t.Fatal("somebody else has left")
+		}
+		return !calgary(mover)
+	})
+	for name, stays := range map[string]bool{mover: false, stayer: true} {
+		if out := l.must(0, "dns", "query", "_sip._udp."+name, "SRV").out; strings.Contains(out, "sip.calgary.") != stays {
+			t.Errorf("dns query computes something else than the name servers answer:\n%s", out)
+		}
+	}
+	if zone := l.must(0, "dns", "zone").out; !strings.Contains(zone, "_c0.west") {
+		t.Errorf("dns zone has no set of the cohort:\n%s", zone)
+	}
+	if out := l.must(0, "status").out; !strings.Contains(out, "(drill for cohort 0-49)") || !strings.Contains(out, "50 % of tenants") {
+		t.Errorf("status says nothing of it:\n%s", out)
+	}
+	if out := l.must(0, "why", mover).out; !strings.Contains(out, "runbook drill: first drill") {
+		t.Errorf("why %s:\n%s", mover, out)
+	}
+	eventually(t, "the cohort is back", patience, func() bool {
+		if !calgary(stayer) {
+			t.Fatal("somebody else has left")
+		}
+		return calgary(mover) && !strings.Contains(l.must(0, "status").out, "(drill")
+	})
+	if p := l.practice("calgary"); p.Verdict != steer.DrillSucceeded || p.Cohort.String() != "0-49" || p.PartAt.IsZero() || !p.GoodAt.IsZero() {
+		t.Errorf("%+v", p)
+	}
+	if out := l.run("readiness").out; !strings.Contains(out, "for 50 % of the tenants (buckets 0-49) only; with everyone: never") {
+		t.Errorf("readiness:\n%s", out)
+	}
+}
