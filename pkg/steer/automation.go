@@ -129,7 +129,7 @@ func (v *view) guardCommonCause(slot Slot, now time.Time) *Refusal {
 			return &Refusal{
 				Rule: RuleCommonCause, Hard: true, Text: "common cause: " + b.Sentence + "; moving traffic would not cure it",
 				Value: plural(len(b.Sites), "site"), Limit: "1 site inside " + v.Fleet.Policy.CommonCauseWindow.String(),
-				Next: "sipsteer history   # what changed at these sites; to move all the same: sipsteer failover " + string(slot.Site),
+				Next: v.remedy(b, slot),
 			}
 		}
 	}
