@@ -17,18 +17,19 @@ type builder struct {
 	src   *srv.Zone
 	old   *zone // never nil, maybe empty
 	out   *zone
-	spans []span // of src.Sets, by owner
-	hosts map[string]hostSets
-	key   []byte // of the set at hand; a buffer
+	spans []span           // of src.Sets, by owner
+	hosts map[string]*host // by their names as they are written in data
+	key   []byte           // of the set at hand; a buffer
 }
 
 // span is a run of sets.
 type span struct{ from, to int }
 
-// hostSets are the addresses of a host in the zone.
-type hostSets struct {
+// host is a host with its addresses in the zone.
+type host struct {
+	name string // lower-cased
 	sets []srv.RRset
-	key  string
+	key  []byte // of the sets
 }
 
 // pack makes a zone of src; old is the one before, or nil. All zones of a
@@ -41,7 +42,7 @@ func pack(src *srv.Zone, old *zone, seed maphash.Seed) (*zone, error) {
 	if old == nil || !bytes.Equal(origin, old.origin) {
 		old = &zone{source: &srv.Zone{}}
 	}
-	b := &builder{src: src, old: old, hosts: map[string]hostSets{}, out: &zone{
+	b := &builder{src: src, old: old, hosts: map[string]*host{}, out: &zone{
 		source: src, origin: origin, sections: make(map[string]*section, len(old.sections)),
 	}}
 	for _, step := range []func() error{
@@ -206,7 +207,7 @@ func (b *builder) section(s srv.RRset) (*section, error) {
 	hosts := b.hostsOf(s)
 	b.key = appendKey(b.key[:0], s)
 	for _, h := range hosts {
-		b.key = append(b.key, b.hosts[h].key...)
+		b.key = append(b.key, h.key...)
 	}
 	if known := b.out.sections[string(b.key)]; known != nil {
 		return known, nil
@@ -226,11 +227,11 @@ func (b *builder) section(s srv.RRset) (*section, error) {
 }
 
 // additional ends the first cut and adds one for the addresses of each host.
-func (b *builder) additional(p *packer, hosts []string) {
+func (b *builder) additional(p *packer, hosts []*host) {
 	p.cut()
 	for _, h := range hosts {
-		for _, a := range b.hosts[h].sets {
-			p.rrset(h, a)
+		for _, a := range h.sets {
+			p.rrset(h.name, a)
 			p.cut()
 		}
 	}
@@ -238,40 +239,43 @@ func (b *builder) additional(p *packer, hosts []string) {
 
 // hostsOf lists the hosts whose addresses go with a set, each once: the
 // targets of SRV (RFC 2782) and NS (RFC 1035 §3.3.11).
-func (b *builder) hostsOf(s srv.RRset) []string {
+func (b *builder) hostsOf(s srv.RRset) []*host {
 	if s.Type != srv.TypeSRV && s.Type != srv.TypeNS {
 		return nil
 	}
-	hosts := make([]string, 0, len(s.Data))
+	hosts := make([]*host, 0, len(s.Data))
 	for _, d := range s.Data {
-		host := ""
+		var h *host
 		switch d := d.(type) {
 		case srv.SRV:
-			host = strings.ToLower(d.Target)
+			h = b.lookHost(d.Target)
 		case srv.NS:
-			host = strings.ToLower(d.Host)
+			h = b.lookHost(d.Host)
 		}
-		if !slices.Contains(hosts, host) {
-			hosts = append(hosts, host)
-			b.lookHost(host)
+		if h != nil && !slices.Contains(hosts, h) {
+			hosts = append(hosts, h)
 		}
 	}
 	return hosts
 }
 
 // lookHost finds the addresses of a host, once for all sets.
-func (b *builder) lookHost(host string) {
-	if _, ok := b.hosts[host]; ok {
-		return
+func (b *builder) lookHost(written string) *host {
+	if h := b.hosts[written]; h != nil {
+		return h
 	}
-	var h hostSets
-	var key []byte
+	if name := strings.ToLower(written); name != written {
+		h := b.lookHost(name)
+		b.hosts[written] = h
+		return h
+	}
+	h := &host{name: written}
 	for _, t := range []srv.Type{srv.TypeA, srv.TypeAAAA} {
-		if s, ok := b.src.Lookup(host, t); ok {
+		if s, ok := b.src.Lookup(h.name, t); ok {
 			h.sets = append(h.sets, s)
-			key = appendKey(key, s)
+			h.key = appendKey(h.key, s)
 		}
 	}
-	h.key = string(key)
-	b.hosts[host] = h
+	b.hosts[h.name] = h
+	return h
 }

@@ -14,9 +14,9 @@ func (b *builder) referral(s srv.RRset) (*section, error) {
 	p := newPacker(b.out.origin)
 	p.authority()
 	p.rrset(s.Name, s)
-	var inside, beside []string
+	var inside, beside []*host
 	for _, h := range b.hostsOf(s) {
-		if h == s.Name || strings.HasSuffix(h, "."+s.Name) {
+		if h.name == s.Name || strings.HasSuffix(h.name, "."+s.Name) {
 			inside = append(inside, h)
 		} else {
 			beside = append(beside, h)
@@ -24,8 +24,8 @@ func (b *builder) referral(s srv.RRset) (*section, error) {
 	}
 	p.glue()
 	for _, h := range inside {
-		for _, a := range b.hosts[h].sets {
-			p.rrset(h, a)
+		for _, a := range h.sets {
+			p.rrset(h.name, a)
 		}
 	}
 	b.additional(p, beside)

@@ -31,7 +31,7 @@ type signedOwner struct {
 // lower-cased.
 func (z *zone) signedSection(name []byte, qtype uint16, period uint32) (*section, error) {
 	x := &signedBuilder{
-		b: &builder{src: z.source, out: z, hosts: map[string]hostSets{}}, z: z, p: newPacker(z.origin), period: period,
+		b: &builder{src: z.source, out: z, hosts: map[string]*host{}}, z: z, p: newPacker(z.origin), period: period,
 	}
 	if cut := z.cutAbove(name, qtype); cut != nil {
 		x.referral(cut)
@@ -178,19 +178,19 @@ func (x *signedBuilder) record(owner string, r *transferRecord) {
 
 // additional packs the addresses of hosts, signed, each with a cut behind it
 // (RFC 4035 §3.1.1).
-func (x *signedBuilder) additional(hosts []string) {
+func (x *signedBuilder) additional(hosts []*host) {
 	x.p.cut()
 	for _, h := range hosts {
-		w, err := packName(h)
+		w, err := packName(h.name)
 		if err != nil {
 			x.err = err
 			return
 		}
-		for _, a := range x.b.hosts[h].sets {
-			if x.b.delegated(h) { // glue is not ours to sign
-				x.p.rrset(h, a)
+		for _, a := range h.sets {
+			if x.b.delegated(h.name) { // glue is not ours to sign
+				x.p.rrset(h.name, a)
 			} else {
-				x.set(signedOwner{h, w}, a)
+				x.set(signedOwner{h.name, w}, a)
 			}
 			x.p.cut()
 		}
@@ -224,14 +224,14 @@ func (x *signedBuilder) referral(cut []byte) {
 		x.nsec(at, []srv.RRset{ns}, true)
 	}
 	x.p.glue()
-	var beside []string
+	var beside []*host
 	for _, h := range x.b.hostsOf(ns) {
-		if h != owner && !strings.HasSuffix(h, "."+owner) {
+		if h.name != owner && !strings.HasSuffix(h.name, "."+owner) {
 			beside = append(beside, h)
 			continue
 		}
-		for _, a := range x.b.hosts[h].sets {
-			x.p.rrset(h, a)
+		for _, a := range h.sets {
+			x.p.rrset(h.name, a)
 		}
 	}
 	x.additional(beside)
