@@ -107,6 +107,10 @@ func (s *Store) Status() Status {
 	return st
 }
 
+// DiskFault is the last refusal of the disk, or nil after a write went well. It
+// is Status.DiskError alone, for who asks often.
+func (s *Store) DiskFault() error { return s.disk.journal.faulty() }
+
 func roleOf(s raft.RaftState) Role {
 	switch s {
 	case raft.Follower:

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -30,10 +31,14 @@ type memory struct {
 	table    *steer.TenantTable
 	tableSum string
 
-	mu     sync.Mutex
-	next   *steer.State // the newest State not yet written
-	notify chan struct{}
+	mu      sync.Mutex
+	next    *steer.State // the newest State not yet written
+	problem error        // of the last write
+	notify  chan struct{}
 }
+
+// keepRetry is how often what a disk refused is written to it again.
+const keepRetry = 5 * time.Second
 
 func newMemory(dir string, log zerolog.Logger) *memory {
 	return &memory{path: filepath.Join(dir, "served.json"), log: log, notify: make(chan struct{}, 1)}
@@ -52,9 +57,13 @@ func (m *memory) keep(s steer.State) {
 
 // run writes until ctx ends, and what is left then.
 func (m *memory) run(ctx context.Context) {
+	retry := time.NewTicker(keepRetry)
+	defer retry.Stop()
 	for {
 		select {
 		case <-m.notify:
+			m.flush()
+		case <-retry.C:
 			m.flush()
 		case <-ctx.Done():
 			m.flush()
@@ -63,6 +72,8 @@ func (m *memory) run(ctx context.Context) {
 	}
 }
 
+// flush writes what is not written yet. What the disk refuses stays to be
+// written, until something newer takes its place.
 func (m *memory) flush() {
 	m.mu.Lock()
 	s := m.next
@@ -71,9 +82,22 @@ func (m *memory) flush() {
 	if s == nil {
 		return
 	}
-	if err := m.write(*s); err != nil {
+	err := m.write(*s)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err != nil && m.problem == nil {
 		m.log.Error().Err(err).Str("file", m.path).Msg("cannot keep the served state; a restart without a leader would answer with an older one")
 	}
+	if m.problem = err; err != nil && m.next == nil {
+		m.next = s
+	}
+}
+
+// trouble is why the served State is not kept, or nil.
+func (m *memory) trouble() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.problem
 }
 
 // write puts the State behind its SHA-256, in a new file that replaces the old

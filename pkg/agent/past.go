@@ -77,9 +77,12 @@ func (p *past) note(e raftstore.Entry, s steer.State, events []steer.Event) {
 
 // run writes until ctx ends, and what is left then.
 func (p *past) run(ctx context.Context) {
+	retry := time.NewTicker(keepRetry)
+	defer retry.Stop()
 	for {
 		select {
 		case <-p.notify:
+		case <-retry.C:
 		case <-ctx.Done():
 			p.flush()
 			return
@@ -88,27 +91,39 @@ func (p *past) run(ctx context.Context) {
 	}
 }
 
-// flush writes what was noted. It returns when that is on disk.
+// maxWaiting bounds the moments that wait for a disk that refuses; then the
+// oldest are given up.
+const maxWaiting = 1000
+
+// flush writes what was noted. It returns when that is on disk, or stays to be
+// written because the disk refuses.
 func (p *past) flush() {
 	p.writing.Lock()
 	defer p.writing.Unlock()
 	p.mu.Lock()
-	queue := p.queue
+	queue, failed := p.queue, p.problem != nil
 	p.queue = nil
 	p.mu.Unlock()
-	err := p.write(queue)
+	if len(queue) == 0 && !failed {
+		return
+	}
+	left, err := p.write(queue)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil && p.problem == nil {
 		p.log.Error().Err(err).Msg("cannot keep the past; show and rollback will miss what happens now")
 	}
 	p.problem = err
+	p.queue = append(left, p.queue...)
+	p.queue = p.queue[max(0, len(p.queue)-maxWaiting):]
 }
 
-func (p *past) write(queue []moment) error {
+// write returns what the disk did not take: everything from the first refusal
+// on, since records are only appended.
+func (p *past) write(queue []moment) (left []moment, err error) {
 	var errs []error
 	last := p.archive.LastIndex()
-	for _, m := range queue {
+	for i, m := range queue {
 		if m.index <= last {
 			continue // the log was read again after a restart
 		}
@@ -120,14 +135,23 @@ func (p *past) write(queue []moment) error {
 			errs = append(errs, fmt.Errorf("encode state: %w", err))
 			continue
 		}
-		errs = append(errs, p.archive.Append(archive.Record{Payload: payload, Place: archive.Place{
+		err = p.archive.Append(archive.Record{Payload: payload, Place: archive.Place{
 			Epoch: m.State.Epoch, Index: m.index, At: m.State.Now, Chain: archive.Hash(m.chain), Sum: sha256.Sum256(payload),
-		}}))
+		}})
+		if err != nil {
+			errs, left = append(errs, err), queue[i:]
+			break
+		}
 	}
-	if len(queue) > 0 {
-		errs = append(errs, p.archive.Sync(time.Now()))
-	}
-	return errors.Join(errs...)
+	errs = append(errs, p.archive.Sync(time.Now()))
+	return left, errors.Join(errs...)
+}
+
+// trouble is why the past is not kept, or nil.
+func (p *past) trouble() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.problem
 }
 
 // at returns what is kept of an epoch.

@@ -54,7 +54,7 @@ func (a *Agent) effect() api.Effect {
 	now, _ := a.pub.served()
 	e := api.Effect{
 		Agent: string(a.cfg.Name), Epoch: now.state.Epoch, Gates: map[string]string{},
-		Problem: cmp.Or(now.problem, a.signingProblem(now.state), a.updateProblem()), Time: time.Now(), Applied: a.appliedIndex(),
+		Problem: cmp.Or(now.problem, a.keepingProblem(), a.signingProblem(now.state), a.updateProblem()), Time: time.Now(), Applied: a.appliedIndex(),
 		Commands: steer.CommandVersion, Attention: a.attention(), Sealing: a.sealingName(),
 	}
 	policy, ok := a.gatePolicyInForce()
