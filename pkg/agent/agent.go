@@ -88,6 +88,10 @@ type Config struct {
 	Directories map[string]string
 	Version     string
 	Logger      zerolog.Logger
+	// Reached, if set, is told of places between two steps of serving a
+	// decision, before the next one is taken. Tests end the process there. Nil
+	// in the program.
+	Reached func(point string)
 	// Notify and StatusPage tell people outside.
 	Notify     Notify
 	StatusPage StatusPage
@@ -184,6 +188,7 @@ func New(cfg Config) (*Agent, error) {
 	a.mem = newMemory(cfg.Dir, cfg.Logger)
 	a.pub = newPublisher(cfg.Site, dns, g, cfg.Logger)
 	a.pub.keep, a.pub.stale = a.mem.keep, dns.SetStale
+	a.pub.reached, a.mem.reached = cfg.Reached, cfg.Reached
 	for _, u := range cfg.Updates {
 		updater, err := update.New(u)
 		if err != nil {
@@ -316,6 +321,7 @@ func (a *Agent) openPast() error {
 		kept = &archive.Archive{}
 	}
 	a.past = newPast(kept, cfg.Logger)
+	a.past.reached = a.cfg.Reached
 	a.machine.note, a.machine.flush = a.past.note, a.past.flush
 	a.onStop("history", func(context.Context) error {
 		a.past.flush()

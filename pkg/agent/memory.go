@@ -26,6 +26,8 @@ import (
 type memory struct {
 	path string
 	log  zerolog.Logger
+	// reached is told how far a decision has come. May be nil.
+	reached points
 
 	// Of the table that was written last; used by one goroutine at a time.
 	table    *steer.TenantTable
@@ -115,9 +117,14 @@ func (m *memory) write(s steer.State) error {
 	if err != nil {
 		return fmt.Errorf("encode state: %w", err)
 	}
-	if err := replaceFile(m.path, data); err != nil {
+	if err := writeSummed(m.path+newSuffix, data); err != nil {
 		return err
 	}
+	m.reached.at(pointKeptHalf)
+	if err := os.Rename(m.path+newSuffix, m.path); err != nil {
+		return fmt.Errorf("put the served state in its place: %w", err)
+	}
+	m.reached.at(pointKept)
 	return m.removeTenants(held.Tenants)
 }
 
@@ -162,11 +169,21 @@ func (m *memory) removeTenants(keep string) error {
 	return err
 }
 
-// replaceFile writes the sum of the data, and the data.
+// newSuffix ends the name of a file that is not in its place yet.
+const newSuffix = ".new"
+
+// replaceFile replaces a file by the sum of the data, and the data.
 func replaceFile(path string, data []byte) error {
+	if err := writeSummed(path+newSuffix, data); err != nil {
+		return err
+	}
+	return os.Rename(path+newSuffix, path)
+}
+
+// writeSummed returns when the file is on disk.
+func writeSummed(path string, data []byte) error {
 	sum := sha256.Sum256(data)
-	tmp := path + ".new"
-	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("create file: %w", err)
 	}
@@ -177,7 +194,7 @@ func replaceFile(path string, data []byte) error {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("write file: %w", err)
 	}
-	return os.Rename(tmp, path)
+	return nil
 }
 
 // checkedFile returns what replaceFile wrote.

@@ -34,6 +34,7 @@ type past struct {
 	archive *archive.Archive
 	log     zerolog.Logger
 	notify  chan struct{}
+	reached points // told how far a decision has come; may be nil
 
 	writing sync.Mutex // one writer at a time: run or flush
 	// guarded by writing: the table noted last, with its name
@@ -142,6 +143,7 @@ func (p *past) write(queue []moment) (left []moment, err error) {
 			errs, left = append(errs, err), queue[i:]
 			break
 		}
+		p.reached.at(pointLogged)
 	}
 	errs = append(errs, p.archive.Sync(time.Now()))
 	return left, errors.Join(errs...)

@@ -44,6 +44,8 @@ type publisher struct {
 	// stale is told whether what is served is kept from an earlier time and
 	// does not follow the fleet. May be nil.
 	stale func(bool)
+	// reached is told how far a decision has come. May be nil.
+	reached points
 
 	mu      sync.Mutex
 	state   steer.State              // served now
@@ -75,6 +77,7 @@ func (p *publisher) publish(s steer.State) {
 		return
 	}
 	if s.Epoch > p.state.Epoch {
+		p.reached.at(pointApplied)
 		if err := p.serve(s); err != nil {
 			p.problem = err.Error()
 			p.log.Error().Err(err).Uint64("epoch", s.Epoch).Uint64("serving", p.state.Epoch).Msg("refused to serve a new zone; the old one stays")
@@ -85,8 +88,14 @@ func (p *publisher) publish(s steer.State) {
 	}
 	newer := s.Epoch > p.state.Epoch
 	p.state = s
+	if newer {
+		p.reached.at(pointAnswered)
+	}
 	p.applyGate()
 	p.wake()
+	if newer {
+		p.reached.at(pointGateTold)
+	}
 	if newer && p.keep != nil {
 		p.keep(s)
 	}
