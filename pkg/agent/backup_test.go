@@ -24,9 +24,9 @@ func TestRestoreIntoNewCluster(t *testing.T) {
 	if err := w.agents[1].Backup(t.Context(), &file, true); err != nil {
 		t.Fatal(err)
 	}
-	lost := w.hold(0, "after the backup")
+	lost := w.hold(0, "after the backup") // a verdict of the checks may have come between
 	contents, err := ReadBackup(bytes.NewReader(file.Bytes()))
-	if err != nil || contents.Epoch != epoch || contents.Sites != 3 || contents.Records == 0 {
+	if err != nil || contents.Epoch < epoch || contents.Epoch >= lost || contents.Sites != 3 || contents.Records == 0 {
 		t.Fatalf("contents %+v, %v", contents, err)
 	}
 	var members []raftstore.Member
