@@ -152,7 +152,7 @@ func (l *testLab) up() {
 	case <-ready:
 	case <-l.exited:
 		l.t.Fatalf("lab ended: %s", l.stderr)
-	case <-time.After(90 * time.Second):
+	case <-time.After(3 * time.Minute):
 		l.t.Fatalf("lab is not ready: %s", l.stderr)
 	}
 }

@@ -26,7 +26,7 @@ import (
 
 const (
 	// readyTimeout bounds the start of the lab.
-	readyTimeout = 45 * time.Second
+	readyTimeout = 2 * time.Minute
 	// pollInterval is how often a start looks whether all is ready.
 	pollInterval = 50 * time.Millisecond
 	// portTimeout is how long a start waits for the ports of a lab that was
