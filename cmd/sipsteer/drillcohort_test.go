@@ -20,8 +20,7 @@ import (
 // led elsewhere and nobody else is; status and why say so; afterwards all are
 // answered alike again.
 func TestDrillOfACohortWithRealAgents(t *testing.T) {
-	t.Setenv("SIPSTEER_LAB_PROBE_INTERVAL", "5s") // a busy machine is no sick site
-	l := newLab(t, 14)
+	l := startLab(t, 14, "5s")
 	// mover is a tenant of the half that leaves, stayer one of the other.
 	var mover, stayer string
 	for i := 0; mover == "" || stayer == ""; i++ {

@@ -36,9 +36,8 @@ func TestDrainForecast(t *testing.T) {
 	if err != nil {
 		t.Skipf("%s is not set: make drain-forecast", phonesVariable)
 	}
-	t.Setenv("SIPSTEER_LAB_PROBE_INTERVAL", "5s") // a busy machine is no sick site
 	refresh := 60 * time.Second
-	l := newQuickLab(t, 13)
+	l := startLab(t, 13, "5s")
 	l.longRegistrations(refresh)
 	crowd := l.crowd(n, refresh)
 	before := crowd.Snapshot()

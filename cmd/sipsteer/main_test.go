@@ -74,6 +74,7 @@ type testLab struct {
 	t      *testing.T
 	dir    string
 	net    int
+	probes string // the interval of checks
 	cmd    *exec.Cmd
 	exited chan struct{}
 	stderr *lockedBuffer
@@ -101,26 +102,31 @@ func (l *lockedBuffer) String() string {
 // time. It is for tests of anything but what probes see.
 func newLab(t *testing.T, number int) *testLab {
 	t.Helper()
-	t.Setenv("SIPSTEER_LAB_PROBE_INTERVAL", "3s")
-	return newQuickLab(t, number)
+	return startLab(t, number, "3s")
 }
 
-// newQuickLab starts a lab with the probes of a lab, for tests that break
-// something. It picks addresses that no other test uses: the process ID spreads
-// runs apart, the test's own number tests of one run.
+// newQuickLab starts a lab whose probes are quicker, for tests that break
+// something.
 func newQuickLab(t *testing.T, number int) *testLab {
+	t.Helper()
+	return startLab(t, number, "2s")
+}
+
+// startLab picks addresses that no other test uses: the process ID spreads runs
+// apart, the test's own number tests of one run.
+func startLab(t *testing.T, number int, probes string) *testLab {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("starts real processes; left out by -short")
 	}
-	l := &testLab{t: t, dir: t.TempDir(), net: 20 + (os.Getpid()*7+number)%230}
+	l := &testLab{t: t, dir: t.TempDir(), net: 20 + (os.Getpid()*7+number)%230, probes: probes}
 	l.up()
 	t.Cleanup(l.down)
 	return l
 }
 
 func (l *testLab) env() []string {
-	return []string{"SIPSTEER_LAB_NET=" + strconv.Itoa(l.net), "SIPSTEER_CONFIG=" + filepath.Join(l.dir, "client.yaml")}
+	return []string{"SIPSTEER_LAB_NET=" + strconv.Itoa(l.net), "SIPSTEER_LAB_PROBE_INTERVAL=" + l.probes, "SIPSTEER_CONFIG=" + filepath.Join(l.dir, "client.yaml")}
 }
 
 // up starts the lab and returns when it says ready.
