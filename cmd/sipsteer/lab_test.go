@@ -135,7 +135,7 @@ func TestOperator(t *testing.T) {
 
 // TestFaults breaks softswitches and looks from outside at what follows.
 func TestFaults(t *testing.T) {
-	l := newQuickLab(t, 2)
+	l := newLab(t, 2)
 	w := l.watch(10*time.Millisecond, westUDP, westTCP, westTLS, eastUDP)
 
 	// TLS only: the other transports stay.
@@ -245,7 +245,7 @@ func TestEverythingKilled(t *testing.T) {
 // TestPartition cuts agents off: the rest goes on, the cut-off one answers what
 // it knew and changes nothing.
 func TestPartition(t *testing.T) {
-	l := newQuickLab(t, 5)
+	l := newLab(t, 5)
 	w := l.watch(10*time.Millisecond, westUDP)
 	eventually(t, "all answer", patience, l.answered(w, westUDP, "calgary", "vancouver", "ottawa"))
 	l.must(0, "lab", "break", "vancouver", "partition")

@@ -98,16 +98,9 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// newLab starts a lab in which a busy machine is no sick site: its probes have
-// time. It is for tests of anything but what probes see.
+// newLab starts a lab whose probes have more time than those of a lab by hand: a
+// busy machine is no sick site.
 func newLab(t *testing.T, number int) *testLab {
-	t.Helper()
-	return startLab(t, number, "3s")
-}
-
-// newQuickLab starts a lab whose probes are quicker, for tests that break
-// something.
-func newQuickLab(t *testing.T, number int) *testLab {
 	t.Helper()
 	return startLab(t, number, "2s")
 }
