@@ -93,12 +93,8 @@ func refuses(e peerEffect) bool {
 // noteGate proposes a word that is new, and reports whether the State knows it
 // now. One that cannot be written is written with the next look.
 func (a *Agent) noteGate(ctx context.Context, w steer.GateWord) bool {
-	seen := steer.GateSeen{Site: w.Site, Agent: w.Agent}
 	s := a.machine.State()
-	if i := slices.IndexFunc(s.Gates, func(g steer.GateSeen) bool { return g.Site == w.Site && g.Agent == w.Agent }); i >= 0 {
-		seen = s.Gates[i]
-	}
-	if !seen.Says(w) {
+	if !s.GateSeen(w.Site, w.Agent).Says(w) {
 		return true
 	}
 	c := steer.Command{Kind: steer.KindGateWord, At: a.now(), By: steer.AutomationOwner, Site: w.Site, Gate: &w}

@@ -51,11 +51,6 @@ func (e *Explanation) About(x Evidence) bool {
 			return false // the name is of another transport
 		}
 	}
-	return slices.ContainsFunc(e.Records, func(r ExplainedRecord) bool { return r.Site == x.Check.Site && len(r.Checks) > 0 && failing(r.Checks) }) ||
+	return slices.ContainsFunc(e.Records, func(r ExplainedRecord) bool { return r.Site == x.Check.Site && r.failing }) ||
 		slices.ContainsFunc(e.LeftOut, func(l ExplainedSlot) bool { return l.Site == x.Check.Site && l.Transport == x.Check.Transport })
-}
-
-// failing reports whether one of the checks that are printed is down.
-func failing(checks []string) bool {
-	return slices.ContainsFunc(checks, func(c string) bool { return strings.Contains(c, " "+health.Down.String()+" since ") })
 }

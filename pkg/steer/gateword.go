@@ -69,10 +69,7 @@ func (t *transition) gateWord() error {
 	if w == nil || t.Fleet.Site(w.Site) == nil {
 		return &Invalid{Field: "gate", Message: "a word of a gate at no site of the fleet"}
 	}
-	seen := GateSeen{Site: w.Site, Agent: w.Agent, Hour: t.Now}
-	if i, known := slices.BinarySearchFunc(t.Gates, seen, compareGates); known {
-		seen = t.Gates[i]
-	}
+	seen := t.GateSeen(w.Site, w.Agent)
 	if seen.hourOver(t.Now) {
 		seen.Hour, seen.Words = t.Now, 0
 	}
@@ -90,6 +87,15 @@ func (t *transition) gateWord() error {
 	seen.Reflex, seen.Trouble, seen.Instead = w.Reflex, w.Trouble != "", w.Instead != ""
 	t.Gates = deleted(inserted(t.Gates, seen, compareGates), func(g GateSeen) bool { return g.hourOver(t.Now) && g.quiet() })
 	return nil
+}
+
+// GateSeen is the last word of a gate, the zero one of a gate that had none.
+func (s *State) GateSeen(site fleet.SiteID, agent fleet.AgentID) GateSeen {
+	seen := GateSeen{Site: site, Agent: agent}
+	if i, known := slices.BinarySearchFunc(s.Gates, seen, compareGates); known {
+		return s.Gates[i]
+	}
+	return seen
 }
 
 func compareGates(a, b GateSeen) int {

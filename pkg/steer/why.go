@@ -51,6 +51,8 @@ type ExplainedRecord struct {
 	Site   fleet.SiteID `json:"site,omitempty"`
 	Reason string       `json:"reason"`
 	Checks []string     `json:"checks,omitempty"`
+
+	failing bool // one of the checks is down
 }
 
 // ExplainedSlot is a site that is left out, and why.
@@ -209,7 +211,8 @@ func (v *view) explainTarget(r *ExplainedRecord, a asked, target srv.SRV) {
 			if v.Fleet.HostName(v.Fleet.Site(st.Site)) != target.Target {
 				continue
 			}
-			r.Site, r.Checks = st.Site, v.checksOf(st.Site, t)
+			r.Site = st.Site
+			r.Checks, r.failing = v.checksOf(st.Site, t)
 			r.Reason = fmt.Sprintf("number %d in the preference of %s; %s", n+1, a.service.Name, placeReason(&st))
 		}
 	}
@@ -227,9 +230,9 @@ func placeReason(st *Standing) string {
 	return "in"
 }
 
-// checksOf prints the verdicts on a transport of a site.
-func (v *view) checksOf(site fleet.SiteID, t fleet.Transport) []string {
-	var out []string
+// checksOf prints the verdicts on a transport of a site, and reports whether one
+// of the checks is down.
+func (v *view) checksOf(site fleet.SiteID, t fleet.Transport) (out []string, down bool) {
 	for _, verdict := range v.Verdicts {
 		c := verdict.Check
 		if c.Site != site || c.Transport != t {
@@ -237,6 +240,7 @@ func (v *view) checksOf(site fleet.SiteID, t fleet.Transport) []string {
 		}
 		text := fmt.Sprintf("%s %s %s since %s", c.Switch, c.Kind, verdict.Status, verdict.Since.UTC().Format("15:04:05"))
 		if verdict.Status == health.Down {
+			down = true
 			text += fmt.Sprintf(" (%s: %s), seen by %s", verdict.Cause, verdict.Detail, joined(verdict.Observers))
 		}
 		out = append(out, text)
@@ -244,14 +248,15 @@ func (v *view) checksOf(site fleet.SiteID, t fleet.Transport) []string {
 	if len(out) == 0 {
 		out = append(out, "no verdict yet")
 	}
-	return out
+	return out, down
 }
 
 func (v *view) leftOut(a asked, t fleet.Transport) []ExplainedSlot {
 	var out []ExplainedSlot
 	for _, st := range v.slotsFor(a.service, t, a.bucket) {
 		if st.Place == Gone && !slices.ContainsFunc(v.answerFor(a.service, t, a.bucket), func(x Target) bool { return x.Site == st.Site }) {
-			out = append(out, ExplainedSlot{Site: st.Site, Transport: t, Reason: st.why(), Checks: v.checksOf(st.Site, t)})
+			checks, _ := v.checksOf(st.Site, t)
+			out = append(out, ExplainedSlot{Site: st.Site, Transport: t, Reason: st.why(), Checks: checks})
 		}
 	}
 	return out
