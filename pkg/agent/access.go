@@ -33,10 +33,8 @@ func (a *Agent) allowRaft(p pki.Peer) error {
 	if err := a.allow(p); err != nil {
 		return err
 	}
-	select {
-	case <-a.opened:
-	default:
-		return nil // the store is being opened
+	if !a.storeOpen() {
+		return nil
 	}
 	members := a.store.Members()
 	member := len(members) == 0 || slices.ContainsFunc(members, func(m raftstore.Member) bool { return m.ID == fleet.AgentID(p.Agent) })
@@ -66,14 +64,12 @@ func (a *Agent) dialRaft(ctx context.Context, address string) (net.Conn, error) 
 // there.
 func (a *Agent) memberAt(address string) string {
 	peers := a.peers()
-	select {
-	case <-a.opened:
+	if a.storeOpen() {
 		for _, m := range a.store.Members() {
 			if m.Address == address {
 				return string(m.ID)
 			}
 		}
-	default:
 	}
 	for _, p := range peers {
 		if p.Raft == address {

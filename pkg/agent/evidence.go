@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,11 +69,7 @@ func during(in *steer.Incident, now time.Time) func(steer.Evidence) bool {
 		end = in.ResolvedAt
 	}
 	return func(e steer.Evidence) bool {
-		for _, s := range in.Sites {
-			if s == e.Check.Site {
-				return !e.At.Before(in.StartedAt.Add(-evidenceSlack)) && !e.At.After(end.Add(evidenceSlack))
-			}
-		}
-		return false
+		return slices.Contains(in.Sites, e.Check.Site) &&
+			!e.At.Before(in.StartedAt.Add(-evidenceSlack)) && !e.At.After(end.Add(evidenceSlack))
 	}
 }

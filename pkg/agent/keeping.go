@@ -7,10 +7,8 @@ import (
 // keepingProblem says that the disk does not take what this agent is to keep,
 // and what to do; "" when it does. The answers do not depend on it.
 func (a *Agent) keepingProblem() string {
-	select {
-	case <-a.opened:
-	default:
-		return "" // the answers do not wait for the store to be opened
+	if !a.storeOpen() {
+		return ""
 	}
 	next := "make room on the disk of data_dir, or mount it for writing; the agent goes on by itself"
 	if err := a.store.DiskFault(); err != nil {

@@ -124,14 +124,23 @@ func (a *Agent) isLevel(ag pki.Agent) bool {
 	return err == nil && e.Applied+levelWith >= a.store.Applied()
 }
 
-// appliedIndex is the last log entry applied here; 0 while the store opens.
-func (a *Agent) appliedIndex() uint64 {
+// storeOpen reports whether the store may be asked: answers do not wait for it to
+// be opened.
+func (a *Agent) storeOpen() bool {
 	select {
 	case <-a.opened:
-		return a.store.Applied()
+		return true
 	default:
+		return false
+	}
+}
+
+// appliedIndex is the last log entry applied here; 0 while the store opens.
+func (a *Agent) appliedIndex() uint64 {
+	if !a.storeOpen() {
 		return 0
 	}
+	return a.store.Applied()
 }
 
 // announce keeps this agent's entry of the registry what its file says, until

@@ -58,19 +58,22 @@ func (m *memory) keep(s steer.State) {
 }
 
 // run writes until ctx ends, and what is left then.
-func (m *memory) run(ctx context.Context) {
+func (m *memory) run(ctx context.Context) { keepWriting(ctx, m.notify, m.flush) }
+
+// keepWriting flushes whenever there is something new, what a disk refused from
+// time to time, and what is left when ctx ends.
+func keepWriting(ctx context.Context, notify <-chan struct{}, flush func()) {
 	retry := time.NewTicker(keepRetry)
 	defer retry.Stop()
 	for {
 		select {
-		case <-m.notify:
-			m.flush()
+		case <-notify:
 		case <-retry.C:
-			m.flush()
 		case <-ctx.Done():
-			m.flush()
+			flush()
 			return
 		}
+		flush()
 	}
 }
 

@@ -37,8 +37,9 @@ type past struct {
 	reached points // told how far a decision has come; may be nil
 
 	writing sync.Mutex // one writer at a time: run or flush
-	// guarded by writing: the table noted last, with its name
+	// guarded by writing: the table noted last, with its sum and name
 	table *steer.TenantTable
+	sum   archive.Hash
 	named *pastTenants
 
 	mu sync.Mutex
@@ -77,20 +78,7 @@ func (p *past) note(e raftstore.Entry, s steer.State, events []steer.Event) {
 }
 
 // run writes until ctx ends, and what is left then.
-func (p *past) run(ctx context.Context) {
-	retry := time.NewTicker(keepRetry)
-	defer retry.Stop()
-	for {
-		select {
-		case <-p.notify:
-		case <-retry.C:
-		case <-ctx.Done():
-			p.flush()
-			return
-		}
-		p.flush()
-	}
-}
+func (p *past) run(ctx context.Context) { keepWriting(ctx, p.notify, p.flush) }
 
 // maxWaiting bounds the moments that wait for a disk that refuses; then the
 // oldest are given up.

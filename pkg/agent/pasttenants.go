@@ -29,15 +29,11 @@ func (p *past) keepTenants(m *moment) error {
 	}
 	text := tableText(m.tables)
 	if p.table != m.tables {
-		sum := sha256.Sum256(text)
-		p.table, p.named = m.tables, &pastTenants{Count: m.tables.Names().Len(), Sum: hex.EncodeToString(sum[:])}
+		p.sum = sha256.Sum256(text)
+		p.table, p.named = m.tables, &pastTenants{Count: m.tables.Names().Len(), Sum: hex.EncodeToString(p.sum[:])}
 	}
 	m.Tenants = p.named
-	sum, err := p.named.hash()
-	if err != nil {
-		return err
-	}
-	if err := p.archive.KeepTable(m.index, sum, text); err != nil {
+	if err := p.archive.KeepTable(m.index, p.sum, text); err != nil {
 		return fmt.Errorf("keep the tenants of epoch %d: %w", m.State.Epoch, err)
 	}
 	return nil
