@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -48,8 +49,19 @@ func (l *testLab) runAgent(file string) (stop func()) {
 	cmd := program(l.t, l.env(), "agent", "--config", file)
 	out := &lockedBuffer{}
 	cmd.Stderr = out
+	return untilStopped(l.t, cmd, func(err error) {
+		if err != nil {
+			l.t.Errorf("agent %s: %v\n%s", file, err, out)
+		}
+	})
+}
+
+// untilStopped runs a program until the returned function is called, at the
+// latest until the test ends; ended is told how it ended.
+func untilStopped(t *testing.T, cmd *exec.Cmd, ended func(error)) (stop func()) {
+	t.Helper()
 	if err := cmd.Start(); err != nil {
-		l.t.Fatal(err)
+		t.Fatal(err)
 	}
 	done := false
 	stop = func() {
@@ -58,13 +70,11 @@ func (l *testLab) runAgent(file string) (stop func()) {
 		}
 		done = true
 		if err := cmd.Process.Signal(os.Interrupt); err != nil {
-			l.t.Error(err)
+			t.Error(err)
 		}
-		if err := cmd.Wait(); err != nil {
-			l.t.Errorf("agent %s: %v\n%s", file, err, out)
-		}
+		ended(cmd.Wait())
 	}
-	l.t.Cleanup(stop)
+	t.Cleanup(stop)
 	return stop
 }
 

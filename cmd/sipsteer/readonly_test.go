@@ -48,25 +48,12 @@ func (d *sickDisk) agent(l *testLab, mode, file string) (pid int, stop func()) {
 	cmd.Env = append(plain.Env, "IMAGE="+d.image, "DIR="+d.dir, "MODE="+mode)
 	out := &lockedBuffer{}
 	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Start(); err != nil {
-		d.t.Fatal(err)
-	}
-	done := false
-	stop = func() {
-		if done {
-			return
-		}
-		done = true
-		if err := cmd.Process.Signal(os.Interrupt); err != nil {
-			d.t.Error(err)
-		}
-		err := cmd.Wait()
+	stop = untilStopped(d.t, cmd, func(err error) {
 		if d.t.Failed() {
 			lines := strings.Split(out.String(), "\n")
 			d.t.Logf("agent on the disk ended, %v:\n%s", err, strings.Join(lines[max(0, len(lines)-25):], "\n"))
 		}
-	}
-	d.t.Cleanup(stop)
+	})
 	return cmd.Process.Pid, stop
 }
 

@@ -33,7 +33,7 @@ func (a *app) dnsCmd() *cobra.Command {
 }
 
 // zoneAt is the steered zone of an epoch; "now" is the one in force. It has the
-// tenants of now that the pages hold: whose a tenant was then is not kept.
+// tenants that the pages hold.
 func zoneAt(ctx context.Context, cs clients, epoch string, pages iter.Seq2[api.TenantPage, error]) (srv.Zone, error) {
 	s, err := stateAt(ctx, cs, epoch)
 	if err != nil {
@@ -44,11 +44,7 @@ func zoneAt(ctx context.Context, cs clients, epoch string, pages iter.Seq2[api.T
 		if err != nil {
 			return srv.Zone{}, err
 		}
-		var rows []fleet.TenantChange
-		for domain, service := range page.Each() {
-			rows = append(rows, fleet.TenantChange{Domain: fleet.TenantID(domain), Service: fleet.ServiceID(service)})
-		}
-		if tenants, _, err = tenants.Edit(rows); err != nil {
+		if tenants, _, err = tenants.Edit(tenantRows(page)); err != nil {
 			return srv.Zone{}, fmt.Errorf("read tenants: %w", err)
 		}
 	}

@@ -80,9 +80,16 @@ func tenantsOf(ctx context.Context, cs clients, epoch uint64) ([]fleet.TenantCha
 		if err != nil {
 			return nil, err
 		}
-		for domain, service := range p.Each() {
-			out = append(out, fleet.TenantChange{Domain: fleet.TenantID(domain), Service: fleet.ServiceID(service)})
-		}
+		out = append(out, tenantRows(p)...)
 	}
 	return out, nil
+}
+
+// tenantRows are the tenants of a page, as rows of an import.
+func tenantRows(p api.TenantPage) []fleet.TenantChange {
+	var rows []fleet.TenantChange
+	for domain, service := range p.Each() {
+		rows = append(rows, fleet.TenantChange{Domain: fleet.TenantID(domain), Service: fleet.ServiceID(service)})
+	}
+	return rows
 }
