@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,9 @@ import (
 	"github.com/sipsteer/sipsteer/raftstore"
 	"github.com/sipsteer/sipsteer/raftstore/raftstoretest"
 )
+
+// fullDiskChild marks the process in which the disk fills up.
+const fullDiskChild = "RAFTSTORE_FULL_DISK"
 
 // limitFiles makes the kernel refuse to let any file of this process grow
 // beyond size, until the returned function is called.
@@ -35,8 +39,28 @@ func limitFiles(t *testing.T, size uint64) (lift func()) {
 }
 
 // The disk of the only member fills up under it: what was acknowledged stays,
-// what is not is refused, and it goes on when there is room again.
+// what is not is refused, and it goes on when there is room again. The limit
+// holds for every file of a process, so for the test's own log, too: the
+// member has a process to itself.
 func TestRealFullDisk(t *testing.T) {
+	if os.Getenv(fullDiskChild) != "" {
+		fillDisk(t)
+		return
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := exec.CommandContext(t.Context(), exe, "-test.run=^TestRealFullDisk$", "-test.v")
+	child.Env = append(os.Environ(), fullDiskChild+"=1")
+	out, err := child.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: TestRealFullDisk") {
+		t.Errorf("the process with the full disk: %v\n%s", err, out)
+	}
+}
+
+func fillDisk(t *testing.T) {
+	t.Helper()
 	c := raftstoretest.OnDisk(t, 1)
 	defer c.Stop()
 	c.Start()
