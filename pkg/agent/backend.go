@@ -65,6 +65,9 @@ func (a *Agent) Plan(ctx context.Context, req api.CommandRequest) (plan.Plan, er
 	if err == nil {
 		err = a.guardPeers(cmd)
 	}
+	if err == nil {
+		err = refuseNobody(cmd, s)
+	}
 	if err != nil {
 		return plan.Plan{}, err
 	}
@@ -150,6 +153,9 @@ func (a *Agent) doHere(ctx context.Context, cmd steer.Command, start time.Time) 
 		return api.Result{}, err
 	}
 	cmd.At = a.now()
+	if err := refuseNobody(cmd, a.machine.State()); err != nil {
+		return api.Result{}, err
+	}
 	if err := a.runMayStart(ctx, cmd); err != nil {
 		return api.Result{}, err
 	}

@@ -30,6 +30,9 @@ func (a *Agent) PlanRun(ctx context.Context, req api.RunRequest) (runbook.Plan, 
 	if err != nil {
 		return runbook.Plan{}, err
 	}
+	if err := runbook.Nobody(p, s); err != nil {
+		return runbook.Plan{}, err
+	}
 	return runbook.Make(p, a.facts(ctx, s, slices.Concat(p.Require, p.AbortIf)), a.now()), nil
 }
 

@@ -185,6 +185,13 @@ func (r *readiness) incidents() {
 // scheduled nags for the drills of the fleet file that should have been.
 func (r *readiness) scheduled() {
 	for _, d := range r.s.Fleet.Policy.Drills {
+		if who, err := steer.ParseWhom(d.Cohort); err == nil {
+			if why := steer.Nobody(r.s, d.Site, "", 0, who); why != "" {
+				r.add(Finding{Grade: Warning, Topic: "drill", Site: d.Site, Subject: d.When, Next: "sipsteer tenant import FILE   # or take the cohort out of policy.drills"},
+					"the drill of %s that the fleet file wants (%s, cohort %s) does not begin: %s", d.Site, d.When, d.Cohort, why)
+				continue
+			}
+		}
 		i := slices.IndexFunc(r.s.Practice, func(p steer.Practice) bool { return p.Site == d.Site })
 		if i < 0 || r.now.Sub(r.s.Practice[i].At) <= d.Every()+7*24*time.Hour {
 			continue // one that never was is told by drills

@@ -78,6 +78,9 @@ func TestReadiness(t *testing.T) {
 		"a lost agent":     {func(_ *steer.State, m []plan.Machine) { m[0].Reached = false }, "agent a is not reached", plan.Broken},
 		"an agent behind":  {func(s *steer.State, m []plan.Machine) { m[0].Epoch = 0 }, "answers epoch 0", plan.Broken},
 		"almost no quorum": {func(_ *steer.State, m []plan.Machine) { m[0].Reached, m[1].Reached = false, false }, "with one more lost nothing can be changed", plan.Broken},
+		"a drill of nobody": {func(s *steer.State, _ []plan.Machine) {
+			s.Fleet.Policy.Drills = []fleet.Drill{{Site: "ottawa", When: "sun 05:00-06:00", Cohort: "5%"}}
+		}, "(sun 05:00-06:00, cohort 5%) does not begin: this fleet has no tenants", plan.Warning},
 		"an unknown cause": {func(s *steer.State, _ []plan.Machine) {
 			s.Incidents = []steer.Incident{{ID: "inc-1", State: steer.Resolved, ResolvedAt: now}}
 		}, "nobody has named the cause of inc-1", plan.Note},

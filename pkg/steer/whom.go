@@ -105,3 +105,43 @@ func (r *Run) whom() fleet.Cohort {
 	c, _ := ParseWhom(r.Cohort()) // steps that name another one do not begin
 	return c
 }
+
+// Nobody says why a cohort of what a site serves holds no tenant; "" when it holds
+// one, and when everyone is meant. Zero values of the service and the transport mean
+// all of them. It takes time in proportion to all tenants.
+func Nobody(s State, site fleet.SiteID, service fleet.ServiceID, transport fleet.Transport, cohort fleet.Cohort) string {
+	if s.Fleet == nil || cohort.IsZero() || cohort == fleet.Everyone() {
+		return ""
+	}
+	if s.Tenants.Names().Len() == 0 {
+		return "this fleet has no tenants, so a cohort holds nobody"
+	}
+	served := map[fleet.ServiceID]bool{}
+	for _, slot := range SlotsOf(s.Fleet, site, service, transport) {
+		served[slot.Service] = true
+	}
+	if len(served) == 0 {
+		return "" // refused as what it is
+	}
+	tenants := 0
+	for domain, svc := range s.Tenants.Names().All() {
+		if !served[svc] {
+			continue
+		}
+		if cohort.Has(fleet.OwnName) || cohort.Has(fleet.BucketOf(domain)) {
+			return ""
+		}
+		tenants++
+	}
+	if tenants == 0 {
+		return fmt.Sprintf("no service that this covers at %s has tenants, so a cohort holds nobody", site)
+	}
+	return fmt.Sprintf("this covers %s at %s, and none in the buckets %s: the cohort holds nobody", plural(tenants, "tenant"), site, cohort)
+}
+
+// Retry is the command line of an operator's command without its cohort and its
+// pace.
+func (c Command) Retry() string {
+	c.Cohort, c.Pace = fleet.Cohort{}, ""
+	return c.line()
+}
