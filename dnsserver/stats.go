@@ -129,6 +129,8 @@ type Stats struct {
 	// signatures; "" if it has none, or is signed.
 	Unsigned      string
 	LastRefusalAt time.Time
+	// Stale says that good answers are marked as kept from an earlier time.
+	Stale bool
 }
 
 // SecondaryStats is how far a secondary follows.
@@ -182,7 +184,7 @@ func (s *Server) Stats() Stats {
 	}
 	sampled := s.tap.Stats()
 	out.Sampled, out.SamplesLost = sampled.Sent, sampled.Lost
-	out.Epoch = s.Epoch()
+	out.Epoch, out.Stale = s.Epoch(), s.stale.Load()
 	out.TCPOpen, out.TCPAccepted, out.TCPCut = uint64(s.conns.open()), s.conns.accepted.Load(), s.conns.cut.Load()
 	return out
 }

@@ -286,6 +286,7 @@ func (a *Agent) recall() error {
 		return nil
 	}
 	if ok {
+		a.pub.setBehind(unheard)
 		a.pub.publish(s)
 		a.log.Info().Uint64("epoch", s.Epoch).Msg("serving the last known state")
 	}
@@ -401,6 +402,7 @@ func (a *Agent) startLoops() error {
 		a.loops.Go(func() { a.delayed.run(ctx) })
 	}
 	a.loops.Go(func() { a.compareStates(ctx) })
+	a.loops.Go(func() { a.watchStaleness(ctx) })
 	a.onStop("loops", func(context.Context) error {
 		cancel()
 		a.loops.Wait()

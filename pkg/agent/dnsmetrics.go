@@ -35,6 +35,7 @@ func dnsDescs() map[string]*prometheus.Desc {
 		"slow":          d("slow_total", "Answers that took more than 10 ms to make."),
 		"samples":       d("samples_total", "Exchanges of the query log: sent to the collector, or lost.", "what"),
 		"unsigned":      d("unsigned", "1 while the zone has keys and is answered without signatures."),
+		"stale":         d("stale", "1 while answers are marked stale: newer decisions may not be answered here."),
 		"swaps":         d("swaps_total", "Zones taken."),
 		"refused_swaps": d("refused_swaps_total", "Zones refused because they failed their checks; the one before stayed."),
 	}
@@ -83,11 +84,8 @@ func (c *dnsCollector) Collect(ch chan<- prometheus.Metric) {
 		count("update_sets", st.Written, st.Zone, "written")
 		count("update_sets", st.Drift, st.Zone, "drift")
 	}
-	if s.Unsigned != "" {
-		gauge("unsigned", 1)
-	} else {
-		gauge("unsigned", 0)
-	}
+	ch <- prometheus.MustNewConstMetric(c.desc["unsigned"], prometheus.GaugeValue, flag(s.Unsigned != ""))
+	ch <- prometheus.MustNewConstMetric(c.desc["stale"], prometheus.GaugeValue, flag(s.Stale))
 	count("swaps", s.Swaps)
 	count("refused_swaps", s.RefusedSwaps)
 }

@@ -36,7 +36,7 @@ func (a *Agent) Store(context.Context) (api.StoreStatus, error) {
 		Voters: voters(st.Members), Members: len(st.Members), Last: st.Last, Commit: st.Commit, Applied: st.Applied,
 		Contact: st.Contact.Seconds(), WriteP99: st.Write.P99.Seconds(), ApplyP99: st.Apply.P99.Seconds(),
 		SnapshotIndex: st.SnapshotIndex, SnapshotTaken: st.SnapshotTaken, DiskError: st.DiskError,
-		Suspect: a.pub.frozen(), Damaged: append(append([]string{}, st.Damaged...), a.past.archive.Damaged()...),
+		Suspect: a.pub.frozen(), Stale: a.pub.staleness(), Damaged: append(append([]string{}, st.Damaged...), a.past.archive.Damaged()...),
 	}
 	to, trip := a.trips.longest(st.Members)
 	out.Profile, out.RoundTripTo, out.RoundTrip = st.Profile, string(to), trip.Seconds()
@@ -83,6 +83,9 @@ func findings(s api.StoreStatus, now time.Time) []api.Finding {
 	}
 	if !s.Quorum {
 		add(urgentNow, "start or reconnect agents until a majority of the voters is up; if they are lost for good: sipsteer agent recover --help", "no quorum: nothing can be changed, answers go on")
+	}
+	if s.Stale != "" && s.Stale != unheard {
+		add(urgentNote, "mend what is named before this; the mark goes by itself", "%s: %s", staleWords, s.Stale)
 	}
 	diskFindings(s, add)
 	if left := s.IdentityUntil.Sub(now); !s.IdentityUntil.IsZero() && left < identityLow {

@@ -18,9 +18,12 @@ func TestFindings(t *testing.T) {
 		change func(*api.StoreStatus)
 		want   string // urgency and a word, of each in order
 	}{
-		"no quorum":          {func(s *api.StoreStatus) { s.Quorum = false }, "now no quorum"},
-		"halted":             {func(s *api.StoreStatus) { s.Halted, s.HaltedNext = "it has stopped", "restart it" }, "now has stopped"},
-		"differs":            {func(s *api.StoreStatus) { s.Suspect = "it differs" }, "now it differs"},
+		"no quorum": {func(s *api.StoreStatus) { s.Quorum = false }, "now no quorum"},
+		"halted":    {func(s *api.StoreStatus) { s.Halted, s.HaltedNext = "it has stopped", "restart it" }, "now has stopped"},
+		"differs":   {func(s *api.StoreStatus) { s.Suspect = "it differs" }, "now it differs"},
+		"disk and mark": {func(s *api.StoreStatus) {
+			s.DiskError, s.Stale = "EIO", "the disk refuses decisions: EIO"
+		}, "now refuses writes|note marked stale"},
 		"full":               {func(s *api.StoreStatus) { s.DiskFree = 4 }, "now 4 % of the disk"},
 		"filling":            {func(s *api.StoreStatus) { s.DiskFree = 14 }, "soon 14 % of the disk"},
 		"size not known":     {func(s *api.StoreStatus) { s.DiskFree, s.DiskSize = 0, 0 }, ""},

@@ -53,6 +53,7 @@ type publisher struct {
 	problem string                   // why the newest State is not served
 	halted  string                   // why there are no newer States any more
 	suspect string                   // why newer States are not served: see freeze
+	behind  string                   // why newer States may not come: see watchStaleness
 	changed chan struct{}            // closed and replaced at each change
 
 	beside        *srv.Zone // records beside the steered ones, or nil
@@ -181,7 +182,7 @@ func (p *publisher) freeze(reason string) (before string) {
 // tellStale is called with mu held.
 func (p *publisher) tellStale() {
 	if p.stale != nil {
-		p.stale(p.halted != "" || p.suspect != "")
+		p.stale(p.staleNow() != "")
 	}
 }
 

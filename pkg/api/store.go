@@ -37,6 +37,7 @@ type StoreStatus struct {
 	Halted        string    `json:"halted,omitempty" doc:"Why the store stopped by itself."`
 	HaltedNext    string    `json:"halted_next,omitempty" doc:"What to do about that."`
 	Suspect       string    `json:"suspect,omitempty" doc:"Why the State here is in doubt."`
+	Stale         string    `json:"stale,omitempty" doc:"Why the answers here are marked stale."`
 	Damaged       []string  `json:"damaged" doc:"Files that were set aside."`
 
 	DelayedAt      time.Time `json:"delayed_at,omitzero" doc:"When the delayed copy was taken."`

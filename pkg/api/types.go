@@ -78,6 +78,7 @@ type AgentStatus struct {
 	Epoch     uint64  `json:"epoch" doc:"That its name server answers."`
 	Gate      string  `json:"gate,omitempty" doc:"What its gate does now, reflex included."`
 	Problem   string  `json:"problem,omitempty"`
+	Stale     string  `json:"stale,omitempty" doc:"Why its answers are marked stale: newer decisions may not be answered there."`
 	Seconds   float64 `json:"heard_seconds_ago,omitempty"`
 }
 
@@ -235,6 +236,7 @@ type Effect struct {
 	Note      string            `json:"note,omitempty" doc:"What refuses in place of the driver that should."`
 	Unguarded string            `json:"unguarded,omitempty" doc:"Why sources in quarantine are not kept out here."`
 	Problem   string            `json:"problem,omitempty"`
+	Stale     string            `json:"stale,omitempty" doc:"Why its answers are marked stale: newer decisions may not be answered there."`
 	Applied   uint64            `json:"applied" doc:"Last log entry that it has applied."`
 	Sealing   string            `json:"sealing,omitempty" doc:"Public name of its sealing key; empty if it has none."`
 	Commands  int               `json:"commands" doc:"Newest version of commands that it knows."`
