@@ -68,6 +68,9 @@ func (a *Agent) Plan(ctx context.Context, req api.CommandRequest) (plan.Plan, er
 	if err == nil {
 		err = refuseNobody(cmd, s)
 	}
+	if err == nil {
+		err = a.addConcern(ctx, s, &cmd)
+	}
 	if err != nil {
 		return plan.Plan{}, err
 	}
@@ -157,6 +160,9 @@ func (a *Agent) doHere(ctx context.Context, cmd steer.Command, start time.Time) 
 		return api.Result{}, err
 	}
 	if err := a.runMayStart(ctx, cmd); err != nil {
+		return api.Result{}, err
+	}
+	if err := a.addConcern(ctx, a.machine.State(), &cmd); err != nil {
 		return api.Result{}, err
 	}
 	if err := a.addKey(ctx, &cmd); err != nil {
@@ -273,6 +279,7 @@ func command(req api.CommandRequest, f *fleet.Fleet) (steer.Command, error) {
 	}
 	tenantChange(&c, req)
 	keyChange(&c, req)
+	concernChange(&c, req)
 	if err := incidentChange(&c, req); err != nil {
 		return c, err
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/api"
 	"github.com/sipsteer/sipsteer/pkg/fleet"
@@ -36,15 +37,24 @@ func outs(s steer.State) []api.OutStatus {
 	return out
 }
 
-// concerns tells what the last look at readiness found: the worst first, and of
-// these the newest.
-func concerns(s steer.State) []api.ConcernStatus {
+// concerns tells what the last look at readiness found: the worst first, of these
+// the newest, and last what somebody has acknowledged.
+func concerns(s steer.State, now time.Time) []api.ConcernStatus {
 	out := []api.ConcernStatus{}
 	for _, c := range s.Concerns.List {
-		out = append(out, api.ConcernStatus{Grade: c.Grade, Text: c.Text, Next: c.Next, Since: c.Since})
+		x := api.ConcernStatus{Grade: c.Grade, Text: c.Text, Next: c.Next, Since: c.Since, Name: steer.ShortKey(c.Key)}
+		if a := s.Concerns.Ack(c.Key, c.Grade, now); a != nil {
+			x.Acked = &a.Intent
+		}
+		out = append(out, x)
 	}
 	slices.SortStableFunc(out, func(a, b api.ConcernStatus) int {
-		if a.Grade != b.Grade {
+		switch {
+		case a.Acked == nil && b.Acked != nil:
+			return -1
+		case a.Acked != nil && b.Acked == nil:
+			return 1
+		case a.Grade != b.Grade:
 			return cmp.Compare(a.Grade, b.Grade) // broken, warning
 		}
 		return b.Since.Compare(a.Since)

@@ -127,6 +127,9 @@ type ConcernStatus struct {
 	Text  string    `json:"text"`
 	Next  string    `json:"next,omitempty" doc:"Command to type."`
 	Since time.Time `json:"since"`
+	// Name is what readiness ack takes.
+	Name  string        `json:"name" doc:"To acknowledge it by."`
+	Acked *steer.Intent `json:"acked,omitempty" doc:"Who knows of it and accepts it, why, and until when; such ones come last."`
 }
 
 // RunStatus is a run of a runbook that is not over.
@@ -171,7 +174,7 @@ type AdviceStatus struct {
 // CommandRequest is what an operator wants done.
 type CommandRequest struct {
 	ID          string   `json:"id,omitempty" maxLength:"64" doc:"Of the request: repeating it with the same ID has no second effect."`
-	Kind        string   `json:"kind" enum:"drain,undrain,failover,failback,approve,hold,release,ack,quarantine,unquarantine,set-fleet,rollback,tenant-stage,tenant-commit,tenant-rollback,incident-declare,incident-note,incident-identify,incident-resolve,run-start,run-approve,run-pause,run-resume,run-skip,run-abort,run-undo,book-save,book-drop,key-add,key-confirm,key-drop"`
+	Kind        string   `json:"kind" enum:"drain,undrain,failover,failback,approve,hold,release,ack,quarantine,unquarantine,set-fleet,rollback,tenant-stage,tenant-commit,tenant-rollback,incident-declare,incident-note,incident-identify,incident-resolve,run-start,run-approve,run-pause,run-resume,run-skip,run-abort,run-undo,book-save,book-drop,concern-ack,concern-unack,key-add,key-confirm,key-drop"`
 	Site        string   `json:"site,omitempty" maxLength:"63"`
 	Service     string   `json:"service,omitempty" maxLength:"253"`
 	Transport   string   `json:"transport,omitempty" maxLength:"8"`
@@ -182,11 +185,12 @@ type CommandRequest struct {
 	Role        string   `json:"role,omitempty" maxLength:"16" doc:"Of who wants it. Only agents that pass a command on may say it; what others say is not used."`
 	From        string   `json:"from,omitempty" maxLength:"128" doc:"Where it was typed. Only agents that pass a command on may say it."`
 	Reason      string   `json:"reason,omitempty" maxLength:"512"`
-	For         string   `json:"for,omitempty" maxLength:"32" doc:"How long it lasts: 30m, 2h; 72h at most."`
+	For         string   `json:"for,omitempty" maxLength:"32" doc:"How long it lasts: 30m, 2h; 72h at most, concern-ack 720h."`
 	Override    []string `json:"override,omitempty" maxItems:"16" doc:"Rules to pass by name."`
 	ExpectEpoch uint64   `json:"expect_epoch,omitempty" doc:"Refuse when the fleet is at another epoch."`
 	Epoch       uint64   `json:"epoch,omitempty" doc:"To go back to, for rollback."`
 	Source      string   `json:"source,omitempty" maxLength:"64" doc:"Address or network, for quarantine and unquarantine."`
+	Concern     string   `json:"concern,omitempty" maxLength:"400" doc:"Name of a concern of readiness, for concern-ack and concern-unack."`
 	Fleet       string   `json:"fleet,omitempty" maxLength:"4194304" doc:"Text of a fleet file, for set-fleet."`
 
 	KeyTag   uint16          `json:"key_tag,omitempty" doc:"For the kinds that begin with key, but for key-add."`

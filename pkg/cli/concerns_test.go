@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/steer"
 )
 
 // TestStatusNamesConcerns: the first few, one line each with the command to type,
@@ -35,5 +36,23 @@ func TestStatusNamesConcerns(t *testing.T) {
 				t.Errorf("line %d: %q", i, l)
 			}
 		}
+	}
+}
+
+// TestAcknowledgedConcernsHaveALine: and are none of those that are counted.
+func TestAcknowledgedConcernsHaveALine(t *testing.T) {
+	until := time.Date(2026, 5, 11, 3, 0, 0, 0, time.UTC)
+	var st api.Status
+	for i := range concernLines {
+		st.Concerns = append(st.Concerns, api.ConcernStatus{Grade: "warning", Text: fmt.Sprint(i), Name: "drill/x"})
+	}
+	for _, name := range []string{"ttl///192.0.2.1:53 west", "dns///b", "c", "d"} {
+		st.Concerns = append(st.Concerns, api.ConcernStatus{Grade: "broken", Text: "no", Name: name, Acked: &steer.Intent{Owner: "alice", Until: until}})
+	}
+	var b strings.Builder
+	writeConcerns(&b, palette{}, st)
+	want := "acknowledged: 'ttl///192.0.2.1:53 west' until 2026-05-11 03:00, dns///b until 2026-05-11 03:00, c until 2026-05-11 03:00 and 1 more\nall of them, looked at anew: sipsteer readiness\n"
+	if !strings.HasSuffix(b.String(), want) || strings.Count(b.String(), "\n") != concernLines+2 || strings.Contains(b.String(), "broken") {
+		t.Errorf("%s", b.String())
 	}
 }

@@ -32,6 +32,9 @@ type Finding struct {
 	Subject string          `json:"subject,omitempty"` // an agent, a file, an address, where the text is about one
 	Text    string          `json:"text"`
 	Next    string          `json:"next,omitempty"` // the command to type, or what to change
+	// Concern is its name where it can be acknowledged; Acked says who has.
+	Concern string        `json:"concern,omitempty"`
+	Acked   *steer.Intent `json:"acked,omitempty"`
 }
 
 // longTTL is an answer's lifetime after which a failover is no longer a matter
@@ -57,6 +60,7 @@ func Readiness(s steer.State, seen Seen, now time.Time) []Finding {
 	slices.SortStableFunc(r.out, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(rank(a.Grade), rank(b.Grade)), cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Site, b.Site), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Subject, b.Subject))
 	})
+	r.acknowledged()
 	return r.out
 }
 

@@ -90,3 +90,28 @@ func TestConcerns(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestAcknowledgedFindingsComeLast: with who accepts them; what is a note, or known
+// in another way, has no name to acknowledge it by.
+func TestAcknowledgedFindingsComeLast(t *testing.T) {
+	now := time.Date(2026, 5, 4, 3, 0, 0, 0, time.UTC)
+	s, machines := ready(t, now)
+	s.Practice = s.Practice[1:]
+	s.Fleet.Sites[1].Capacity.Calls = 0
+	s.Concerns.Acks = []steer.ConcernAck{
+		{Key: "certificate/ottawa//x.pem", Grade: steer.ConcernBroken, Intent: steer.Intent{Owner: "alice", Reason: "ordered", Until: now.Add(time.Hour)}},
+		{Key: "drill/calgary//", Grade: steer.ConcernWarning, Intent: steer.Intent{Owner: "alice", Until: now}}, // over
+	}
+	seen := plan.Seen{Machines: machines, Certificates: []plan.Certificate{{Site: "ottawa", File: "x.pem", Until: now.Add(-time.Hour)}}}
+	var got []string
+	for _, f := range plan.Readiness(s, seen, now) {
+		line := f.Topic + " " + f.Concern
+		if f.Acked != nil {
+			line += " by " + f.Acked.Owner
+		}
+		got = append(got, line)
+	}
+	if want := "drill drill/calgary, capacity , certificate certificate/ottawa//x.pem by alice"; strings.Join(got, ", ") != want {
+		t.Errorf("%s, want %s", strings.Join(got, ", "), want)
+	}
+}

@@ -136,6 +136,10 @@ func (t *transition) run() error {
 		return t.dropBook()
 	case KindLook:
 		return t.look()
+	case KindConcernAck:
+		return t.ackConcern()
+	case KindConcernUnack:
+		return t.unackConcern()
 	case KindRunStart, KindRunMove, KindRunApprove, KindRunPause, KindRunResume, KindRunSkip, KindRunAbort, KindRunUndo:
 		return t.runCommand()
 	case KindKeyAdd, KindKeyConfirm, KindKeyStep, KindKeyDrop:

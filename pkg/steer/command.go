@@ -58,6 +58,9 @@ const (
 	KindBookSave   Kind = "book-save"
 	KindBookDrop   Kind = "book-drop"
 
+	KindConcernAck   Kind = "concern-ack"
+	KindConcernUnack Kind = "concern-unack"
+
 	KindKeyAdd     Kind = "key-add"
 	KindKeyConfirm Kind = "key-confirm"
 	KindKeyDrop    Kind = "key-drop"
@@ -127,7 +130,7 @@ type Command struct {
 	Notified uint64           `json:"notified,omitempty"` // KindNotified: revision of the last event told
 	Book     *SavedBook       `json:"book,omitempty"`     // KindBook…
 	Gate     *GateWord        `json:"gate,omitempty"`     // KindGateWord
-	Concerns []Concern        `json:"concerns,omitempty"` // KindLook: all that there are now
+	Concerns []Concern        `json:"concerns,omitempty"` // KindLook: all that there are now; KindConcern…: the one
 }
 
 // Automation reports whether the command is one that only the leader's own

@@ -19,8 +19,9 @@ type Concern struct {
 
 // Concerns are all of them, and when people were told last.
 type Concerns struct {
-	List   []Concern `json:"list,omitempty"` // ordered by Key
-	ToldAt time.Time `json:"told_at,omitzero"`
+	List   []Concern    `json:"list,omitempty"` // ordered by Key
+	ToldAt time.Time    `json:"told_at,omitzero"`
+	Acks   []ConcernAck `json:"acks,omitempty"` // ordered by Key
 }
 
 // Grades of concerns.
@@ -32,9 +33,9 @@ const (
 // MaxConcerns bounds what is remembered.
 const MaxConcerns = 100
 
-// Nag is after how long people are told again of concerns that last.
-func (c Concerns) Nag() time.Duration {
-	if slices.ContainsFunc(c.List, func(x Concern) bool { return x.Grade == ConcernBroken }) {
+// nag is after how long people are told again of concerns that last.
+func nag(open []Concern) time.Duration {
+	if slices.ContainsFunc(open, func(x Concern) bool { return x.Grade == ConcernBroken }) {
 		return 24 * time.Hour
 	}
 	return 7 * 24 * time.Hour
@@ -51,16 +52,22 @@ func NewConcerns(s State, found []Concern, now time.Time) bool {
 			return true
 		}
 	}
-	return len(found) > 0 && now.Sub(s.Concerns.ToldAt) >= s.Concerns.Nag()
+	if slices.ContainsFunc(s.Concerns.Acks, func(a ConcernAck) bool { return a.ended(found, now) }) {
+		return true
+	}
+	open := s.Concerns.open(found, now)
+	return len(open) > 0 && now.Sub(s.Concerns.ToldAt) >= nag(open)
 }
 
 // look takes over what a look at readiness found. People are told what is new,
-// that all is well again, and now and then what lasts.
+// that all is well again, and now and then what lasts; not of what somebody has
+// acknowledged, until that ends.
 func (t *transition) look() error {
 	found := slices.Clone(t.cmd.Concerns)
 	slices.SortFunc(found, func(a, b Concern) int { return strings.Compare(a.Key, b.Key) })
 	found = found[:min(len(found), MaxConcerns)]
 	old := t.Concerns.List
+	back := t.endAcks(found)
 	var news []string
 	grade := ConcernWarning
 	for i := range found {
@@ -70,26 +77,29 @@ func (t *transition) look() error {
 		if k >= 0 {
 			c.Since = old[k].Since
 		}
-		if k < 0 || old[k].Grade != ConcernBroken && c.Grade == ConcernBroken {
-			news = append(news, c.Text)
-			if c.Grade == ConcernBroken {
-				grade = ConcernBroken
-			}
+		isNew := k < 0 || old[k].Grade != ConcernBroken && c.Grade == ConcernBroken
+		if t.Concerns.Ack(c.Key, c.Grade, t.Now) != nil || !isNew && back[c.Key] == "" {
+			continue
+		}
+		news = append(news, c.Text+back[c.Key])
+		if c.Grade == ConcernBroken {
+			grade = ConcernBroken
 		}
 	}
-	nag := len(found) > 0 && t.Now.Sub(t.Concerns.ToldAt) >= t.Concerns.Nag()
+	open := t.Concerns.open(found, t.Now)
+	due := len(open) > 0 && t.Now.Sub(t.Concerns.ToldAt) >= nag(open)
 	t.Concerns.List = found
 	switch {
 	case len(news) > 0:
 		t.tellConcerns(grade, fmt.Sprintf("readiness: %s: %s", plural(len(news), "new concern"), summed(news)))
 	case len(found) == 0 && len(old) > 0:
 		t.tellConcerns("ready", "readiness: nothing would go wrong any more of what was known")
-	case nag:
-		texts := make([]string, len(found))
-		for i, c := range found {
+	case due:
+		texts := make([]string, len(open))
+		for i, c := range open {
 			texts[i] = c.Text
 		}
-		t.tellConcerns("still", fmt.Sprintf("readiness: %s still: %s", plural(len(found), "concern"), summed(texts)))
+		t.tellConcerns("still", fmt.Sprintf("readiness: %s still: %s", plural(len(open), "concern"), summed(texts)))
 	}
 	return nil
 }
