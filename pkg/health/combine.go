@@ -66,10 +66,14 @@ func Combine(prev Verdict, voices []Voice, minRemote int, now time.Time) (Verdic
 	if status != prev.Status || prev.Since.IsZero() {
 		next.Since = now
 	}
-	for _, v := range heard {
-		if v.Opinion.Status == status {
-			next.Observers = append(next.Observers, v.Agent)
+	for i := range heard {
+		if heard[i].Opinion.Status != status {
+			continue
 		}
+		if next.Observers == nil {
+			next.Observers = make([]fleet.AgentID, 0, len(heard)-i)
+		}
+		next.Observers = append(next.Observers, heard[i].Agent)
 	}
 	switch {
 	case status == Down && t.localDown+t.remoteDown == 0:
@@ -86,17 +90,20 @@ func Combine(prev Verdict, voices []Voice, minRemote int, now time.Time) (Verdic
 // attentive returns the voices that are heard, one for each agent, ordered by
 // agent. A voice about another check has no opinion on this one.
 func attentive(check Check, voices []Voice) []Voice {
-	var heard []Voice
-	for _, v := range voices {
-		if !v.Heard {
+	heard := make([]Voice, 0, len(voices))
+	for i := range voices {
+		if !voices[i].Heard {
 			continue
 		}
-		if v.Opinion.Check != check {
-			v.Opinion = Opinion{Check: check}
+		heard = append(heard, voices[i])
+		if o := &heard[len(heard)-1].Opinion; o.Check != check {
+			*o = Opinion{Check: check}
 		}
-		heard = append(heard, v)
 	}
-	slices.SortStableFunc(heard, func(a, b Voice) int { return cmp.Compare(a.Agent, b.Agent) })
+	byAgent := func(a, b Voice) int { return cmp.Compare(a.Agent, b.Agent) }
+	if !slices.IsSortedFunc(heard, byAgent) {
+		slices.SortStableFunc(heard, byAgent)
+	}
 	return slices.CompactFunc(heard, func(a, b Voice) bool { return a.Agent == b.Agent })
 }
 
@@ -110,14 +117,14 @@ type tally struct {
 
 func count(site fleet.SiteID, voices, heard []Voice) tally {
 	t := tally{heard: len(heard)}
-	seen := make(map[fleet.AgentID]bool, len(voices))
-	for _, v := range voices {
-		if v.Site != site && !seen[v.Agent] {
+	for i := range voices {
+		again := slices.ContainsFunc(voices[:i], func(v Voice) bool { return v.Agent == voices[i].Agent })
+		if voices[i].Site != site && !again {
 			t.remoteAgents++
 		}
-		seen[v.Agent] = true
 	}
-	for _, v := range heard {
+	for i := range heard {
+		v := &heard[i]
 		local := v.Site == site
 		switch {
 		case v.Opinion.Status == Up && local:

@@ -57,6 +57,7 @@ func (w *World) heal(n int) {
 		o := &w.observers[w.siteIndex(x.Site)]
 		o.dead, o.partitioned, o.lostAt = false, false, -1
 		if x.Fault == FaultAgent { // a new process knows nothing
+			w.opinions++
 			for c := range o.asks {
 				o.asks[c] = asking{opinion: o.asks[c].opinion, asked: -time.Hour, armed: o.asks[c].armed}
 				o.asks[c].opinion.Status, o.asks[c].opinion.Cause = 0, ""

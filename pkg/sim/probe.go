@@ -264,6 +264,7 @@ func (w *World) count(key int, asked time.Duration, out health.Outcome, cause he
 // believe changes an opinion: the site's own gate follows at once, the leader
 // hears of it.
 func (w *World) believe(o *observer, a *asking, cause health.Cause) {
+	w.opinions++
 	a.opinion.Status = a.counter.Status()
 	a.opinion.Cause = health.CauseNone
 	if a.opinion.Status == health.Down {

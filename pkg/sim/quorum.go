@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
@@ -26,6 +27,7 @@ type quorum struct {
 	electing  bool
 	reporting bool  // opinions are on their way to the leader
 	waiting   []int // orders that found no leader, or a busy one
+	combined  combined
 }
 
 const (
@@ -172,28 +174,49 @@ func (w *World) leadNow() {
 	}
 }
 
+// combined are the verdicts of one turn, kept for the next: most turns of a
+// leader find what the one before found.
+type combined struct {
+	of       []health.Verdict // of the State from which they follow
+	opinions int              // World.opinions then
+	heard    []bool           // by agent
+	verdicts []health.Verdict
+	steady   bool // they say what the State says, so another time changes nothing
+}
+
 // verdicts combines the opinions that the leader has heard.
 func (w *World) verdicts(s steer.State) []health.Verdict {
-	prev := make(map[health.Check]health.Verdict, len(s.Verdicts))
-	for _, v := range s.Verdicts {
-		prev[v.Check] = v
+	last := &w.quorum.combined
+	heard := make([]bool, len(w.observers))
+	for i := range w.observers {
+		o := &w.observers[i]
+		heard[i] = w.hears(w.quorum.leader, i) || o.lostAt >= 0 && w.now-o.lostAt < reportFresh
 	}
-	out := make([]health.Verdict, 0, len(w.checks))
+	if last.steady && last.opinions == w.opinions && slices.Equal(last.heard, heard) && same(last.of, s.Verdicts) {
+		return last.verdicts
+	}
+	*last = combined{of: s.Verdicts, opinions: w.opinions, heard: heard, verdicts: make([]health.Verdict, 0, len(w.checks)), steady: true}
 	voices := make([]health.Voice, len(w.observers))
 	for c, info := range w.checks {
 		for i := range w.observers {
 			o := &w.observers[i]
-			heard := w.hears(w.quorum.leader, i) || o.lostAt >= 0 && w.now-o.lostAt < reportFresh
-			voices[i] = health.Voice{Agent: o.agent, Site: fleet.SiteID(o.agent), Heard: heard, Opinion: o.asks[c].opinion}
+			voices[i] = health.Voice{Agent: o.agent, Site: fleet.SiteID(o.agent), Heard: heard[i], Opinion: o.asks[c].opinion}
 		}
-		before, ok := prev[info.check]
-		if !ok {
-			before = health.Verdict{Check: info.check}
+		before := health.Verdict{Check: info.check}
+		if i, ok := slices.BinarySearchFunc(s.Verdicts, info.check, func(v health.Verdict, c health.Check) int { return v.Check.Compare(c) }); ok {
+			before = s.Verdicts[i]
 		}
 		v, _ := health.Combine(before, voices, *w.fleet.Checks.MinRemote, w.time())
-		out = append(out, v)
+		last.steady = last.steady && v.Since.Equal(before.Since)
+		last.verdicts = append(last.verdicts, v)
 	}
-	return out // the checks are in order
+	return last.verdicts // the checks are in order
+}
+
+// same reports whether two slices are one: a State's are replaced, never
+// written into.
+func same(a, b []health.Verdict) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 // propose sends commands to the others; a majority has them after one round

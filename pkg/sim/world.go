@@ -36,6 +36,7 @@ type World struct {
 
 	sites     []site
 	observers []observer
+	opinions  int // how often any observer has changed one
 	checks    []checkInfo
 	attempts  []attempt
 	freeTries []int32
