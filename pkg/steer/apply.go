@@ -3,7 +3,6 @@ package steer
 import (
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"time"
 
@@ -17,15 +16,19 @@ import (
 // A refusal (*Refusal) or a command that makes no sense (*Invalid) leaves the
 // State as it was but for its counters and, after a refusal, the event in the
 // audit trail. ErrUnknownCommand means that this replica must stop.
-func Apply(s State, c Command) (State, []Event, error) { return apply(s, c, nil) }
+func Apply(s State, c Command) (State, []Event, error) {
+	t, err := apply(s, c, nil)
+	return t.State, t.events, err
+}
 
-// apply is Apply for who has a view of the State already.
-func apply(s State, c Command, seen *view) (State, []Event, error) {
-	if c.ID != "" && slices.Contains(s.Seen, c.ID) {
-		return s, nil, nil
-	}
-	c.Cohort = noneIfEveryone(c.Cohort)
+// apply is Apply for who may have a view of the State already. A transition that
+// ends well leaves its own view of the State that it leads to, or none.
+func apply(s State, c Command, seen *view) (*transition, error) {
 	t := &transition{State: s, cmd: c}
+	if c.ID != "" && slices.Contains(s.Seen, c.ID) {
+		return t, nil
+	}
+	t.cmd.Cohort = noneIfEveryone(c.Cohort)
 	if seen != nil {
 		v := *seen
 		v.State, t.seen = &t.State, &v
@@ -37,23 +40,21 @@ func apply(s State, c Command, seen *view) (State, []Event, error) {
 	before := t.State
 	err := t.run()
 	if errors.Is(err, ErrUnknownCommand) {
-		return s, nil, err
+		return &transition{State: s}, err
 	}
 	if err != nil {
-		refused := t.refusalEvents(err)
-		t = &transition{State: before, cmd: c}
-		t.events = refused
+		t = &transition{State: before, cmd: t.cmd, events: t.refusalEvents(err)}
 	} else {
 		if c.ID != "" {
 			t.Seen = appendBounded(t.Seen, MaxSeen, c.ID)
 		}
-		t.seen = nil // what was seen before
+		t.seen = seen.next(&t.State)
 		t.followUp()
 		t.Format = max(t.Format, c.Version)
 		if t.Fleet != nil && before.Fleet != nil {
 			t.fade(&before)
 		}
-		if t.decided || !sameAnswers(before, t.State) {
+		if t.decided || !sameAnswers(&before, &t.State, seen, t.seen) {
 			t.Epoch++
 		}
 	}
@@ -62,7 +63,7 @@ func apply(s State, c Command, seen *view) (State, []Event, error) {
 	}
 	t.chronicle()
 	t.Events = appendBounded(t.Events, MaxEvents, t.events...)
-	return t.State, t.events, err
+	return t, err
 }
 
 // ApplyAll carries out the commands of one log entry in turn. The error is the
@@ -225,15 +226,6 @@ func (t *transition) overrides(used ...Rule) {
 	for _, r := range used {
 		t.event(EventOverride, Event{Site: t.cmd.Site, Rule: r, Text: fmt.Sprintf("%s overrode %s for %s of %s", t.cmd.By, r, t.cmd.Kind, t.cmd.Site)})
 	}
-}
-
-// sameAnswers reports whether both States have the same zone and gates.
-func sameAnswers(a, b State) bool {
-	if sameIntents(&a, &b) {
-		return sameByVerdicts(&a, &b)
-	}
-	b.Epoch = a.Epoch
-	return reflect.DeepEqual(Records(a), Records(b)) && reflect.DeepEqual(GateStates(a), GateStates(b))
 }
 
 func (t *transition) setFleet() error {

@@ -94,7 +94,7 @@ func (v *view) guardHold(slot Slot) *Refusal {
 }
 
 func (v *view) guardAdvise(c change, slot Slot) *Refusal {
-	svc := v.Fleet.Service(slot.Service)
+	svc := v.service(slot.Service)
 	if svc.Automation == fleet.AutomationAct {
 		return nil
 	}
@@ -133,15 +133,11 @@ func (v *view) guardCommonCause(slot Slot, now time.Time) *Refusal {
 			}
 		}
 	}
-	for _, verdict := range v.Verdicts {
-		c := verdict.Check
-		if c.Site != slot.Site || c.Transport != slot.Transport {
-			continue
-		}
+	for verdict := range v.verdicts(slot) {
 		if until, spreads := v.lookUntil(verdict); spreads && until.After(now) {
 			return &Refusal{
 				Rule: RuleCommonCause, Hard: true, Text: fmt.Sprintf("%s at %s comes from what sites share: first all sites are asked again", verdict.Cause, slot.Site),
-				Value: "seen " + now.Sub(verdict.Since).Round(time.Second).String() + " ago", Limit: v.lookTime(c.Kind).String(),
+				Value: "seen " + now.Sub(verdict.Since).Round(time.Second).String() + " ago", Limit: v.lookTime(verdict.Check.Kind).String(),
 				Next: "sipsteer status --watch   # automation goes on by itself",
 			}
 		}
@@ -157,7 +153,7 @@ func (v *view) lookTime(kind health.Kind) time.Duration {
 
 // lookUntil is how long automation looks whether a failure is at other sites
 // too; false for one that does not spread.
-func (v *view) lookUntil(verdict health.Verdict) (time.Time, bool) {
+func (v *view) lookUntil(verdict *health.Verdict) (time.Time, bool) {
 	if verdict.Status != health.Down || !verdict.Cause.Spreads() {
 		return time.Time{}, false
 	}

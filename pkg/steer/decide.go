@@ -70,11 +70,14 @@ func (d *decision) view() *view {
 func (d *decision) propose(c Command) bool {
 	c.At, c.Offset, c.By = d.in.Now, d.in.Offset, AutomationOwner
 	c.Version = c.Needs()
-	next, _, err := apply(d.state, c, d.seen)
+	t, err := apply(d.state, c, d.seen)
 	if err != nil {
 		return false
 	}
-	d.state, d.seen = next, nil
+	d.state, d.seen = t.State, t.seen
+	if d.seen != nil {
+		d.seen.State = &d.state
+	}
 	d.commands = append(d.commands, c)
 	return true
 }
@@ -158,7 +161,7 @@ func (d *decision) failbacks() {
 func (v *view) worstOf(slots []Slot) health.Status {
 	worst := health.Up
 	for _, s := range slots {
-		switch v.status[siteTransport{s.Site, s.Transport}] {
+		switch v.at(s.Site, s.Transport) {
 		case health.Down:
 			return health.Down
 		case health.Unknown:
@@ -200,7 +203,7 @@ func (d *decision) failing(site fleet.SiteID) (allowed []Slot, held []Advice) {
 	fit := v.newFit()
 	c := change{site: site, failed: true, together: true, actor: AutomationOwner, retry: "sipsteer failover " + string(site) + " --reason …"}
 	for _, slot := range SlotsOf(d.state.Fleet, site, "", 0) {
-		if v.status[siteTransport{site, slot.Transport}] != health.Down || v.goneForAll(slot) || v.service(slot.Service).Automation == fleet.AutomationOff {
+		if v.at(site, slot.Transport) != health.Down || v.goneForAll(slot) || v.service(slot.Service).Automation == fleet.AutomationOff {
 			continue
 		}
 		c.slots = []Slot{slot}
@@ -220,7 +223,7 @@ func (d *decision) failing(site fleet.SiteID) (allowed []Slot, held []Advice) {
 // anyDown reports whether any transport of the site is down.
 func (v *view) anyDown(site fleet.SiteID) bool {
 	for _, t := range fleet.Transports {
-		if v.status[siteTransport{site, t}] == health.Down {
+		if v.at(site, t) == health.Down {
 			return true
 		}
 	}

@@ -40,7 +40,7 @@ func NextDue(s State, now time.Time) (time.Time, bool) {
 		add(m.At.Add(moveWindow))
 	}
 	for _, verdict := range s.Verdicts {
-		if until, spreads := v.lookUntil(verdict); spreads {
+		if until, spreads := v.lookUntil(&verdict); spreads {
 			add(until)
 		}
 	}

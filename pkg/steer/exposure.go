@@ -96,7 +96,7 @@ func (t *transition) exposed(in Incident) Incident {
 // prefers it to all others.
 func (v *view) prefers(svc *fleet.Service, site fleet.SiteID) bool {
 	for _, tr := range svc.Transports {
-		if first, _ := v.reached(svc, tr, []fleet.SiteID{site}); !first && v.status[siteTransport{site, tr}] == health.Down {
+		if first, _ := v.reached(svc, tr, []fleet.SiteID{site}); !first && v.at(site, tr) == health.Down {
 			return true
 		}
 	}

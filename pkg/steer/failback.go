@@ -58,14 +58,13 @@ func (t *transition) ownerAndReason() error {
 
 // failureSeen reports whether a check says that one of the transports is down.
 func (v *view) failureSeen(slots []Slot) bool {
-	return slices.ContainsFunc(slots, func(s Slot) bool { return v.status[siteTransport{s.Site, s.Transport}] == health.Down })
+	return slices.ContainsFunc(slots, func(s Slot) bool { return v.at(s.Site, s.Transport) == health.Down })
 }
 
 // cause returns what the checks say of a slot that is down.
 func (v *view) cause(s Slot) health.Cause {
-	for _, verdict := range v.Verdicts {
-		c := verdict.Check
-		if c.Site == s.Site && c.Transport == s.Transport && verdict.Status == health.Down {
+	for verdict := range v.verdicts(s) {
+		if verdict.Status == health.Down {
 			return verdict.Cause
 		}
 	}

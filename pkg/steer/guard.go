@@ -289,7 +289,7 @@ func (v *view) guardProvenSite(c change) *Refusal {
 		return nil
 	}
 	for _, slot := range c.slots {
-		if st := v.status[siteTransport{slot.Site, slot.Transport}]; st != health.Up {
+		if st := v.at(slot.Site, slot.Transport); st != health.Up {
 			return &Refusal{
 				Rule:  RuleManualBack,
 				Text:  fmt.Sprintf("%s is not known to be up over %s", slot.Site, slot.Transport),

@@ -12,12 +12,12 @@ import (
 )
 
 // followUp keeps the incidents in step with the verdicts and removals. It runs
-// after every command, so that no path can forget it.
+// after every command, so that no path can forget it. What was seen of the State
+// holds on: incidents and brakes place no slots.
 func (t *transition) followUp() {
 	if t.Fleet == nil {
 		return
 	}
-	t.seen = newView(&t.State) // incidents and brakes place no slots
 	t.updateBrakes()
 	down := t.downSites()
 	for _, site := range down {

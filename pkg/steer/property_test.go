@@ -313,7 +313,13 @@ func (m *model) fail(t *rapid.T) {
 // decide plays the leader and checks that its policy comes to rest.
 func (m *model) decide(t *rapid.T) {
 	in := steer.Input{Now: m.now, Verdicts: m.verdicts, Settled: true}
-	for _, c := range steer.Decide(m.state, in) {
+	cmds := steer.Decide(m.state, in)
+	for i, c := range cmds {
+		// One who begins here, and knows nothing of what came before, goes on in
+		// the same way.
+		if rest := steer.Decide(m.state, in); !reflect.DeepEqual(rest, cmds[i:]) {
+			t.Fatalf("begun again after %d of %d commands, other ones follow:\n%+v\n%+v", i, len(cmds), rest, cmds[i:])
+		}
 		if err := m.step(t, c); err != nil {
 			t.Fatalf("Decide proposed what Apply refuses: %s: %v", c.Kind, err)
 		}

@@ -32,6 +32,7 @@ func Records(s State) srv.Zone {
 	}
 	for i := range f.Services {
 		b.service(v, &f.Services[i])
+		v.leave(&f.Services[i])
 	}
 	b.zone.Sort()
 	b.zone.SortCohorts()

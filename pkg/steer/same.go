@@ -1,11 +1,32 @@
 package steer
 
 import (
+	"reflect"
 	"slices"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/health"
 )
+
+// sameAnswers reports whether two States have the same zone and gates. Who has a
+// view of them gives it.
+func sameAnswers(a, b *State, va, vb *view) bool {
+	if !sameIntents(a, b) {
+		was := *a
+		was.Epoch = b.Epoch
+		return reflect.DeepEqual(Records(was), Records(*b)) && reflect.DeepEqual(GateStates(was), GateStates(*b))
+	}
+	if shared(a.Verdicts, b.Verdicts) {
+		return true
+	}
+	if va == nil {
+		va = newView(a)
+	}
+	if vb == nil {
+		vb = newView(b)
+	}
+	return va.sameByVerdicts(vb)
+}
 
 // sameIntents reports whether nothing that places slots has changed between two
 // States but, maybe, the verdicts: handlers replace slices and never write into
@@ -24,26 +45,25 @@ func shared[T any](a, b []T) bool {
 // otherwise, lead to the same zone and gates. They count in three places: what
 // is down shortens TTLs, orders the answer when every site is gone, and decides
 // whether a gate lets calls pass while REGISTER is refused.
-func sameByVerdicts(a, b *State) bool {
-	va, vb := newView(a), newView(b)
+func (v *view) sameByVerdicts(o *view) bool {
 	changed := func(site fleet.SiteID, t fleet.Transport) bool {
-		return va.status[siteTransport{site, t}] != vb.status[siteTransport{site, t}]
+		return v.at(site, t) != o.at(site, t)
 	}
 	any := false
-	for i := range a.Fleet.Sites {
+	for i := range v.Fleet.Sites {
 		for _, t := range fleet.Transports {
-			any = any || changed(a.Fleet.Sites[i].Name, t)
+			any = any || changed(v.Fleet.Sites[i].Name, t)
 		}
 	}
 	if !any {
 		return true
 	}
-	if slices.ContainsFunc(a.Drains, func(d Drain) bool { return d.Stage == StageRegister && touchesDown(va, vb, d.Site) }) {
+	if slices.ContainsFunc(v.Drains, func(d Drain) bool { return d.Stage == StageRegister && touchesDown(v, o, d.Site) }) {
 		return false
 	}
-	for i := range a.Fleet.Services {
-		svc := &a.Fleet.Services[i]
-		if !va.sameService(vb, svc) {
+	for i := range v.Fleet.Services {
+		svc := &v.Fleet.Services[i]
+		if !v.sameService(o, svc) {
 			return false
 		}
 	}
@@ -53,8 +73,7 @@ func sameByVerdicts(a, b *State) bool {
 // touchesDown reports whether a transport of a site is down in one view alone.
 func touchesDown(a, b *view, site fleet.SiteID) bool {
 	return slices.ContainsFunc(fleet.Transports[:], func(t fleet.Transport) bool {
-		st := siteTransport{site, t}
-		return (a.status[st] == health.Down) != (b.status[st] == health.Down)
+		return (a.at(site, t) == health.Down) != (b.at(site, t) == health.Down)
 	})
 }
 
@@ -91,7 +110,7 @@ func (v *view) sameService(o *view, svc *fleet.Service) bool {
 			if !allGone(slots) {
 				continue
 			}
-			if slices.ContainsFunc(slots, func(s Standing) bool { return s.Status != o.status[siteTransport{s.Site, t}] }) {
+			if slices.ContainsFunc(slots, func(s Standing) bool { return s.Status != o.at(s.Site, t) }) {
 				return false
 			}
 		}

@@ -99,13 +99,15 @@ func SlotsOf(f *fleet.Fleet, site fleet.SiteID, service fleet.ServiceID, transpo
 		if (service != "" && svc.Name != service) || !slices.Contains(svc.Sites, site) {
 			continue
 		}
-		for _, tr := range svc.Transports {
-			if (transport == 0 || tr == transport) && serves[tr] {
+		for _, tr := range fleet.Transports { // in the order of slots
+			if (transport == 0 || tr == transport) && serves[tr] && slices.Contains(svc.Transports, tr) {
 				out = append(out, Slot{svc.Name, site, tr})
 			}
 		}
 	}
-	slices.SortFunc(out, Slot.Compare)
+	if !slices.IsSortedFunc(out, Slot.Compare) {
+		slices.SortFunc(out, Slot.Compare)
+	}
 	return out
 }
 

@@ -94,7 +94,7 @@ func (d *Drain) Scope() string {
 
 // standingFor is where a slot stands for a bucket of the tenants.
 func (v *view) standingFor(slot Slot, bucket int) Standing {
-	st := Standing{Slot: slot, Status: v.status[siteTransport{slot.Site, slot.Transport}]}
+	st := Standing{Slot: slot, Status: v.at(slot.Site, slot.Transport)}
 	v.stand(&st, outsOf(v.Outs, slot.Service), bucket)
 	return st
 }
@@ -183,6 +183,9 @@ func (v *view) goneForAll(slot Slot) bool {
 	out := i < len(v.Outs) && v.Outs[i].Slot == slot
 	if !out && !slices.ContainsFunc(v.Drains, func(d Drain) bool { return d.Site == slot.Site }) {
 		return false // nothing could have taken it out
+	}
+	if !v.cohorted() {
+		return v.standingFor(slot, fleet.OwnName).Place == Gone
 	}
 	return !slices.ContainsFunc(v.cohorts(v.service(slot.Service)), func(p fleet.Cohort) bool {
 		return v.standingFor(slot, bucketOf(p)).Place != Gone

@@ -1,28 +1,23 @@
 package steer
 
 import (
+	"iter"
 	"slices"
+	"sort"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/health"
 )
 
-// siteTransport is a site and one of its transports.
-type siteTransport struct {
-	site      fleet.SiteID
-	transport fleet.Transport
-}
-
 // view answers questions about one State quickly. It is built for one call and
 // thrown away.
 type view struct {
 	*State
-	status map[siteTransport]health.Status
+	*layout
+	sites []siteView // as in the fleet file
 	// What follows is made when it is first needed, and holds for the State as
 	// it was then.
 	carried  map[fleet.SiteID]SiteLoad
-	services map[fleet.ServiceID]*fleet.Service
-	sites    map[fleet.SiteID]*siteView
 	known    map[*fleet.Service]*serviceView
 	tenants  map[fleet.ServiceID]int
 	everyone []fleet.Cohort // the one part of most services
@@ -30,60 +25,129 @@ type view struct {
 	away     []fleet.SiteID // from which anything is taken away
 	stays    []stay         // buffers of staysOf
 	rests    []*Standing
+	spare    []Standing // room that nobody uses
+	// Most questions are about the service of the one before.
+	lastService *fleet.Service
+	lastView    *serviceView
+	lastOf      *fleet.Service
+}
+
+// layout is where the sites and services stand in a fleet.
+type layout struct {
+	sited    map[fleet.SiteID]int
+	services map[fleet.ServiceID]*fleet.Service
+	orders   map[*fleet.Service][]int // its sites, in order of preference
+}
+
+func newLayout(f *fleet.Fleet) *layout {
+	l := &layout{sited: make(map[fleet.SiteID]int, len(f.Sites))}
+	for i := range f.Sites {
+		l.sited[f.Sites[i].Name] = i
+	}
+	return l
+}
+
+// order returns where the sites of a service stand in the fleet; -1 for one that
+// it does not have.
+func (l *layout) order(svc *fleet.Service) []int {
+	if order := l.orders[svc]; order != nil {
+		return order
+	}
+	if l.orders == nil {
+		l.orders = map[*fleet.Service][]int{}
+	}
+	order := make([]int, len(svc.Sites))
+	for i, id := range svc.Sites {
+		order[i] = -1
+		if n, ok := l.sited[id]; ok {
+			order[i] = n
+		}
+	}
+	l.orders[svc] = order
+	return order
 }
 
 // service is Fleet.Service, quickly.
 func (v *view) service(id fleet.ServiceID) *fleet.Service {
+	if v.lastService != nil && v.lastService.Name == id {
+		return v.lastService
+	}
 	if v.services == nil {
 		v.services = make(map[fleet.ServiceID]*fleet.Service, len(v.Fleet.Services))
 		for i := range v.Fleet.Services {
 			v.services[v.Fleet.Services[i].Name] = &v.Fleet.Services[i]
 		}
 	}
-	return v.services[id]
+	v.lastService = v.services[id]
+	return v.lastService
 }
 
-func newView(s *State) *view {
-	v := &view{State: s, status: map[siteTransport]health.Status{}}
+func newView(s *State) *view { return (*view)(nil).next(s) }
+
+// next is a view of a State that follows the one of v. What is the same in both
+// is not worked out again.
+func (v *view) next(s *State) *view {
+	n := &view{State: s}
 	if s.Fleet == nil {
-		return v
+		return n
 	}
-	bySwitch := map[health.Target]health.Status{}
-	for _, verdict := range s.Verdicts {
-		bySwitch[verdict.Check.Target] = worse(bySwitch, verdict)
+	if v == nil || v.Fleet != s.Fleet {
+		n.layout = newLayout(s.Fleet)
+	} else {
+		n.layout = v.layout
 	}
-	for i := range s.Fleet.Sites {
-		site := &s.Fleet.Sites[i]
-		for _, t := range site.Transports() {
-			v.status[siteTransport{site.Name, t}] = siteStatus(site, t, bySwitch)
+	if v != nil && v.Fleet == s.Fleet && shared(v.Verdicts, s.Verdicts) && shared(v.Drains, s.Drains) {
+		n.sites = v.sites
+		return n
+	}
+	n.sites = make([]siteView, len(s.Fleet.Sites))
+	for i := range n.sites {
+		n.sites[i].see(s, &s.Fleet.Sites[i])
+	}
+	return n
+}
+
+// site is what is known of a site; nil for one that the fleet does not have.
+func (v *view) site(id fleet.SiteID) *siteView {
+	if v.layout == nil {
+		return nil
+	}
+	if i, ok := v.sited[id]; ok {
+		return &v.sites[i]
+	}
+	return nil
+}
+
+// siteView is what is known of a site, by transport.
+type siteView struct {
+	drained  bool // any drain is about the site
+	serves   [int(fleet.WSS) + 1]bool
+	status   [int(fleet.WSS) + 1]health.Status
+	verdicts []health.Verdict // of the site's checks
+}
+
+// see finds what is known of a site.
+func (sv *siteView) see(s *State, site *fleet.Site) {
+	sv.drained = slices.ContainsFunc(s.Drains, func(d Drain) bool { return d.Site == site.Name })
+	sv.verdicts = verdictsOf(s.Verdicts, site.Name)
+	for _, t := range fleet.Transports {
+		if sv.serves[t] = site.Serves(t); sv.serves[t] {
+			sv.status[t] = sv.combined(site, t)
 		}
 	}
-	return v
 }
 
-// worse combines several kinds of check on one target: the worst one counts,
-// and a check without a verdict does not hide one that has it.
-func worse(m map[health.Target]health.Status, v health.Verdict) health.Status {
-	old, seen := m[v.Check.Target]
-	switch {
-	case !seen || old == health.Unknown:
-		return v.Status
-	case old == health.Down || v.Status == health.Down:
-		return health.Down
-	}
-	return old
-}
-
-// siteStatus: a transport of a site is down when it is down at every
-// softswitch that has it, and up when it is up at any.
-func siteStatus(site *fleet.Site, t fleet.Transport, m map[health.Target]health.Status) health.Status {
+// combined: a transport of a site is down when it is down at every softswitch
+// that has it, and up when it is up at any.
+func (sv *siteView) combined(site *fleet.Site, t fleet.Transport) health.Status {
 	down, n := 0, 0
-	for _, sw := range site.Softswitches {
+	for i := range site.Softswitches {
+		sw := &site.Softswitches[i]
 		if !slices.ContainsFunc(sw.Listeners, func(l fleet.Listener) bool { return l.Transport == t }) {
 			continue
 		}
 		n++
-		switch m[health.Target{Site: site.Name, Switch: sw.Name, Transport: t}] {
+		switch sv.target(sw.Name, t) {
 		case health.Up:
 			return health.Up
 		case health.Down:
@@ -96,9 +160,62 @@ func siteStatus(site *fleet.Site, t fleet.Transport, m map[health.Target]health.
 	return health.Unknown
 }
 
+// target combines several kinds of check on one target: the worst one counts,
+// and a check without a verdict does not hide one that has it.
+func (sv *siteView) target(sw fleet.SwitchID, t fleet.Transport) health.Status {
+	worst := health.Unknown
+	for i := range sv.verdicts {
+		verdict := &sv.verdicts[i]
+		if verdict.Check.Transport != t || verdict.Check.Switch != sw {
+			continue
+		}
+		switch verdict.Status {
+		case health.Down:
+			return health.Down
+		case health.Up:
+			worst = health.Up
+		}
+	}
+	return worst
+}
+
+// verdictsOf is the part of the verdicts, which are in order, that is about a
+// site.
+func verdictsOf(verdicts []health.Verdict, site fleet.SiteID) []health.Verdict {
+	first := sort.Search(len(verdicts), func(i int) bool { return verdicts[i].Check.Site >= site })
+	end := first
+	for end < len(verdicts) && verdicts[end].Check.Site == site {
+		end++
+	}
+	return verdicts[first:end]
+}
+
+// at is what is believed of a transport at a site.
+func (v *view) at(site fleet.SiteID, t fleet.Transport) health.Status {
+	if s := v.site(site); s != nil {
+		return s.status[t]
+	}
+	return health.Unknown
+}
+
+// verdicts are those of a slot's checks.
+func (v *view) verdicts(s Slot) iter.Seq[*health.Verdict] {
+	return func(yield func(*health.Verdict) bool) {
+		sv := v.site(s.Site)
+		if sv == nil {
+			return
+		}
+		for i := range sv.verdicts {
+			if verdict := &sv.verdicts[i]; verdict.Check.Transport == s.Transport && !yield(verdict) {
+				return
+			}
+		}
+	}
+}
+
 // SiteStatus returns what is believed of a transport at a site.
 func (s State) SiteStatus(site fleet.SiteID, t fleet.Transport) health.Status {
-	return newView(&s).status[siteTransport{site, t}]
+	return newView(&s).at(site, t)
 }
 
 // slots returns the standings of a service's transport in order of preference,
@@ -131,6 +248,8 @@ type serviceView struct {
 	row   []*siteView // of its sites, in order of preference
 	outs  []Out       // of its slots
 	parts []fleet.Cohort
+	room  []Standing // what is left for the standings of the next sets
+	first []Standing // room at its beginning
 	own   [int(fleet.WSS) + 1]setView
 	more  map[setKey]*setView // for the tenants who are not answered as the service's own name
 }
@@ -150,14 +269,18 @@ type setKey struct {
 
 // of returns what is known of a service.
 func (v *view) of(svc *fleet.Service) *serviceView {
-	if known := v.known[svc]; known != nil {
-		return known
+	if v.lastOf == svc && v.lastView != nil {
+		return v.lastView
 	}
-	if v.known == nil {
-		v.known = make(map[*fleet.Service]*serviceView, len(v.Fleet.Services))
+	sv := v.known[svc]
+	if sv == nil {
+		if v.known == nil {
+			v.known = make(map[*fleet.Service]*serviceView, len(v.Fleet.Services))
+		}
+		sv = &serviceView{row: v.rowOf(svc), outs: outsOf(v.Outs, svc.Name)}
+		v.known[svc] = sv
 	}
-	sv := &serviceView{row: v.rowOf(svc), outs: outsOf(v.Outs, svc.Name)}
-	v.known[svc] = sv
+	v.lastOf, v.lastView = svc, sv
 	return sv
 }
 
@@ -182,7 +305,11 @@ func (v *view) set(svc *fleet.Service, t fleet.Transport, bucket int) *setView {
 }
 
 func (v *view) place(svc *fleet.Service, sv *serviceView, t fleet.Transport, bucket int) []Standing {
-	out := make([]Standing, 0, len(svc.Sites))
+	if n := len(svc.Sites); cap(sv.room) < n {
+		sv.room = v.roomFor(n * len(svc.Transports))
+		sv.first = sv.room
+	}
+	out := sv.room
 	for i, site := range svc.Sites {
 		if sv.row[i] == nil || !sv.row[i].serves[t] {
 			continue
@@ -199,7 +326,29 @@ func (v *view) place(svc *fleet.Service, sv *serviceView, t fleet.Transport, buc
 			st.rank, st.weight = 0, w
 		}
 	}
-	return out
+	sv.room = out[len(out):]
+	return out[:len(out):len(out)]
+}
+
+// roomFor returns empty room for standings.
+func (v *view) roomFor(n int) []Standing {
+	if cap(v.spare) < n {
+		return make([]Standing, 0, n)
+	}
+	room := v.spare[:cap(v.spare)]
+	clear(room)
+	v.spare = nil
+	return room[:0]
+}
+
+// leave forgets the sets of a service that nobody looks at any more; the next
+// service has their room.
+func (v *view) leave(svc *fleet.Service) {
+	if sv := v.known[svc]; sv != nil && len(sv.more) == 0 && cap(sv.first) > cap(v.spare) {
+		v.spare = sv.first
+	}
+	delete(v.known, svc)
+	v.lastOf, v.lastView = nil, nil
 }
 
 // outsOf is the part of the removals, which are in order, that is about a
@@ -220,31 +369,13 @@ func outsOf(outs []Out, id fleet.ServiceID) []Out {
 	return outs[low:end]
 }
 
-// siteView is what is known of a site, by transport.
-type siteView struct {
-	drained bool // any drain is about the site
-	serves  [int(fleet.WSS) + 1]bool
-	status  [int(fleet.WSS) + 1]health.Status
-}
-
 // rowOf makes what is known of a service's sites, in order of preference.
 func (v *view) rowOf(svc *fleet.Service) []*siteView {
-	if v.sites == nil {
-		v.sites = make(map[fleet.SiteID]*siteView, len(v.Fleet.Sites))
-		for i := range v.Fleet.Sites {
-			id := v.Fleet.Sites[i].Name
-			s := &siteView{
-				drained: slices.ContainsFunc(v.Drains, func(d Drain) bool { return d.Site == id }),
-			}
-			for _, t := range v.Fleet.Sites[i].Transports() {
-				s.serves[t], s.status[t] = true, v.status[siteTransport{v.Fleet.Sites[i].Name, t}]
-			}
-			v.sites[v.Fleet.Sites[i].Name] = s
-		}
-	}
 	row := make([]*siteView, len(svc.Sites))
-	for i, id := range svc.Sites {
-		row[i] = v.sites[id]
+	for i, n := range v.order(svc) {
+		if n >= 0 {
+			row[i] = &v.sites[n]
+		}
 	}
 	return row
 }
