@@ -273,6 +273,9 @@ func command(req api.CommandRequest, f *fleet.Fleet) (steer.Command, error) {
 		if err := c.For.UnmarshalText([]byte(req.For)); err != nil {
 			return c, &api.Error{Category: api.Invalid, Field: "for", Message: err.Error()}
 		}
+		if c.For <= 0 {
+			return c, &api.Error{Category: api.Invalid, Field: "for", Message: fmt.Sprintf("%q is no time that lies ahead", req.For), Hint: "30m, 2h; 72h at most"}
+		}
 	}
 	if err := quarantineChange(&c, req); err != nil {
 		return c, err
@@ -296,6 +299,7 @@ func command(req api.CommandRequest, f *fleet.Fleet) (steer.Command, error) {
 		}
 		c.Fleet = f
 	}
+	c.Version = c.Needs()
 	return c, nil
 }
 

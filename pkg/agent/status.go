@@ -161,7 +161,11 @@ func siteStatus(s steer.State, site *fleet.Site, gates map[fleet.SiteID]steer.Ga
 	}
 	for _, o := range s.Outs {
 		if o.Site == site.Name {
-			out.Out[o.Transport.String()] = fmt.Sprintf("since %s by %s: %s", o.Since.UTC().Format(time.TimeOnly), o.By, o.Reason)
+			text := fmt.Sprintf("since %s by %s: %s", o.Since.UTC().Format(time.TimeOnly), o.By, o.Reason)
+			if !o.Until.IsZero() {
+				text += "; " + o.Lasts()
+			}
+			out.Out[o.Transport.String()] = text
 		}
 	}
 	for _, e := range effects { // the gate itself knows best, its reflex included

@@ -17,10 +17,12 @@ import (
 func outs(s steer.State) []api.OutStatus {
 	out := []api.OutStatus{}
 	for _, o := range s.Outs {
-		i := slices.IndexFunc(out, func(x api.OutStatus) bool { return x.Site == string(o.Site) && x.By == o.By && x.Reason == o.Reason })
+		i := slices.IndexFunc(out, func(x api.OutStatus) bool {
+			return x.Site == string(o.Site) && x.By == o.By && x.Reason == o.Reason && x.Until.Equal(o.Until) && x.Stays == o.Stays
+		})
 		if i < 0 {
 			i = len(out)
-			out = append(out, api.OutStatus{Site: string(o.Site), Services: []string{}, Transports: []string{}, Since: o.Since, By: o.By, Reason: o.Reason})
+			out = append(out, api.OutStatus{Site: string(o.Site), Services: []string{}, Transports: []string{}, Since: o.Since, By: o.By, Reason: o.Reason, Until: o.Until, Stays: o.Stays})
 		}
 		x := &out[i]
 		x.Services, x.Transports = append(x.Services, string(o.Service)), append(x.Transports, o.Transport.String())
@@ -74,6 +76,9 @@ func wayBack(s steer.State, x api.OutStatus) (well bool, next string) {
 	})
 	if !well {
 		return false, "sipsteer status --watch   # until " + x.Site + " is well"
+	}
+	if !x.Until.IsZero() && x.Stays == "" {
+		return true, "" // it comes back by itself
 	}
 	return true, fmt.Sprintf("sipsteer failback %s --reason …", x.Site)
 }

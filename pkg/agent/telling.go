@@ -33,6 +33,9 @@ func severityOf(s *steer.State, e *steer.Event) string {
 			return string(steer.Minor)
 		}
 	case steer.EventExpired, steer.EventNotify:
+		if e.Rule != "" {
+			return string(steer.Minor) // its time is over, and it waits for a person
+		}
 		return "info"
 	case steer.EventReadiness:
 		if e.Word == steer.ConcernBroken || e.Word == "still" {

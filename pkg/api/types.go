@@ -117,6 +117,8 @@ type OutStatus struct {
 	Since      time.Time `json:"since" doc:"Of the first."`
 	By         string    `json:"by" doc:"Who took it out: automation, or an operator."`
 	Reason     string    `json:"reason"`
+	Until      time.Time `json:"until,omitzero" doc:"When it comes back by itself, as by a failback; absent: it waits for a person."`
+	Stays      string    `json:"stays,omitempty" doc:"Why it did not come back at until. It waits for a person then."`
 	Well       bool      `json:"well" doc:"The checks would have it back."`
 	Next       string    `json:"next" doc:"Command to type; empty while it comes back."`
 }
@@ -185,7 +187,7 @@ type CommandRequest struct {
 	Role        string   `json:"role,omitempty" maxLength:"16" doc:"Of who wants it. Only agents that pass a command on may say it; what others say is not used."`
 	From        string   `json:"from,omitempty" maxLength:"128" doc:"Where it was typed. Only agents that pass a command on may say it."`
 	Reason      string   `json:"reason,omitempty" maxLength:"512"`
-	For         string   `json:"for,omitempty" maxLength:"32" doc:"How long it lasts: 30m, 2h; 72h at most, concern-ack 720h."`
+	For         string   `json:"for,omitempty" maxLength:"32" doc:"How long it lasts: 30m, 2h; 72h at most, concern-ack 720h. A failover without it lasts until a failback."`
 	Override    []string `json:"override,omitempty" maxItems:"16" doc:"Rules to pass by name."`
 	ExpectEpoch uint64   `json:"expect_epoch,omitempty" doc:"Refuse when the fleet is at another epoch."`
 	Epoch       uint64   `json:"epoch,omitempty" doc:"To go back to, for rollback."`

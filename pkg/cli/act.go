@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/user"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -52,11 +53,16 @@ func (w *wish) forFlag(c *cobra.Command) {
 	c.Flags().StringVar(&w.req.For, "for", "", "how long it lasts: 30m, 2h; 72h at most (required)")
 }
 
+func (w *wish) endFlag(c *cobra.Command) {
+	c.Flags().StringVar(&w.req.For, "for", "", "bring it back by itself after this time, in steps: 30m, 2h; 72h at most; default it stays out until a failback")
+}
+
 // verb describes one command that changes something.
 type verb struct {
 	kind, use, short, long, example string
 	site, scope, lasts              bool
 	cohort, pace                    bool
+	mayEnd                          bool   // an end is optional
 	now                             string // help of --now; "" has no such flag
 	optional                        bool   // the reason is optional
 	// draft reports whether the change is only looked at, so that neither a
@@ -90,11 +96,17 @@ the phones that left have registered elsewhere, so that nobody moves twice. With
 --cohort only these tenants come back; the others stay away.`,
 		},
 		{
-			kind: "failover", use: "failover SITE", short: "Take a failed site out at once", site: true, scope: true,
+			kind: "failover", use: "failover SITE", short: "Take a failed site out at once", site: true, scope: true, mayEnd: true,
 			long: `Takes a site out of the answers because it failed; it stays out until a
 failback. Whether a check has seen the failure stands in the plan. To empty a
-site that is well, drain it: that tells its phones first.`,
-			example: `  sipsteer failover calgary --reason "half of the calls fail"`,
+site that is well, drain it: that tells its phones first.
+
+With --for it comes back by itself at that time, in the same steps and by the
+same guards as after sipsteer failback. If it is not well then it stays out, and
+status says why and what to type. Repeated, --for sets another end; without it
+the end is taken away.`,
+			example: `  sipsteer failover calgary --reason "half of the calls fail"
+  sipsteer failover calgary --for 2h --reason "the carrier works on its trunks until ten"`,
 		},
 		{
 			kind: "failback", use: "failback SITE", short: "Bring a site back in steps", site: true, scope: true, cohort: true, pace: true,
@@ -149,6 +161,9 @@ func (a *app) verbCmd(v verb, do func(ctx context.Context, w *wish) error) *cobr
 	if v.lasts {
 		w.forFlag(c)
 	}
+	if v.mayEnd {
+		w.endFlag(c)
+	}
 	if v.now != "" {
 		c.Flags().BoolVar(&w.req.Now, "now", false, v.now)
 	}
@@ -185,8 +200,26 @@ func (a *app) complete(v verb, w *wish) error {
 	if v.lasts && w.req.For == "" {
 		return &usageError{"an end is required: how long may it last?", fmt.Sprintf("%s --reason %q --for 2h   # 72h at most", line, w.req.Reason)}
 	}
+	if why := badFor(w.req.For); why != "" {
+		return &usageError{fmt.Sprintf("--for %q %s", w.req.For, why), fmt.Sprintf("%s --reason %q --for 2h   # 72h at most", line, w.req.Reason)}
+	}
 	w.req.ID = requestID()
 	return nil
+}
+
+// badFor says why a text is no time for which anything can last. How long that may
+// be is the policy's word.
+func badFor(text string) string {
+	d, err := time.ParseDuration(text)
+	switch {
+	case text == "":
+		return ""
+	case err != nil:
+		return "is not a duration: a number with a unit, 30m, 2h"
+	case d <= 0:
+		return "is over before it begins"
+	}
+	return ""
 }
 
 func forHint(v verb, w *wish) string {

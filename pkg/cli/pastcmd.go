@@ -77,7 +77,7 @@ func (a *app) writePast(p api.PastState) {
 		fmt.Fprintf(w, "drain %s: %s, by %s (%s)\n", d.Scope(), d.Stage, clean(d.Owner), clean(d.Reason))
 	}
 	for _, o := range p.State.Outs {
-		fmt.Fprintf(w, "out: %s, by %s (%s)\n", o.Slot, clean(o.By), clean(o.Reason))
+		fmt.Fprintf(w, "out: %s, by %s (%s), %s\n", o.Slot, clean(o.By), clean(o.Reason), clean(o.Lasts()))
 	}
 	for _, h := range p.State.Holds {
 		fmt.Fprintf(w, "hold %s: by %s (%s)\n", h.Service, clean(h.Owner), clean(h.Reason))

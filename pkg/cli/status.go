@@ -233,6 +233,13 @@ func writeIntents(w io.Writer, p palette, st api.Status) {
 	}
 	for _, o := range st.Outs {
 		fmt.Fprintf(w, "%s %s over %s, by %s (%s), for %s", p.warn("out"), o.Site, strings.Join(o.Transports, ", "), clean(o.By), clean(o.Reason), st.Time.Sub(o.Since).Round(time.Second))
+		switch {
+		case o.Until.IsZero():
+		case o.Stays != "":
+			fmt.Fprintf(w, "; its end came %s ago, but it stays out: %s", st.Time.Sub(o.Until).Round(time.Second), clean(o.Stays))
+		default:
+			fmt.Fprintf(w, ", ends in %s", left(o.Until))
+		}
 		if o.Next != "" {
 			fmt.Fprintf(w, "; next: %s", o.Next)
 		}

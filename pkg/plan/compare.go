@@ -55,7 +55,7 @@ func intents(s steer.State) map[string]string {
 		out["drain "+d.Scope()] = fmt.Sprintf("%s, by %s: %s", d.Stage, d.Owner, d.Reason)
 	}
 	for _, o := range s.Outs {
-		out["out "+o.String()+who(o.Cohort)] = fmt.Sprintf("by %s: %s", o.By, o.Reason)
+		out["out "+o.String()+who(o.Cohort)] = fmt.Sprintf("by %s: %s; %s", o.By, o.Reason, o.Lasts())
 	}
 	for _, f := range s.Failbacks {
 		out["failback "+string(f.Site)+who(f.Cohort)] = fmt.Sprintf("step %d, by %s: %s", f.Step, f.Owner, f.Reason)

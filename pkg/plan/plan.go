@@ -126,7 +126,7 @@ func (p *Plan) lookAhead(s steer.State, start time.Time) steer.State {
 				continue
 			}
 			s = next
-			if c.Kind == steer.KindDrainExpire {
+			if c.Kind == steer.KindDrainExpire || c.Kind == steer.KindOutExpire {
 				p.addSteps(events, now.Sub(start))
 				return s // what comes after the end is the next plan's
 			}

@@ -34,6 +34,8 @@ func (w *World) command(n int) steer.Command {
 	switch c.Kind {
 	case steer.KindDrain, steer.KindHold:
 		c.For = cmp.Or(o.For, fleet.Duration(7200e9))
+	case steer.KindFailover:
+		c.For = o.For
 	}
 	for _, r := range o.Override {
 		c.Override = append(c.Override, steer.Rule(r))

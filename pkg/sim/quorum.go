@@ -168,6 +168,8 @@ func (w *World) leadNow() {
 	}
 	if !settled {
 		w.planLead(q.settledAt)
+	} else if w.cfg.Rest != nil && w.broken == nil {
+		w.broken = w.cfg.Rest(s, w.time())
 	}
 	if due, ok := steer.NextDue(s, w.time()); ok {
 		w.planLead(due.Sub(start))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/health"
+	"github.com/sipsteer/sipsteer/pkg/steer"
 )
 
 // Random makes a short scenario out of a seed: a fleet of two to five sites with
@@ -80,6 +81,9 @@ func (r *roller) order(f *fleet.Fleet, sc Scenario) Order {
 		o.Transport = fleet.Transports[r.IntN(3)]
 	}
 	o.For = fleet.Duration(1+r.IntN(600)) * fleet.Duration(time.Second)
+	if o.Do == string(steer.KindFailover) && o.For.Seconds()%3 == 0 {
+		o.For = 0 // until a failback
+	}
 	if r.IntN(4) == 0 {
 		o.Cohort = []string{"5%", "0-49", "20-70", "99", "0-30,own"}[r.IntN(5)]
 	}

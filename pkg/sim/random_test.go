@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/sipsteer/sipsteer/pkg/sim"
+	"github.com/sipsteer/sipsteer/pkg/steer"
 )
 
 var (
@@ -57,19 +58,26 @@ func TestRulesHoldInRandomIncidents(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	t.Logf("%d scenarios, %d steps, %d moves by automation, %d orders refused", n, steps.Load(), moves.Load(), refused.Load())
-	if !t.Failed() && (moves.Load() < n/20 || refused.Load() < n/20 || steps.Load() < 5*n) {
+	t.Logf("%d scenarios, %d steps, %d moves by automation, %d orders refused, %d failovers at their end", n, steps.Load(), moves.Load(), refused.Load(), ended.Load())
+	if !t.Failed() && (moves.Load() < n/20 || refused.Load() < n/20 || ended.Load() < n/200 || steps.Load() < 5*n) {
 		t.Error("too little happened for the rules to be tried")
 	}
 }
+
+// ended counts the failovers whose time was over in random scenarios.
+var ended atomic.Int64
 
 func play(cfg sim.Config, steps *atomic.Int64) (*sim.Result, error) {
 	cfg.Watch = func(s sim.Step) error {
 		if steps != nil {
 			steps.Add(1)
 		}
+		if steps != nil && s.Command.Kind == steer.KindOutExpire {
+			ended.Add(1)
+		}
 		return sim.CheckStep(s)
 	}
+	cfg.Rest = sim.CheckRest
 	return sim.Run(cfg)
 }
 

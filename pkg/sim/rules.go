@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/health"
@@ -50,6 +51,15 @@ func CheckStep(s Step) error {
 		if err := r.Check(s); err != nil {
 			return fmt.Errorf("rule %s broken by %s of %s at epoch %d: %w", r.Name, s.Command.Kind, s.Command.Site, s.After.Epoch, err)
 		}
+	}
+	return nil
+}
+
+// CheckRest is rule expires for a leader that has nothing to do: what had an end
+// that has come is over, or says why it is not.
+func CheckRest(s steer.State, now time.Time) error {
+	if late := steer.Overdue(s, now); late != "" {
+		return fmt.Errorf("rule expires broken at rest, at epoch %d: %s", s.Epoch, late)
 	}
 	return nil
 }
@@ -244,7 +254,7 @@ func callsSurvive(s Step) error {
 
 func manualBack(s Step) error {
 	switch s.Command.Kind {
-	case steer.KindFailback, steer.KindUndrain, steer.KindFailbackStep, steer.KindDrainExpire, steer.KindSetFleet:
+	case steer.KindFailback, steer.KindUndrain, steer.KindFailbackStep, steer.KindDrainExpire, steer.KindOutExpire, steer.KindSetFleet:
 		return nil
 	}
 	if len(s.After.Failbacks) > len(s.Before.Failbacks) || slices.ContainsFunc(s.Before.Outs, func(o steer.Out) bool {
@@ -259,6 +269,11 @@ func expires(s Step) error {
 	for _, d := range s.After.Drains {
 		if d.Owner == "" || d.Reason == "" || d.Until.Sub(s.After.Now) > fleet.MaxForLimit || !d.Until.After(d.Since) {
 			return fmt.Errorf("drain %s of %s has no owner, reason or end", d.ID, d.Scope())
+		}
+	}
+	for _, o := range s.After.Outs {
+		if o.By == "" || o.Reason == "" || o.Until.Sub(s.After.Now) > fleet.MaxForLimit || o.Stays != "" && o.Until.After(s.After.Now) {
+			return fmt.Errorf("%s is out by %q (%s) %s", o.Slot, o.By, o.Reason, o.Lasts())
 		}
 	}
 	for _, h := range s.After.Holds {

@@ -118,7 +118,7 @@ type Order struct {
 	Pace     fleet.Pace     `json:"pace,omitempty" yaml:"pace,omitempty" jsonschema_description:"By what the steps of a failback or undrain go: weights or cohorts. Default: the policy's."`
 	Now      bool           `json:"now,omitempty" yaml:"now,omitempty" jsonschema_description:"Skip what a gentle command does first."`
 	Reason   string         `json:"reason,omitempty" yaml:"reason,omitempty" jsonschema_description:"Why. Default: scenario."`
-	For      fleet.Duration `json:"for,omitzero" yaml:"for,omitempty" jsonschema_description:"How long it lasts. Default: 2h."`
+	For      fleet.Duration `json:"for,omitzero" yaml:"for,omitempty" jsonschema_description:"How long it lasts. Default: 2h; a failover without it lasts until a failback."`
 	Override []string       `json:"override,omitempty" yaml:"override,omitempty" jsonschema_description:"Guards passed by name."`
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/steer"
 )
 
 // start is when every scenario begins, by the calendar of the core.
@@ -23,6 +24,9 @@ type Config struct {
 	// Watch, if not nil, is called after every command that was applied. An
 	// error ends the run. It is how rules are checked after every step.
 	Watch func(Step) error
+	// Rest, if not nil, is called when a leader has looked and finds nothing to
+	// do. An error ends the scenario.
+	Rest func(s steer.State, now time.Time) error
 }
 
 // World is a scenario in the middle of being played.

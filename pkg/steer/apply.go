@@ -175,6 +175,8 @@ func (t *transition) run() error {
 		return t.unquarantine()
 	case KindQuarantineExpire:
 		return t.quarantineExpire()
+	case KindOutExpire:
+		return t.outExpire()
 	case KindGateWord:
 		return t.gateWord()
 	}

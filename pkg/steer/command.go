@@ -15,7 +15,7 @@ import (
 // program applies. A new kind of command, or a new field that changes what a
 // kind does, raises it; it is proposed only when every voter can apply it.
 // Needs says which commands that are.
-const CommandVersion = 2
+const CommandVersion = 3
 
 // Kind is the kind of a command. The words travel in the Raft log and are
 // append-only.
@@ -80,6 +80,7 @@ const (
 	KindUnblock       Kind = "unblock"
 
 	KindQuarantineExpire Kind = "quarantine-expire"
+	KindOutExpire        Kind = "out-expire"
 	KindGateWord         Kind = "gate-word"
 )
 
@@ -138,7 +139,7 @@ type Command struct {
 func (c Command) Automation() bool {
 	switch c.Kind {
 	case KindKeyStep, KindRunMove, KindNotified, KindLook, KindVerdicts, KindWithdraw, KindAdvise, KindDrainStage, KindDrainExpire, KindHoldExpire,
-		KindFailbackStep, KindFailbackAbort, KindUnblock, KindQuarantineExpire, KindGateWord:
+		KindFailbackStep, KindFailbackAbort, KindUnblock, KindQuarantineExpire, KindOutExpire, KindGateWord:
 		return true
 	}
 	return false

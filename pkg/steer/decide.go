@@ -44,6 +44,7 @@ func Decide(s State, in Input) []Command {
 	d.keySteps()
 	if in.Settled {
 		d.isolations()
+		d.ends()
 		d.failbacks()
 		d.withdrawals()
 	}

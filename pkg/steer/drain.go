@@ -160,6 +160,11 @@ func (t *transition) returns(d Drain, now bool) string {
 	if d.Stage == StageAnnounce || now {
 		return "back in the answers at once"
 	}
+	return t.inSteps()
+}
+
+// inSteps says how a return goes that begins now.
+func (t *transition) inSteps() string {
 	how := percents(t.Fleet.Policy.FailbackSteps)
 	if t.pace() == fleet.PaceCohorts {
 		how += " of the tenants"

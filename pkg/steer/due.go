@@ -3,7 +3,7 @@ package steer
 import "time"
 
 // NextDue is the earliest time after now at which Decide would act by the
-// clock alone: the end of a drain, its stage, a hold, a block or a key's stage, of the look
+// clock alone: the end of a drain, its stage, the end of a failover, a hold, a block or a key's stage, of the look
 // whether a failure is at other sites too, or the next failback step. False when nothing is due.
 func NextDue(s State, now time.Time) (time.Time, bool) {
 	if s.Fleet == nil {
@@ -19,6 +19,11 @@ func NextDue(s State, now time.Time) (time.Time, bool) {
 		add(d.Until)
 		if wait, ok := StageTime(s.Fleet, d); ok {
 			add(d.StageAt.Add(wait))
+		}
+	}
+	for i := range s.Outs {
+		if o := &s.Outs[i]; o.awaits() {
+			add(o.Until)
 		}
 	}
 	for _, k := range s.ZoneKeys {

@@ -19,7 +19,7 @@ func (t *transition) failover() error {
 	if err != nil {
 		return err
 	}
-	if err := t.ownerAndReason(); err != nil {
+	if err := t.ownerReasonEnd(); err != nil {
 		return err
 	}
 	v := newView(&t.State)
@@ -28,31 +28,39 @@ func (t *transition) failover() error {
 	if r := v.removalGuards(c, t.Now); r != nil {
 		return r
 	}
+	end := t.outEnd(v, slots)
+	known := deleted(slots, func(s Slot) bool { return !v.wholeOut(s) })
+	renewed := t.renewOuts(known, end)
 	var added []Slot
 	for _, s := range slots {
 		if !v.wholeOut(s) {
 			added = append(added, s)
-			t.putOut(Out{Slot: s, Since: t.Now, By: t.cmd.By, Reason: t.cmd.Reason, Cause: v.cause(s)})
+			t.putOut(Out{Slot: s, Since: t.Now, By: t.cmd.By, Reason: t.cmd.Reason, Cause: v.cause(s), Until: end})
 		}
 	}
 	t.cancelFailbacks(slots, fleet.Cohort{})
 	t.clearBlocks(t.cmd.Site)
-	if len(added) == 0 {
+	if len(added)+len(renewed) == 0 {
 		return nil // repeated: harmless
 	}
 	t.decided = true
 	t.overrides(t.cmd.Override...)
-	text := fmt.Sprintf("%s failed over: out of %s until a failback", t.cmd.Site, describe(added))
-	if !c.failed {
+	lasts := (&Out{Until: end}).Lasts()
+	text := fmt.Sprintf("%s failed over: out of %s %s", t.cmd.Site, describe(added), lasts)
+	switch {
+	case len(added) == 0:
+		text = fmt.Sprintf("%s stays out of %s %s", t.cmd.Site, describe(renewed), lasts)
+	case !c.failed:
 		text += "; no check says that it has failed"
 	}
+	added = merged(added, renewed, Slot.Compare)
 	t.event(EventFailover, Event{Site: t.cmd.Site, Service: t.cmd.Service, Transport: t.cmd.Transport, Word: transportsOf(added), Text: text})
 	return nil
 }
 
 func (t *transition) ownerAndReason() error {
 	c := t.cmd
-	c.For = fleet.Duration(time.Second) // has no end: it lasts until the failback
+	c.For = fleet.Duration(time.Second) // needs no end
 	return guardIntent(c, t.Fleet.Policy.MaxFor.D())
 }
 

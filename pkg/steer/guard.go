@@ -54,7 +54,7 @@ type RuleDoc struct {
 func RuleDocs() []RuleDoc {
 	return []RuleDoc{
 		{RuleStalePlan, "A plan is applied only at the epoch that it was made at.", true},
-		{RuleExpires, "Every drain and hold has an owner, a reason and an end, 72 hours away at most.", true},
+		{RuleExpires, "Every drain and hold has an owner, a reason and an end, 72 hours away at most; a failover may have one.", true},
 		{RuleNeverEmpty, "No steered name is ever left without a site.", true},
 		{RuleMinSites, "At least min_sites sites stay in the answers of a service.", false},
 		{RuleTargetProven, "Traffic moves only to where at least one site is known to be up on that transport.", false},

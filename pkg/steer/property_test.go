@@ -85,14 +85,16 @@ func (m *model) command(t *rapid.T) steer.Command {
 	if kind == steer.KindFailback || kind == steer.KindUndrain {
 		pace = anyPace.Draw(t, "pace")
 	}
-	return steer.Command{
+	c := steer.Command{
 		Cohort: cohort, Pace: pace,
-		Version: 1, Kind: kind, At: m.now, By: rapid.SampledFrom([]string{"alice", "bob", ""}).Draw(t, "by"),
+		Kind: kind, At: m.now, By: rapid.SampledFrom([]string{"alice", "bob", ""}).Draw(t, "by"),
 		Reason: rapid.SampledFrom([]string{"because", "because", ""}).Draw(t, "reason"),
 		For:    fleet.Duration(time.Duration(rapid.IntRange(0, 80).Draw(t, "hours")) * time.Hour),
 		Site:   anySite.Draw(t, "site"), Service: anyService.Draw(t, "service"), Transport: anyTransport.Draw(t, "transport"),
 		Now: rapid.Bool().Draw(t, "now"), Override: anyOverride.Draw(t, "override"),
 	}
+	c.Version = c.Needs()
+	return c
 }
 
 // step applies one command and checks every rule.
@@ -163,6 +165,11 @@ func (m *model) expires(t *rapid.T) {
 			t.Fatalf("expires: drain %+v", d)
 		}
 	}
+	for _, o := range m.state.Outs {
+		if o.By == "" || o.Reason == "" || o.Until.Sub(m.state.Now) > fleet.MaxForLimit || o.Stays != "" && o.Until.After(m.state.Now) {
+			t.Fatalf("expires: out %+v", o)
+		}
+	}
 	for _, h := range m.state.Holds {
 		if h.Owner == "" || h.Reason == "" || h.Until.Sub(h.Since) > fleet.MaxForLimit {
 			t.Fatalf("expires: hold %+v", h)
@@ -217,7 +224,7 @@ func (m *model) oneAtATime(t *rapid.T, before steer.State, c steer.Command) {
 // or by the steps of a failback that one of these began.
 func (m *model) manualBack(t *rapid.T, before steer.State, c steer.Command) {
 	switch c.Kind {
-	case steer.KindFailback, steer.KindUndrain, steer.KindFailbackStep, steer.KindDrainExpire:
+	case steer.KindFailback, steer.KindUndrain, steer.KindFailbackStep, steer.KindDrainExpire, steer.KindOutExpire:
 		return
 	}
 	if lessOut(m.state, before) || len(m.state.Failbacks) > len(before.Failbacks) {
@@ -326,6 +333,9 @@ func (m *model) decide(t *rapid.T) {
 	}
 	if again := steer.Decide(m.state, in); len(again) > 0 {
 		t.Fatalf("Decide proposes %s again and again", again[0].Kind)
+	}
+	if late := steer.Overdue(m.state, m.now); late != "" {
+		t.Fatalf("expires: nobody ended %s", late)
 	}
 }
 

@@ -46,7 +46,8 @@ func (t *transition) rollback() error {
 		return err
 	}
 	before := t.State
-	t.Fleet, t.Outs, t.Failbacks = &f, slices.Clone(p.Outs), slices.Clone(p.Failbacks)
+	t.Fleet, t.Failbacks = &f, slices.Clone(p.Failbacks)
+	t.Outs = deleted(slices.Clone(p.Outs), func(o Out) bool { return o.due(t.Now) })
 	t.Drains = deleted(slices.Clone(p.Drains), func(d Drain) bool { return !d.Until.After(t.Now) })
 	t.Holds = deleted(slices.Clone(p.Holds), func(h Hold) bool { return !h.Until.After(t.Now) })
 	t.dropUnknown()

@@ -136,7 +136,10 @@ func (w *world) verdict(d *datadriven.TestData) {
 }
 
 func (w *world) op(d *datadriven.TestData) {
-	c := steer.Command{Kind: steer.Kind(d.CmdArgs[0].Key), By: "alice", Reason: "test", For: fleet.Duration(2 * time.Hour)}
+	c := steer.Command{Kind: steer.Kind(d.CmdArgs[0].Key), By: "alice", Reason: "test"}
+	if c.Kind == steer.KindDrain || c.Kind == steer.KindHold {
+		c.For = fleet.Duration(2 * time.Hour)
+	}
 	for _, a := range d.CmdArgs[1:] {
 		val := strings.Join(a.Vals, ",")
 		switch a.Key {
@@ -265,6 +268,11 @@ func (w *world) status() {
 		fmt.Fprintf(&w.out, "failback %s: step %d of %d slots\n", f.Site, f.Step, len(f.Slots))
 	}
 	fmt.Fprintf(&w.out, "outs %d, blocks %d\n", len(w.state.Outs), len(w.state.Blocks))
+	for _, o := range w.state.Outs {
+		if !o.Until.IsZero() {
+			fmt.Fprintf(&w.out, "out %s by %s: %s\n", o.Slot, o.By, o.Lasts())
+		}
+	}
 	for _, a := range w.state.Advice {
 		fmt.Fprintf(&w.out, "advice %s %s: %s\n", a.Slot, a.Rule, a.Next)
 	}

@@ -48,7 +48,11 @@ type Standing struct {
 func (st *Standing) why() string {
 	switch {
 	case st.gone != nil:
-		return "taken out by " + st.gone.By + ": " + st.gone.Reason
+		why := "taken out by " + st.gone.By + ": " + st.gone.Reason
+		if !st.gone.Until.IsZero() {
+			why += "; " + st.gone.Lasts()
+		}
+		return why
 	case st.drain != nil:
 		return "drain " + st.drain.ID + " by " + st.drain.Owner + ": " + st.drain.Reason
 	case st.back != nil:

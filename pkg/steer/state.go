@@ -10,7 +10,7 @@ import (
 // StateFormat is the newest version of the State's encoding that this program
 // knows. A State is of the first until a command of a newer version was
 // applied, so that programs that do not know what it may hold refuse it.
-const StateFormat = 2
+const StateFormat = 3
 
 // State is everything that the agents agree on. It is a value: Apply returns a
 // new one and leaves the old one as it was, so readers need no lock.
@@ -155,6 +155,11 @@ type Out struct {
 	Reason string `json:"reason"`
 	// Cause is what the checks said, if it was a failure.
 	Cause health.Cause `json:"cause,omitempty"`
+	// Until is when it comes back by itself, as by a failback; zero: it waits for
+	// a person.
+	Until time.Time `json:"until,omitzero"`
+	// Stays is why it did not come back at Until. It waits for a person then.
+	Stays string `json:"stays,omitempty"`
 }
 
 // AutomationOwner is the owner of what the program does by itself.

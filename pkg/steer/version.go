@@ -7,13 +7,16 @@ import (
 )
 
 // Needs is the version of the encoding that a command needs: the oldest one
-// whose programs apply it as it is meant. That is 2 for keys of the zone,
-// quarantines, looks at readiness, what is acknowledged of them and words of gates, for what names cohorts of
-// tenants, a pace or failback windows, and for a fleet file or a runbook of
-// which older programs would leave something out; 1 for all else. Commands
-// travel with it, so that a fleet of several versions can still do what the
-// oldest knows.
+// whose programs apply it as it is meant. That is 3 for failovers that have an
+// end; 2 for keys of the zone, quarantines, looks at readiness, what is
+// acknowledged of them and words of gates, for what names cohorts of tenants, a
+// pace or failback windows, and for a fleet file or a runbook of which older
+// programs would leave something out; 1 for all else. Commands travel with it,
+// so that a fleet of several versions can still do what the oldest knows.
 func (c Command) Needs() int {
+	if c.Kind == KindOutExpire || c.Kind == KindFailover && c.For != 0 || c.Past != nil && endsOuts(c.Past.Outs) {
+		return versionEnds
+	}
 	switch c.Kind {
 	case KindKeyAdd, KindKeyConfirm, KindKeyStep, KindKeyDrop,
 		KindQuarantine, KindUnquarantine, KindQuarantineExpire, KindLook, KindConcernAck, KindConcernUnack, KindGateWord:
