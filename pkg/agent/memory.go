@@ -39,8 +39,14 @@ type memory struct {
 	notify  chan struct{}
 }
 
-// keepRetry is how often what a disk refused is written to it again.
-const keepRetry = 5 * time.Second
+const (
+	// keepRetry is how often what a disk refused is written to it again.
+	keepRetry = 5 * time.Second
+	// keepPause is what a writer rests after each write: of decisions that follow
+	// each other closely the first is written at once, and the others together,
+	// so that the encoding of one does not hold up the answering of the next.
+	keepPause = 50 * time.Millisecond
+)
 
 func newMemory(dir string, log zerolog.Logger) *memory {
 	return &memory{path: filepath.Join(dir, "served.json"), log: log, notify: make(chan struct{}, 1)}
@@ -74,6 +80,10 @@ func keepWriting(ctx context.Context, notify <-chan struct{}, flush func()) {
 			return
 		}
 		flush()
+		select {
+		case <-time.After(keepPause):
+		case <-ctx.Done():
+		}
 	}
 }
 

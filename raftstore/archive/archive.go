@@ -62,6 +62,7 @@ type Archive struct {
 	dirty    bool       // something was written since the last Sync
 	damaged  []string   // files set aside since Open
 	tables   []tableFile
+	encoder  encoder
 }
 
 const (
@@ -157,7 +158,7 @@ func (a *Archive) Append(r Record) error {
 		return err
 	}
 	s := a.newest()
-	b, hash, err := encodeRecord(s.last, r)
+	b, hash, err := a.encoder.record(s.last, r)
 	if err != nil {
 		return err
 	}

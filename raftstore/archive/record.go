@@ -77,19 +77,29 @@ func decodeHead(b []byte) (before Hash, err error) {
 	return before, nil
 }
 
-// encodeRecord returns the record as it stands in a segment, and its hash.
-func encodeRecord(before Hash, r Record) ([]byte, Hash, error) {
+// encoder makes records. It keeps its compressor, which is large, from one to
+// the next.
+type encoder struct {
+	compressor *flate.Writer
+}
+
+// record returns a record as it stands in a segment, and its hash.
+func (e *encoder) record(before Hash, r Record) ([]byte, Hash, error) {
 	var body bytes.Buffer
 	head := binary.BigEndian.AppendUint64(nil, r.Epoch)
 	head = binary.BigEndian.AppendUint64(head, r.Index)
 	head = binary.BigEndian.AppendUint64(head, uint64(r.At.UnixNano()))
 	body.Write(append(append(head, r.Chain[:]...), r.Sum[:]...))
-	w, err := flate.NewWriter(&body, flate.BestSpeed)
-	if err != nil {
-		return nil, Hash{}, fmt.Errorf("make compressor: %w", err)
+	if e.compressor == nil {
+		w, err := flate.NewWriter(&body, flate.BestSpeed)
+		if err != nil {
+			return nil, Hash{}, fmt.Errorf("make compressor: %w", err)
+		}
+		e.compressor = w
 	}
-	_, err = w.Write(r.Payload)
-	if err := errors.Join(err, w.Close()); err != nil {
+	e.compressor.Reset(&body)
+	_, err := e.compressor.Write(r.Payload)
+	if err := errors.Join(err, e.compressor.Close()); err != nil {
 		return nil, Hash{}, fmt.Errorf("compress record: %w", err)
 	}
 	if body.Len() > maxBody {
