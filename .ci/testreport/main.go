@@ -1,11 +1,12 @@
 // Command testreport reads the JSON of go test from standard input, prints a
-// line for each package and the output of what failed, and closes with every
-// skipped test and its reason, so that nothing goes untested in silence. It
-// exits 1 when a test failed, did not build, or none ran.
+// line for each package and the output of what failed, and closes with the
+// slowest tests and with every skipped one and its reason, so that nothing goes
+// untested in silence. It exits 1 when a test failed, did not build, or none ran.
 package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -23,6 +24,7 @@ type report struct {
 	output                  map[string][]string // by package and test, until it ended
 	passed, failed, skipped int
 	skips, failures         []string
+	slow                    []event
 	broken                  bool
 }
 
@@ -69,7 +71,14 @@ func (r *report) pkg(e event) {
 	}
 }
 
+// slowest is how many tests are named at the end, for who wants the whole to be
+// quicker.
+const slowest = 15
+
 func (r *report) test(e event, key string) {
+	if !strings.Contains(e.Test, "/") {
+		r.slow = append(r.slow, e)
+	}
 	switch e.Action {
 	case "pass":
 		r.passed++
@@ -95,6 +104,11 @@ func reason(output []string) string {
 }
 
 func (r *report) close() int {
+	slices.SortStableFunc(r.slow, func(a, b event) int { return cmp.Compare(b.Elapsed, a.Elapsed) })
+	fmt.Println("\nslowest tests:")
+	for _, e := range r.slow[:min(len(r.slow), slowest)] {
+		fmt.Printf("%7.1fs %s %s\n", e.Elapsed, e.Package, e.Test)
+	}
 	if len(r.skips) > 0 {
 		fmt.Println("\nNOT TESTED (skipped):")
 		for _, s := range r.skips {
