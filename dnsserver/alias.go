@@ -26,7 +26,7 @@ func (b *builder) alias(s srv.RRset) (node, error) {
 	if err != nil {
 		return node{}, err
 	}
-	plain, err := b.section(s)
+	plain, err := b.section(&s)
 	if err != nil {
 		return node{}, err
 	}
@@ -34,7 +34,7 @@ func (b *builder) alias(s srv.RRset) (node, error) {
 	for _, last := range c.sets {
 		p := b.chained(c)
 		p.rrset(c.end, last)
-		b.additional(p, b.hostsOf(last))
+		b.additional(p, b.hostsOf(&last))
 		answer, err := p.done()
 		if err != nil {
 			return node{}, err

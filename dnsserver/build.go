@@ -5,46 +5,57 @@ import (
 	"fmt"
 	"hash/maphash"
 	"slices"
-	"strings"
 
 	"github.com/sipsteer/sipsteer/pkg/srv"
 )
 
-// builder packs a zone. What is the same as in the zone before, names and
-// sections, is taken over, and equal sets of different owners share one
-// section: a swap costs what changed.
+// builder packs a zone. What is the same as in the zone before, names, nodes and
+// sections, is taken over, and equal sets of different owners share one section:
+// a swap costs what changed.
 type builder struct {
-	src   *srv.Zone
-	old   *zone // never nil, maybe empty
-	out   *zone
-	spans []span           // of src.Sets, by owner
-	hosts map[string]*host // by their names as they are written in data
-	key   []byte           // of the set at hand; a buffer
+	src     *srv.Zone
+	old     *zone // never nil, maybe empty
+	changes srv.Changes
+	out     *zone
+	shelf   *shelf
+	stays   bool  // what the shelf has is still right
+	left    []int // of changes.Sets, those that were not reached yet
+	moved   map[*section]movedSection
+	key     []byte  // of the set at hand; a buffer
+	hosts   []*host // of the set at hand; a buffer
+}
+
+// movedSection is what took the place of a section, first found at a set.
+type movedSection struct {
+	set *srv.RRset
+	to  *section
 }
 
 // span is a run of sets.
 type span struct{ from, to int }
 
-// host is a host with its addresses in the zone.
-type host struct {
-	name string // lower-cased
-	sets []srv.RRset
-	key  []byte // of the sets
-}
-
 // pack makes a zone of src; old is the one before, or nil. All zones of a
 // server hash names with one seed.
 func pack(src *srv.Zone, old *zone, seed maphash.Seed) (*zone, error) {
+	var before *srv.Zone
+	if old != nil {
+		before = old.source
+	}
+	return packChanges(src, old, src.ChangesSince(before), seed)
+}
+
+// packChanges is pack for who has compared src with old's.
+func packChanges(src *srv.Zone, old *zone, changes srv.Changes, seed maphash.Seed) (*zone, error) {
 	origin, err := packName(src.Origin)
 	if err != nil {
 		return nil, err
 	}
 	if old == nil || !bytes.Equal(origin, old.origin) {
-		old = &zone{source: &srv.Zone{}}
+		old, changes = &zone{source: &srv.Zone{}}, srv.Changes{}
 	}
-	b := &builder{src: src, old: old, hosts: map[string]*host{}, out: &zone{
-		source: src, origin: origin, sections: make(map[string]*section, len(old.sections)),
-	}}
+	b := &builder{src: src, old: old, changes: changes, out: &zone{source: src, origin: origin}}
+	b.shelf, b.stays = old.shelf.forZone(src)
+	b.out.shelf = b.shelf
 	for _, step := range []func() error{
 		func() error { return b.index(seed) }, b.shareWithTenants, b.deny, b.fill, b.aliasTenants,
 	} {
@@ -69,9 +80,8 @@ func (b *builder) deny() (err error) {
 // index gives every name its node: owner i has node i.
 func (b *builder) index(seed maphash.Seed) error {
 	z := b.out
-	same := func(x, y srv.RRset) bool { return x.Name == y.Name && x.Type == y.Type }
-	if slices.EqualFunc(b.src.Sets, b.old.source.Sets, same) {
-		z.owners, z.names, z.wildcards = b.old.owners, b.old.names, b.old.wildcards
+	if b.changes.SameForm {
+		z.owners, z.spans, z.names, z.wildcards = b.old.owners, b.old.spans, b.old.names, b.old.wildcards
 		return nil
 	}
 	z.owners = ownersOf(b.src)
@@ -90,7 +100,20 @@ func (b *builder) index(seed maphash.Seed) error {
 		z.names.add(w, uint32(i))
 		z.wildcards = z.wildcards || bytes.HasPrefix(w, []byte{1, '*'})
 	}
+	z.spans = spansOf(b.src.Sets, z.owners)
 	return nil
+}
+
+func spansOf(sets []srv.RRset, owners []string) []span {
+	spans, at := make([]span, len(owners)), 0
+	for i, owner := range owners {
+		spans[i].from = at
+		for at < len(sets) && sets[at].Name == owner {
+			at++
+		}
+		spans[i].to = at
+	}
+	return spans
 }
 
 // ownersOf lists the owners of sets and the empty non-terminals between them
@@ -121,39 +144,56 @@ func parent(name string) string {
 	return ""
 }
 
-// fill packs the sets of every owner.
+// fill packs the sets of every owner, but for those that stay as they are.
 func (b *builder) fill() error {
 	z := b.out
 	z.nodes = make([]node, len(z.owners))
-	b.spans = make([]span, len(z.owners))
-	at := 0
-	for i, owner := range z.owners {
-		b.spans[i].from = at
-		for at < len(b.src.Sets) && b.src.Sets[at].Name == owner {
-			at++
-		}
-		b.spans[i].to = at
+	keep := b.changes.SameForm && b.stays
+	if keep {
+		copy(z.nodes, b.old.nodes)
+		z.referrals = b.old.referrals
+		b.left = b.changes.Sets
 	}
-	all := make([]nodeSet, 0, len(b.src.Sets)+1) // one block for all nodes
-	for i, owner := range z.owners {
+	few := keep && len(b.left) < len(z.owners)/8
+	var all []nodeSet // one block for all nodes, unless a few would hold a large one for long
+	if !few {
+		all = make([]nodeSet, 0, len(b.src.Sets)+1)
+	}
+	for i := range z.nodes {
+		n := &z.nodes[i]
+		stays := keep && (len(b.left) == 0 || b.left[0] >= z.spans[i].to) && !n.tellsOthers() && z.owners[i] != b.src.Origin // its SOA is another
+		if stays && few {
+			continue
+		}
+		if few {
+			all = nil
+		}
 		first := len(all)
-		var err error
-		if all, err = b.node(i, all); err != nil {
-			return fmt.Errorf("pack %s: %w", owner, err)
+		if stays {
+			all = append(all, n.sets...)
+		} else {
+			before := n.sets
+			*n = node{}
+			var err error
+			if all, err = b.node(i, all, before); err != nil {
+				return fmt.Errorf("pack %s: %w", z.owners[i], err)
+			}
 		}
 		if sets := all[first:len(all):len(all)]; len(sets) > 0 {
-			z.nodes[i].sets, z.nodes[i].any = sets, smallest(sets)
+			n.sets = sets
 		}
 	}
 	return nil
 }
 
 func (b *builder) setsOf(owner int) []srv.RRset {
-	return b.src.Sets[b.spans[owner].from:b.spans[owner].to]
+	z := b.out
+	return b.src.Sets[z.spans[owner].from:z.spans[owner].to]
 }
 
-// node packs the sets of one owner and appends them.
-func (b *builder) node(i int, all []nodeSet) ([]nodeSet, error) {
+// node packs the sets of one owner and appends them. What the owner had in the
+// zone before is nil where that does not help.
+func (b *builder) node(i int, all, before []nodeSet) ([]nodeSet, error) {
 	z, sets := b.out, b.setsOf(i)
 	if z.owners[i] == b.src.Origin {
 		p := newPacker(z.origin)
@@ -164,24 +204,26 @@ func (b *builder) node(i int, all []nodeSet) ([]nodeSet, error) {
 		}
 		all = append(all, nodeSet{uint16(srv.TypeSOA), soa})
 	}
-	for _, s := range sets {
+	for k := range sets {
+		s := &sets[k]
+		changed := b.isChanged(z.spans[i].from + k)
 		switch {
 		case s.Type == srv.TypeCNAME:
 			if len(sets) > 1 || len(s.Data) > 1 || z.owners[i] == b.src.Origin {
 				return nil, errCNAME
 			}
-			n, err := b.alias(s)
+			n, err := b.alias(*s)
 			z.nodes[i] = n
 			return all, err
 		case s.Type == srv.TypeNS && s.Name != b.src.Origin:
-			r, err := b.referral(s)
+			r, err := b.referral(*s)
 			if err != nil {
 				return nil, err
 			}
 			z.nodes[i].referral, z.referrals = r, true
 			continue
 		}
-		packed, err := b.section(s)
+		packed, err := b.sectionAfter(sectionOf(before, s.Type), changed, s)
 		if err != nil {
 			return nil, err
 		}
@@ -190,39 +232,72 @@ func (b *builder) node(i int, all []nodeSet) ([]nodeSet, error) {
 	return all, nil
 }
 
-// smallest is the set that answers ANY.
-func smallest(sets []nodeSet) int {
-	least := 0
+// isChanged reports whether a set is the next of those that have changed.
+func (b *builder) isChanged(set int) bool {
+	if len(b.left) == 0 || b.left[0] != set {
+		return false
+	}
+	b.left = b.left[1:]
+	return true
+}
+
+func sectionOf(sets []nodeSet, t srv.Type) *section {
 	for i := range sets {
-		if sets[i].answer.cuts[0].size < sets[least].answer.cuts[0].size {
-			least = i
+		if sets[i].typ == uint16(t) {
+			return sets[i].answer
+		}
+	}
+	return nil
+}
+
+// sectionAfter packs a set that was answered with a section before. Owners that
+// shared one nearly always share the next one too, as all services that a
+// failover moves alike: comparing is quicker than looking it up.
+func (b *builder) sectionAfter(before *section, changed bool, s *srv.RRset) (*section, error) {
+	if before == nil {
+		return b.section(s)
+	}
+	if !changed {
+		return before, nil
+	}
+	m := b.moved[before]
+	if m.to != nil && m.set.Equal(s) {
+		return m.to, nil
+	}
+	out, err := b.section(s)
+	if b.moved == nil {
+		b.moved = map[*section]movedSection{}
+	}
+	b.moved[before] = movedSection{s, out}
+	return out, err
+}
+
+// smallest is the set that answers ANY.
+func smallest(sets []nodeSet) *nodeSet {
+	least := &sets[0]
+	for i := range sets {
+		if sets[i].answer.cuts[0].size < least.answer.cuts[0].size {
+			least = &sets[i]
 		}
 	}
 	return least
 }
 
 // section packs a set with its additional records, unless an equal one is
-// there.
-func (b *builder) section(s srv.RRset) (*section, error) {
-	hosts := b.hostsOf(s)
+// there: within a zone, equal sets have equal additional records.
+func (b *builder) section(s *srv.RRset) (*section, error) {
 	b.key = appendKey(b.key[:0], s)
-	for _, h := range hosts {
-		b.key = append(b.key, h.key...)
-	}
-	if known := b.out.sections[string(b.key)]; known != nil {
+	if known := b.shelf.sections[string(b.key)]; known != nil {
 		return known, nil
 	}
-	out := b.old.sections[string(b.key)]
-	if out == nil {
-		p := newPacker(b.out.origin)
-		p.rrset("", s)
-		b.additional(p, hosts)
-		var err error
-		if out, err = p.done(); err != nil {
-			return nil, err
-		}
+	p := newPacker(b.out.origin)
+	p.rrset("", *s)
+	b.additional(p, b.hostsOf(s))
+	out, err := p.done()
+	if err != nil {
+		return nil, err
 	}
-	b.out.sections[string(b.key)] = out
+	b.shelf.sections[string(b.key)] = out
 	return out, nil
 }
 
@@ -238,44 +313,21 @@ func (b *builder) additional(p *packer, hosts []*host) {
 }
 
 // hostsOf lists the hosts whose addresses go with a set, each once: the
-// targets of SRV (RFC 2782) and NS (RFC 1035 §3.3.11).
-func (b *builder) hostsOf(s srv.RRset) []*host {
-	if s.Type != srv.TypeSRV && s.Type != srv.TypeNS {
-		return nil
-	}
-	hosts := make([]*host, 0, len(s.Data))
+// targets of SRV (RFC 2782) and NS (RFC 1035 §3.3.11). The list is good until it
+// is called again.
+func (b *builder) hostsOf(s *srv.RRset) []*host {
+	b.hosts = b.hosts[:0]
 	for _, d := range s.Data {
 		var h *host
 		switch d := d.(type) {
 		case srv.SRV:
-			h = b.lookHost(d.Target)
+			h = b.shelf.host(b.src, d.Target)
 		case srv.NS:
-			h = b.lookHost(d.Host)
+			h = b.shelf.host(b.src, d.Host)
 		}
-		if h != nil && !slices.Contains(hosts, h) {
-			hosts = append(hosts, h)
-		}
-	}
-	return hosts
-}
-
-// lookHost finds the addresses of a host, once for all sets.
-func (b *builder) lookHost(written string) *host {
-	if h := b.hosts[written]; h != nil {
-		return h
-	}
-	if name := strings.ToLower(written); name != written {
-		h := b.lookHost(name)
-		b.hosts[written] = h
-		return h
-	}
-	h := &host{name: written}
-	for _, t := range []srv.Type{srv.TypeA, srv.TypeAAAA} {
-		if s, ok := b.src.Lookup(h.name, t); ok {
-			h.sets = append(h.sets, s)
-			h.key = appendKey(h.key, s)
+		if h != nil && !slices.Contains(b.hosts, h) {
+			b.hosts = append(b.hosts, h)
 		}
 	}
-	b.hosts[h.name] = h
-	return h
+	return b.hosts
 }

@@ -15,7 +15,7 @@ func (b *builder) referral(s srv.RRset) (*section, error) {
 	p.authority()
 	p.rrset(s.Name, s)
 	var inside, beside []*host
-	for _, h := range b.hostsOf(s) {
+	for _, h := range b.hostsOf(&s) {
 		if h.name == s.Name || strings.HasSuffix(h.name, "."+s.Name) {
 			inside = append(inside, h)
 		} else {

@@ -94,7 +94,8 @@ func admit(z *srv.Zone, old *zone, seed maphash.Seed) (*zone, error) {
 	if old != nil {
 		served = old.source
 	}
-	if err := z.CheckAfter(served); err != nil {
+	changes := z.ChangesSince(served)
+	if err := z.CheckChanges(served, changes); err != nil {
 		return nil, fmt.Errorf("check zone of epoch %d: %w", z.Epoch, err)
 	}
 	if old != nil {
@@ -107,7 +108,7 @@ func admit(z *srv.Zone, old *zone, seed maphash.Seed) (*zone, error) {
 			return old, nil
 		}
 	}
-	next, err := pack(z, old, seed)
+	next, err := packChanges(z, old, changes, seed)
 	if err != nil {
 		return nil, fmt.Errorf("pack zone of epoch %d: %w: %w", z.Epoch, ErrUnservable, err)
 	}

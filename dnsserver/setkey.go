@@ -7,9 +7,9 @@ import (
 )
 
 // appendKey appends what tells a set's content, without its owner, from every
-// other's: two sets with equal keys are packed alike. Every part has a fixed
-// length or says its own.
-func appendKey(key []byte, s srv.RRset) []byte {
+// other's: two sets with equal keys are packed alike, but for the addresses of
+// the hosts that they name. Every part has a fixed length or says its own.
+func appendKey(key []byte, s *srv.RRset) []byte {
 	key = binary.BigEndian.AppendUint16(key, uint16(s.Type))
 	key = binary.BigEndian.AppendUint32(key, s.TTL)
 	key = binary.AppendUvarint(key, uint64(len(s.Data)))

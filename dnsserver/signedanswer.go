@@ -31,7 +31,7 @@ type signedOwner struct {
 // lower-cased.
 func (z *zone) signedSection(name []byte, qtype uint16, period uint32) (*section, error) {
 	x := &signedBuilder{
-		b: &builder{src: z.source, out: z, hosts: map[string]*host{}}, z: z, p: newPacker(z.origin), period: period,
+		b: &builder{src: z.source, out: z, shelf: &shelf{hosts: map[string]*host{}}}, z: z, p: newPacker(z.origin), period: period,
 	}
 	if cut := z.cutAbove(name, qtype); cut != nil {
 		x.referral(cut)
@@ -98,7 +98,7 @@ func (x *signedBuilder) last(at signedOwner, sets []srv.RRset, exists bool, qtyp
 	for _, s := range sets {
 		if uint16(s.Type) == qtype {
 			x.set(at, s)
-			x.additional(x.b.hostsOf(s))
+			x.additional(x.b.hostsOf(&s))
 			return
 		}
 	}
@@ -225,7 +225,7 @@ func (x *signedBuilder) referral(cut []byte) {
 	}
 	x.p.glue()
 	var beside []*host
-	for _, h := range x.b.hostsOf(ns) {
+	for _, h := range x.b.hostsOf(&ns) {
 		if h.name != owner && !strings.HasSuffix(h.name, "."+owner) {
 			beside = append(beside, h)
 			continue

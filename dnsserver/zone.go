@@ -11,11 +11,11 @@ type zone struct {
 	source *srv.Zone
 	origin []byte   // wire form, lower case
 	owners []string // of nodes, in their order
+	spans  []span   // the sets of nodes in source.Sets
 	names  *names
 	nodes  []node
 	denial *section // the SOA as authority, for NXDOMAIN and NODATA
-	// sections by their content, for the next epoch to take over.
-	sections map[string]*section
+	shelf  *shelf   // of who packs the next epoch
 	// wildcards says whether any name begins with an asterisk label, referrals
 	// whether any part of the zone is delegated.
 	wildcards, referrals bool
@@ -40,7 +40,6 @@ type zone struct {
 // (RFC 4592 §2.2.2): it exists, and answers NODATA.
 type node struct {
 	sets []nodeSet
-	any  int // of sets: the smallest, which answers ANY (RFC 8482 §4.1)
 	// other answers types that are not among sets; nil is the zone's denial.
 	other *section
 	// referral answers for what is delegated at the name: all that is below it,
@@ -53,6 +52,10 @@ type nodeSet struct {
 	answer *section
 }
 
+// tellsOthers reports whether the node's answers have records of other names,
+// beside addresses of hosts.
+func (n *node) tellsOthers() bool { return n.other != nil || n.referral != nil }
+
 // find returns the answer to a question for a type, nil for the denial.
 func (n *node) find(typ uint16) *section {
 	for i := range n.sets {
@@ -61,7 +64,7 @@ func (n *node) find(typ uint16) *section {
 		}
 	}
 	if typ == typeANY && len(n.sets) > 0 {
-		return n.sets[n.any].answer
+		return smallest(n.sets).answer // RFC 8482 §4.1
 	}
 	return n.other
 }

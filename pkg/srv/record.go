@@ -138,6 +138,11 @@ type RRset struct {
 	Data []Data
 }
 
+// Equal reports whether both sets say the same, of one owner or not.
+func (s *RRset) Equal(o *RRset) bool {
+	return s.Type == o.Type && s.TTL == o.TTL && equalData(s.Data, o.Data)
+}
+
 // SOA is the start of authority (RFC 1035 §3.3.13). Times are in seconds.
 type SOA struct {
 	MName, RName                            string

@@ -154,9 +154,7 @@ func (z *Zone) checkHead() error {
 
 // Equal reports whether both zones say the same.
 func (z *Zone) Equal(o *Zone) bool {
-	sameSet := func(a, b RRset) bool {
-		return a.Key() == b.Key() && a.TTL == b.TTL && slices.EqualFunc(a.Data, b.Data, EqualData)
-	}
+	sameSet := func(a, b RRset) bool { return a.Name == b.Name && a.Equal(&b) }
 	return z.Origin == o.Origin && z.Epoch == o.Epoch && z.SOA == o.SOA && slices.EqualFunc(z.Sets, o.Sets, sameSet) &&
 		slices.Equal(z.Steered, o.Steered) && slices.Equal(z.Keys, o.Keys) && slices.Equal(z.Cohorts, o.Cohorts) && z.TenantAnswers == o.TenantAnswers && z.Tenants.Equal(o.Tenants)
 }
@@ -165,10 +163,17 @@ func (z *Zone) checkSet(s *RRset, hosts map[string]bool) error {
 	if !z.InZone(s.Name) || s.Name != strings.ToLower(s.Name) {
 		return fmt.Errorf("%w: %s is not a lower-case name in %s", ErrMalformed, s.Key(), z.Origin)
 	}
+	return z.checkData(s, nil, hosts)
+}
+
+// checkData checks what a set says. Targets among was, those of the same set in
+// a zone of the same form that passed, have an address here too; so have those
+// in hosts.
+func (z *Zone) checkData(s *RRset, was []Data, hosts map[string]bool) error {
 	if len(s.Data) == 0 {
 		return fmt.Errorf("%w: %s", ErrEmptySet, s.Key())
 	}
-	for _, d := range s.Data {
+	for i, d := range s.Data {
 		if d == nil || d.Type() != s.Type {
 			return fmt.Errorf("%w: %s holds a record of another type", ErrMalformed, s.Key())
 		}
@@ -186,7 +191,7 @@ func (z *Zone) checkSet(s *RRset, hosts map[string]bool) error {
 		default:
 			continue
 		}
-		if hosts[host] || !z.InZone(host) {
+		if i < len(was) && pointsTo(was[i:i+1], host) || pointsTo(was, host) || hosts[host] || !z.InZone(host) {
 			continue
 		}
 		if hosts[host] = z.find(host, TypeA) >= 0 || z.find(host, TypeAAAA) >= 0; !hosts[host] {
@@ -194,6 +199,16 @@ func (z *Zone) checkSet(s *RRset, hosts map[string]bool) error {
 		}
 	}
 	return nil
+}
+
+// pointsTo reports whether one of the SRV records leads to the host.
+func pointsTo(data []Data, host string) bool {
+	for _, d := range data {
+		if s, ok := d.(SRV); ok && s.Target == host {
+			return true
+		}
+	}
+	return false
 }
 
 // Sort brings the sets into the order that Check demands.
