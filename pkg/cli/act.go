@@ -22,7 +22,9 @@ import (
 type wish struct {
 	req api.CommandRequest
 	yes bool
-	out string // plan only: where to save it
+	out string // plan and tenant import only: where to save the plan
+	// file is what a tenant import reads.
+	file *plan.File
 }
 
 // flags adds those that every change has.

@@ -105,14 +105,18 @@ func (a *app) showPlan(ctx context.Context, w *wish) error {
 	if w.out == "" {
 		return nil
 	}
+	return a.savePlan(w.out, p)
+}
+
+func (a *app) savePlan(path string, p plan.Plan) error {
 	data, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode plan: %w", err)
 	}
-	if err := os.WriteFile(w.out, append(data, '\n'), 0o600); err != nil {
+	if err := os.WriteFile(path, append(data, '\n'), 0o600); err != nil {
 		return fmt.Errorf("save plan: %w", err)
 	}
-	fmt.Fprintf(a.streams.Err, "saved; carry it out with: sipsteer apply %s\n", w.out)
+	fmt.Fprintf(a.streams.Err, "saved; carry it out with: sipsteer apply %s\n", path)
 	return nil
 }
 
@@ -133,6 +137,9 @@ func (a *app) applyCmd() *cobra.Command {
 		}
 		w := &wish{req: requestOf(p), yes: yes}
 		w.req.By, w.req.Reason = cmp.Or(owner, w.req.By), cmp.Or(reason, w.req.Reason)
+		if w.req.Kind == string(steer.KindTenantCommit) {
+			return a.applyTenants(cmd.Context(), w, p, args[0])
+		}
 		return a.act(cmd.Context(), w)
 	})
 	return c
@@ -187,7 +194,7 @@ func requestOf(p plan.Plan) api.CommandRequest {
 		req.Override = append(req.Override, string(r))
 	}
 	if c.Tenants != nil {
-		req.Tenants = &api.TenantChange{Touches: c.Tenants.Touches}
+		req.Tenants = &api.TenantChange{Replace: c.Tenants.Replace, Touches: c.Tenants.Touches}
 	}
 	if c.Fleet != nil {
 		if text, err := json.Marshal(c.Fleet); err == nil { // JSON is YAML

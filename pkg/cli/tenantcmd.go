@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,26 +52,35 @@ one of them spoils the file.
 
 Without --yes nothing is changed: what would be is shown. More than a tenth of the
 tenants, and more than a hundred, are moved or removed only with --touches and
-their number. sipsteer tenant rollback brings the table from before back.`,
+their number. With --save the plan goes into a file; sipsteer apply carries it out,
+and refuses when the fleet or the file with the tenants has changed in between.
+sipsteer tenant rollback brings the table from before back.`,
 		Example: `  sipsteer tenant import tenants.csv --reason "new customers"
+  sipsteer tenant import tenants.csv --reason "new customers" --save tenants.plan
+  sipsteer apply tenants.plan
   sipsteer tenant import all.jsonl --replace --touches 61204 --reason "move to east" --yes`,
 	}
 	w.flags(c)
 	c.Flags().BoolVar(&w.req.Tenants.Replace, "replace", false, "the file is the whole table: drop the tenants that it does not name")
 	c.Flags().IntVar(&w.req.Tenants.Touches, "touches", 0, "how many tenants that are there may be moved or removed, where that is needed")
+	c.Flags().StringVar(&w.out, "save", "", "change nothing and save the plan to this file, for sipsteer apply")
 	c.RunE = run(func(cmd *cobra.Command, args []string) error {
 		v := verb{kind: "tenant import", use: "tenant import " + args[0], optional: true}
+		if w.out != "" && w.yes {
+			return &usageError{"--save changes nothing, and --yes is for what is changed", "sipsteer tenant import " + args[0] + " --save " + w.out}
+		}
 		if err := a.complete(v, w); err != nil {
 			return err
 		}
-		return a.importTenants(cmd.Context(), w, args[0])
+		return a.importTenants(cmd.Context(), w, args[0], nil)
 	})
 	return c
 }
 
 // importTenants checks the file, stages its rows, shows what they would do, and
-// makes them visible when that is wanted.
-func (a *app) importTenants(ctx context.Context, w *wish, path string) error {
+// makes them visible when that is wanted. saved is the file as a saved plan saw
+// it; nil for an import that was not planned before.
+func (a *app) importTenants(ctx context.Context, w *wish, path string, saved *plan.File) error {
 	cs, err := a.clients()
 	if err != nil {
 		return err
@@ -82,10 +92,18 @@ func (a *app) importTenants(ctx context.Context, w *wish, path string) error {
 	if now.Fleet == nil {
 		return &usageError{"no fleet is set yet", "sipsteer apply fleet.yaml"}
 	}
+	file, err := fileOf(path)
+	if err == nil {
+		err = unchanged(saved, &file)
+	}
+	if err != nil {
+		return err
+	}
 	parts, n, err := tenantParts(path, now.Fleet)
 	if err != nil {
 		return err
 	}
+	file.Rows, w.file = n, &file
 	upload := requestID()
 	if err := a.stage(ctx, cs, w, upload, parts); err != nil {
 		return err
@@ -149,7 +167,7 @@ func tenantParts(path string, f *fleet.Fleet) (parts []string, rows int, err err
 func (a *app) stage(ctx context.Context, cs clients, w *wish, upload string, parts []string) error {
 	for i, rows := range parts {
 		req := api.CommandRequest{
-			ID: fmt.Sprintf("%s-%d", upload, i), Kind: string(steer.KindTenantStage), By: w.req.By, Reason: w.req.Reason,
+			ID: fmt.Sprintf("%s-%d", upload, i), Kind: string(steer.KindTenantStage), By: w.req.By, Reason: w.req.Reason, ExpectEpoch: w.req.ExpectEpoch,
 			Tenants: &api.TenantChange{Upload: upload, Part: i, Rows: rows},
 		}
 		if _, err := each(ctx, cs, actTimeout, func(ctx context.Context, c *api.Client) (api.Result, error) { return c.Do(ctx, req) }); err != nil {
@@ -183,11 +201,15 @@ func (a *app) tenantsWanted(ctx context.Context, cs clients, w *wish, rows int) 
 	if p.Refusal != nil {
 		return false, api.AsError(p.Refusal)
 	}
+	p.File = w.file
 	if a.json {
 		a.printJSON(p)
 	} else {
 		fmt.Fprintf(a.streams.Out, "%d rows are well\n", rows)
 		p.Write(a.streams.Out)
+	}
+	if w.out != "" {
+		return false, a.savePlan(w.out, p)
 	}
 	if !terminal(a.streams.In) {
 		fmt.Fprintln(a.streams.Err, "sipsteer: nothing was changed; to do it, repeat with --yes")
@@ -195,7 +217,7 @@ func (a *app) tenantsWanted(ctx context.Context, cs clients, w *wish, rows int) 
 	}
 	fmt.Fprint(a.streams.Err, "\ntype yes to go on: ")
 	line, _ := bufio.NewReader(a.streams.In).ReadString('\n')
-	w.req.ExpectEpoch = p.Epoch
+	w.req.ExpectEpoch = cmp.Or(w.req.ExpectEpoch, p.Epoch)
 	return strings.TrimSpace(line) == "yes", nil
 }
 

@@ -35,6 +35,15 @@ type Plan struct {
 	Names *steer.NameReach `json:"names,omitempty"`
 	// Tenants says what happens to the tenants, for changes of their table.
 	Tenants *steer.TenantReach `json:"tenants,omitempty"`
+	// File is what a tenant import reads: its rows are not in the plan.
+	File *File `json:"file,omitempty"`
+}
+
+// File is a file that a plan was made from.
+type File struct {
+	Path   string `json:"path"`   // absolute
+	SHA256 string `json:"sha256"` // in hexadecimal
+	Rows   int    `json:"rows"`
 }
 
 // RecordChange is one RRset before and after.
