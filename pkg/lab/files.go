@@ -64,6 +64,10 @@ checks:
   # A subscriber that logs in everywhere; its password is in secrets/canary.
   canaries:
     - {user: canary, secret: canary}
+  # The disk on which each softswitch keeps its location store. Logins steer; this
+  # says why they fail.
+  extra:
+    - {name: disk, kind: storage, directory: disk, interval: 2s, timeout: 1s}
   trust_roots: |
 %s
 name_servers:
@@ -98,6 +102,7 @@ name: %[1]s
 site: %[1]s
 data_dir: data/%[1]s
 secrets_dir: secrets
+directories: [{name: disk, path: disks/%[1]s}]
 fleet: fleet.yaml
 dns: {listen: ["%[2]s"]}
 raft: {listen: "%[3]s", profile: lan}

@@ -20,7 +20,7 @@ const (
 	RegisterTimeout Fault = "register-timeout" // REGISTER is never answered
 	AuthReset       Fault = "auth-reset"       // no login is right any more
 	CallDrop        Fault = "call-drop"        // calls end a second after they were answered
-	DiskCorrupt     Fault = "disk-corrupt"     // bindings are lost, REGISTER fails with 500
+	DiskCorrupt     Fault = "disk-corrupt"     // the disk is gone and the bindings with it; REGISTER fails with 500
 )
 
 // Faults lists all of them.

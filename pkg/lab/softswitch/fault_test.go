@@ -5,12 +5,17 @@ import (
 	"errors"
 	"net"
 	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/health"
 	"github.com/sipsteer/sipsteer/pkg/lab/softswitch"
+	"github.com/sipsteer/sipsteer/probes"
+	"github.com/sipsteer/sipsteer/probes/storage"
 )
 
 // TestWell: without a fault it answers on every transport.
@@ -241,6 +246,42 @@ func TestDiskCorrupt(t *testing.T) {
 	c.want(500)
 	c.request("INVITE", "sip:alice@west.example.net", "<sip:alice@west.example.net>")
 	c.want(404)
+}
+
+// TestDiskIsReal: the disk is gone for everyone who writes to it, not only for
+// the softswitch, which says of itself that it goes on; healed, or after the next
+// start, it is back without what was on it.
+func TestDiskIsReal(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "disk")
+	w := newWorld(t, func(c *softswitch.Config) { c.Dir = dir })
+	check := func(good bool) {
+		t.Helper()
+		r := storage.New().Probe(t.Context(), probes.Spec{Question: probes.Question{Dir: dir}})
+		if good != (r.Cause == health.CauseNone) || !good && r.Cause != health.CauseStorage {
+			t.Errorf("the storage check says %s: %s", r.Cause, r.Detail)
+		}
+	}
+	c := w.client(fleet.UDP)
+	c.register("Contact: <sip:alice@127.0.0.1:5070>")
+	c.want(200)
+	check(true)
+	w.broken(softswitch.DiskCorrupt)
+	check(false)
+	c.register("Contact: <sip:alice@127.0.0.1:5070>")
+	c.want(500)
+	c.request("OPTIONS", "sip:127.0.0.1", "<sip:127.0.0.1>")
+	c.want(200)
+	w.healed()
+	check(true)
+	c.register("Contact: <sip:alice@127.0.0.1:5070>")
+	c.want(200)
+	if text, err := os.ReadFile(filepath.Join(dir, "locations")); err != nil || strings.Count(string(text), "\n") != 1 {
+		t.Errorf("on the disk, after one registration: %q, %v", text, err)
+	}
+	w.broken(softswitch.DiskCorrupt) // and killed
+	next := newWorld(t, func(c *softswitch.Config) { c.Dir = dir })
+	check(true)
+	next.healed()
 }
 
 // TestFaultNames: each fault has a name that reads back, and a wrong one is

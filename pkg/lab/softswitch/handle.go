@@ -72,18 +72,18 @@ func (s *Softswitch) respond(req *sip.Request, t fleet.Transport, fault Fault) [
 }
 
 func (s *Softswitch) register(req *sip.Request, fault Fault) *sip.Response {
-	switch fault {
-	case AuthReset:
+	if fault == AuthReset {
 		if req.GetHeader("Authorization") != nil {
 			return answer(req, 403, "Forbidden")
 		}
 		return answer(req, 401, "Unauthorized", sip.NewHeader("WWW-Authenticate",
 			fmt.Sprintf(`Digest realm="lab", nonce="%x", algorithm=MD5, qop="auth"`, time.Now().UnixNano())))
-	case DiskCorrupt:
-		return answer(req, 500, "Server Internal Error", sip.NewHeader("Warning", `399 lab "location store: input/output error"`))
 	}
 	aor := address(req.To().Address)
 	expires := expiresOf(req)
+	if err := s.disk.write(fmt.Sprintf("%q %d", aor, expires)); err != nil || fault == DiskCorrupt {
+		return answer(req, 500, "Server Internal Error", sip.NewHeader("Warning", `399 lab "location store: input/output error"`))
+	}
 	for _, h := range req.GetHeaders("Contact") {
 		c, ok := h.(*sip.ContactHeader)
 		switch {

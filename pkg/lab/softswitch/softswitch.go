@@ -28,6 +28,9 @@ type Config struct {
 	Contact map[fleet.Transport]netip.AddrPort
 	// TLS is the good configuration, BadTLS the one of the fault tls-bad-cert.
 	TLS, BadTLS *tls.Config
+	// Dir is the disk on which the location store is kept; it is made. Default:
+	// in memory alone.
+	Dir string
 	// FlapDown and FlapUp are the two halves of the fault flap. Default 6 s
 	// and 10 s.
 	FlapDown, FlapUp time.Duration
@@ -58,6 +61,7 @@ type Softswitch struct {
 	sockets   []closer           // open now
 	addrs     map[fleet.Transport]netip.AddrPort
 	store     store
+	disk      disk
 }
 
 type closer interface{ Close() error }
@@ -77,7 +81,7 @@ func New(cfg Config) (*Softswitch, error) {
 		cfg.BadTLS = cfg.TLS
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Softswitch{cfg: cfg, ctx: ctx, cancel: cancel, addrs: map[fleet.Transport]netip.AddrPort{}, store: newStore()}
+	s := &Softswitch{cfg: cfg, ctx: ctx, cancel: cancel, addrs: map[fleet.Transport]netip.AddrPort{}, store: newStore(), disk: disk{dir: cfg.Dir}}
 	for t, a := range cfg.Listen {
 		s.addrs[t] = a
 	}
@@ -94,6 +98,9 @@ func setDefault(d *time.Duration, v time.Duration) {
 func (s *Softswitch) Start() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.disk.mount(); err != nil {
+		return err
+	}
 	return s.open()
 }
 
@@ -143,6 +150,7 @@ func (s *Softswitch) Break(f Fault) error {
 		s.closeTLS()
 	case DiskCorrupt:
 		s.store.forgetBindings()
+		return s.disk.fail()
 	case Flap:
 		s.startFlap()
 	}
@@ -168,6 +176,11 @@ func (s *Softswitch) leave(next Fault) error {
 	old := s.fault
 	s.endFlap()
 	s.fault = None
+	if old == DiskCorrupt {
+		if err := s.disk.mount(); err != nil {
+			return err
+		}
+	}
 	if (old == TLSHang || old == TLSBadCert || old == Hang) && next != Down {
 		s.closeTLS() // connections made under the fault are of no use
 	}

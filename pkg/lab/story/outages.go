@@ -79,7 +79,7 @@ func drCorruption() Scenario {
 				Do: func(ctx context.Context, s *Stage) error {
 					return s.breakEach(ctx, "disk-corrupt", 200*time.Millisecond, "calgary", "ottawa")
 				},
-				Expect: []Expectation{heldBack(20 * time.Second), nothingMoved()},
+				Expect: []Expectation{heldBack(20 * time.Second), disksNamed(20*time.Second, "calgary", "ottawa"), nothingMoved()},
 			},
 			{
 				Say:    "the operator decides that an older copy is better than none: sipsteer failover calgary",
@@ -103,9 +103,11 @@ func drCorruption() Scenario {
 				},
 			},
 			{
-				Say:    "both sites are restored; nothing comes back by itself",
-				Do:     healing(0, "calgary", "ottawa"),
-				Expect: []Expectation{siteUp("calgary", 25*time.Second), siteUp("ottawa", 25*time.Second), gone("calgary", time.Second, everyTransport...)},
+				Say: "both sites are restored; nothing comes back by itself",
+				Do:  healing(0, "calgary", "ottawa"),
+				Expect: []Expectation{
+					siteUp("calgary", 25*time.Second), siteUp("ottawa", 25*time.Second), disksNamed(30 * time.Second), gone("calgary", time.Second, everyTransport...),
+				},
 			},
 		},
 	}
@@ -176,6 +178,25 @@ func heldBack(within time.Duration) Expectation {
 		return slices.ContainsFunc(s.Status().Advice, func(a api.AdviceStatus) bool {
 			return a.Rule == string(steer.RuleCommonCause) && strings.HasPrefix(a.Text, "common cause")
 		})
+	}}
+}
+
+// disksNamed: the storage check of each softswitch's disk fails at these sites and
+// at no other.
+func disksNamed(within time.Duration, at ...string) Expectation {
+	say := "the storage checks name the disks of " + strings.Join(at, " and ")
+	if len(at) == 0 {
+		say = "the storage checks find every disk well"
+	}
+	return Expectation{say, within, func(s *Stage) bool {
+		var bad []string
+		for _, a := range s.Status().Attention {
+			if a.Check.Kind.Base() == "storage" && a.Cause == "storage" {
+				bad = append(bad, string(a.Check.Site))
+			}
+		}
+		slices.Sort(bad)
+		return slices.Equal(slices.Compact(bad), at)
 	}}
 }
 
