@@ -36,16 +36,22 @@ func Compare(before, after steer.State) (Comparison, error) {
 		From: before.Epoch, To: after.Epoch, Intents: settingsOf(intents(before), intents(after)),
 		Records: diff(steer.Records(before), steer.Records(after)), Gates: gateDiff(before, after),
 	}
-	b, err := flat(before.Fleet)
+	var err error
+	c.Fleet, err = fleetDiff(before.Fleet, after.Fleet)
+	return c, err
+}
+
+// fleetDiff lists what differs between two fleet files.
+func fleetDiff(before, after *fleet.Fleet) ([]Setting, error) {
+	b, err := flat(before)
 	if err != nil {
-		return c, err
+		return nil, err
 	}
-	a, err := flat(after.Fleet)
+	a, err := flat(after)
 	if err != nil {
-		return c, err
+		return nil, err
 	}
-	c.Fleet = settingsOf(b, a)
-	return c, nil
+	return settingsOf(b, a), nil
 }
 
 // intents lists what people want and what is out, each under a name.
@@ -145,6 +151,20 @@ func plain(list []any) (string, bool) {
 	return strings.Join(words, ", "), true
 }
 
+func writeSettings(w io.Writer, title string, list []Setting) {
+	if len(list) > 0 {
+		fmt.Fprintf(w, "\n%s:\n", title)
+	}
+	for _, s := range list {
+		if s.Before != "" {
+			fmt.Fprintf(w, "  - %s: %s\n", s.Path, s.Before)
+		}
+		if s.After != "" {
+			fmt.Fprintf(w, "  + %s: %s\n", s.Path, s.After)
+		}
+	}
+}
+
 // Write prints the comparison for people.
 func (c Comparison) Write(w io.Writer) {
 	fmt.Fprintf(w, "from epoch %d to epoch %d\n", c.From, c.To)
@@ -156,17 +176,7 @@ func (c Comparison) Write(w io.Writer) {
 		title string
 		list  []Setting
 	}{{"fleet file", c.Fleet}, {"intents", c.Intents}} {
-		if len(part.list) > 0 {
-			fmt.Fprintf(w, "\n%s:\n", part.title)
-		}
-		for _, s := range part.list {
-			if s.Before != "" {
-				fmt.Fprintf(w, "  - %s: %s\n", s.Path, s.Before)
-			}
-			if s.After != "" {
-				fmt.Fprintf(w, "  + %s: %s\n", s.Path, s.After)
-			}
-		}
+		writeSettings(w, part.title, part.list)
 	}
 	if len(c.Gates) > 0 {
 		fmt.Fprintln(w, "\ngates:")

@@ -49,3 +49,30 @@ func TestCompare(t *testing.T) {
 		t.Errorf("a State differs from itself: %+v, %v", c, err)
 	}
 }
+
+// TestPlanOfAFleetFile: a fleet file that answers nothing in another way is no
+// plan without a change: what it sets is shown.
+func TestPlanOfAFleetFile(t *testing.T) {
+	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	f := fleettest.ThreeSites()
+	s, _, err := steer.Apply(steer.New(), steer.Command{Version: 1, Kind: steer.KindSetFleet, At: now, By: "t", Fleet: &f})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := fleettest.ThreeSites()
+	other.Services[0].Automation = fleet.AutomationAdvise
+	for _, x := range []struct {
+		f    fleet.Fleet
+		want string
+	}{{other, "- services[west.voice.example.net].automation: act\n  + services[west.voice.example.net].automation: advise\n"}, {f, "nothing would change"}} {
+		p, err := Make(s, steer.Command{Version: 1, Kind: steer.KindSetFleet, By: "t", Reason: "r", Fleet: &x.f}, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out strings.Builder
+		p.Write(&out)
+		if !strings.Contains(out.String(), x.want) {
+			t.Errorf("want %q in\n%s", x.want, out.String())
+		}
+	}
+}

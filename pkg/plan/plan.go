@@ -28,9 +28,14 @@ type Plan struct {
 	Shares  []ShareChange  `json:"shares,omitempty"`  // when all steps are done
 	Steps   []Step         `json:"steps,omitempty"`   // what follows by itself
 	Horizon fleet.Duration `json:"horizon"`           // until every old answer has run out
+	// To95 is the time until 95 % of the phones that follow SRV have moved, where
+	// any move.
+	To95 fleet.Duration `json:"to_95,omitzero"`
 	// Loads and Moved are given when the fleet file states loads.
 	Loads []SiteLoad `json:"loads,omitempty"`
 	Moved *Moved     `json:"moved,omitempty"`
+	// Settings are what another fleet file changes in it.
+	Settings []Setting `json:"settings,omitempty"`
 	// Names says how many names a fleet file touches.
 	Names *steer.NameReach `json:"names,omitempty"`
 	// Tenants says what happens to the tenants, for changes of their table.
@@ -109,12 +114,19 @@ func Make(s steer.State, c steer.Command, now time.Time) (Plan, error) {
 		reach := steer.FleetReach(s, after)
 		p.Names = &reach
 	}
+	if s.Fleet != nil && s.Fleet != after.Fleet {
+		if p.Settings, err = fleetDiff(s.Fleet, after.Fleet); err != nil {
+			return Plan{}, err
+		}
+	}
 	before := steer.Records(s)
 	p.Records = diff(before, steer.Records(after))
 	p.Gates = gateDiff(s, after)
 	p.Horizon = horizon(before, p.Records)
 	final := p.lookAhead(after, now)
-	p.Shares = shareDiff(s, final)
+	if p.Shares = shareDiff(s, final); len(p.Shares) > 0 {
+		p.To95 = fleet.Duration(p.to95(s))
+	}
 	p.addLoads(s, final)
 	return p, nil
 }

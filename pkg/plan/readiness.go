@@ -164,7 +164,7 @@ func (r *readiness) intents() {
 	for _, o := range r.s.Outs {
 		if !out[o.Site] {
 			out[o.Site] = true
-			r.add(Finding{Grade: Warning, Topic: "out", Site: o.Site, Next: "sipsteer failback " + string(o.Site)}, "%s is out of answers since %s, by %s (%s)", o.Site, o.Since.UTC().Format(time.DateTime), o.By, o.Reason)
+			r.add(Finding{Grade: Warning, Topic: "out", Site: o.Site, Next: "sipsteer failback " + string(o.Site)}, "%s is out of answers since %s, by %s (%s), %s", o.Site, o.Since.UTC().Format(time.DateTime), o.By, o.Reason, o.Lasts())
 		}
 	}
 	for i := range r.s.Runs {

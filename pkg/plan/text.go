@@ -24,13 +24,14 @@ func (p Plan) Write(w io.Writer) {
 		}
 		return
 	}
-	if len(p.Records)+len(p.Gates)+len(p.Steps) == 0 {
+	if len(p.Records)+len(p.Gates)+len(p.Steps)+len(p.Settings) == 0 {
 		fmt.Fprintln(w, "\nnothing would change")
 		return
 	}
 	if n := p.Names; n != nil && n.Touched > 0 {
 		fmt.Fprintf(w, "\nthis touches %d %% of the names: %d of %d services and tenants\n", n.Percent(), n.Touched, n.Of)
 	}
+	writeSettings(w, "fleet file, at once", p.Settings)
 	p.writeRecords(w, "records, at once")
 	if len(p.Gates) > 0 {
 		fmt.Fprintln(w, "\ngates, at once:")
@@ -54,6 +55,9 @@ func (p Plan) Write(w io.Writer) {
 		for _, s := range p.Steps {
 			fmt.Fprintf(w, "  +%-8s %s\n", s.After, s.Text)
 		}
+	}
+	if p.To95 > 0 && p.Moved == nil {
+		fmt.Fprintf(w, "\n95 %% of the phones that follow SRV move within %s; to see how many: services[].load in the fleet file\n", p.To95)
 	}
 	if p.Horizon > 0 {
 		fmt.Fprintf(w, "\nold answers live at most %s in caches that honour TTLs\n", p.Horizon)

@@ -254,13 +254,36 @@ func callsSurvive(s Step) error {
 
 func manualBack(s Step) error {
 	switch s.Command.Kind {
-	case steer.KindFailback, steer.KindUndrain, steer.KindFailbackStep, steer.KindDrainExpire, steer.KindOutExpire, steer.KindSetFleet:
+	case steer.KindFailback, steer.KindUndrain, steer.KindFailbackStep, steer.KindDrainExpire, steer.KindSetFleet:
 		return nil
+	case steer.KindOutExpire:
+		return endsGently(s)
 	}
 	if len(s.After.Failbacks) > len(s.Before.Failbacks) || slices.ContainsFunc(s.Before.Outs, func(o steer.Out) bool {
 		return !outFor(s.Before, o.Slot).Without(outFor(s.After, o.Slot)).IsZero()
 	}) {
 		return errors.New("something came back that nobody brought back")
+	}
+	return nil
+}
+
+// endsGently: at the end of a failover nothing comes back at once, and a return in
+// steps begins only to where all that returns is up.
+func endsGently(s Step) error {
+	for _, o := range s.Before.Outs {
+		if !outFor(s.Before, o.Slot).Without(outFor(s.After, o.Slot)).IsZero() {
+			return fmt.Errorf("%s came back at once when its time was over", o.Slot)
+		}
+	}
+	for _, f := range s.After.Failbacks {
+		if slices.ContainsFunc(s.Before.Failbacks, func(x steer.Failback) bool { return x.Site == f.Site && x.Cohort == f.Cohort && x.Since.Equal(f.Since) }) {
+			continue
+		}
+		for _, slot := range f.Slots {
+			if st := s.Before.SiteStatus(slot.Site, slot.Transport); st != health.Up {
+				return fmt.Errorf("%s comes back by the end of a failover while it is %s", slot, st)
+			}
+		}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
@@ -189,6 +190,9 @@ func (t *transition) stale() error {
 		Value: fmt.Sprintf("epoch %d", t.Epoch), Limit: fmt.Sprintf("epoch %d", t.cmd.ExpectEpoch),
 		Next: "sipsteer history   # what changed and by whom; then make the plan again",
 	}
+	if since := t.changedSince(t.cmd.ExpectEpoch); since != "" { // not into Text: that is in the audit trail, octet by octet
+		r.Next = "sipsteer history   # since the plan: " + since + "; then make the plan again"
+	}
 	for _, e := range slices.Backward(t.Events) {
 		if e.Kind != EventRefused && e.Epoch == t.Epoch {
 			r.Text += fmt.Sprintf("; last change by %s: %s", e.By, e.Text)
@@ -196,6 +200,25 @@ func (t *transition) stale() error {
 		}
 	}
 	return r
+}
+
+// maxSince is how many changes a refused plan names.
+const maxSince = 3
+
+// changedSince names the last changes after an epoch, each with who made it.
+func (t *transition) changedSince(epoch uint64) string {
+	var list []string
+	for _, e := range slices.Backward(t.Events) {
+		if e.Epoch <= epoch {
+			break
+		}
+		hold := e.Kind == EventHold || e.Kind == EventRelease || e.Kind == EventAck || e.Kind == EventTenants || e.Kind == EventKey
+		if len(list) < maxSince && e.Kind != EventOverride && (e.change() || hold) {
+			list = append(list, e.By+": "+e.Text)
+		}
+	}
+	slices.Reverse(list)
+	return strings.Join(list, ", then ")
 }
 
 // event records what happened. Text is a whole sentence.
