@@ -180,7 +180,7 @@ func siteStatus(s steer.State, site *fleet.Site, gates map[fleet.SiteID]steer.Ga
 func intent(s steer.State, site fleet.SiteID) string {
 	word := "active"
 	for _, d := range s.Drains {
-		if d.Site != site || d.Service != "" || d.Transport != 0 {
+		if d.Site != site || d.Service != "" || d.Transport != 0 || !d.Cohort.IsZero() {
 			continue
 		}
 		if d.Stage == steer.StageDone {

@@ -69,7 +69,7 @@ func (a *app) exit(err error) int {
 	}
 	code, message, hint := explain(err)
 	if a.json {
-		a.printJSON(map[string]any{"error": errorBody(err, message, hint), "exit_code": code})
+		a.printJSON(map[string]any{"error": errorBody(code, err, message, hint), "exit_code": code})
 	}
 	fmt.Fprintf(a.streams.Err, "sipsteer: error: %s\n", strings.ReplaceAll(message, "\n", "\nsipsteer:        "))
 	for line := range strings.Lines(hint) {
@@ -78,7 +78,7 @@ func (a *app) exit(err error) int {
 	return code
 }
 
-func errorBody(err error, message, hint string) any {
+func errorBody(code int, err error, message, hint string) any {
 	var e *api.Error
 	if errors.As(err, &e) {
 		return e
@@ -87,7 +87,11 @@ func errorBody(err error, message, hint string) any {
 	if errors.As(err, &c) {
 		return map[string]any{"category": api.Invalid, "message": message, "problems": c.Problems()}
 	}
-	return map[string]any{"category": "failed", "message": message, "hint": hint}
+	category := "failed"
+	if code == 2 {
+		category = string(api.Invalid)
+	}
+	return map[string]any{"category": category, "message": message, "hint": hint}
 }
 
 // explain maps an error to the exit code and to words.

@@ -76,3 +76,40 @@ func TestPlanOfAFleetFile(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryRefusal: a plan names every guard that would refuse, not only the
+// first; one that cannot be overridden is the last.
+func TestEveryRefusal(t *testing.T) {
+	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	f := fleettest.ThreeSites()
+	f.Policy.MinSites = 2
+	s := steer.New()
+	for _, c := range []steer.Command{
+		{Kind: steer.KindSetFleet, Fleet: &f},
+		{Kind: steer.KindDrain, Site: "calgary", For: fleet.Duration(time.Hour), Now: true, Override: []steer.Rule{steer.RuleTargetProven}},
+	} {
+		c.Version, c.At, c.By, c.Reason = 1, now, "alice", "kernel"
+		var err error
+		if s, _, err = steer.Apply(s, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	drain := steer.Command{Version: 1, Kind: steer.KindDrain, Site: "ottawa", For: fleet.Duration(time.Hour), By: "bob", Reason: "r"}
+	p, err := Make(s, drain, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	p.Write(&out)
+	if want := "all of them are passed with --override min-sites --override target-proven --override one-at-a-time\n"; !strings.HasSuffix(out.String(), want) {
+		t.Errorf("want %q at the end of\n%s", want, out.String())
+	}
+	drain.Override = []steer.Rule{steer.RuleMinSites, steer.RuleTargetProven, steer.RuleOneAtATime}
+	if p, err = Make(s, drain, now); err != nil || p.Refusal != nil {
+		t.Errorf("with all of them: %v, %+v", err, p.Refusal)
+	}
+	drain.Site, drain.For = "ottawa", fleet.Duration(100*time.Hour) // a hard one is alone
+	if p, err = Make(s, drain, now); err != nil || p.Refusal == nil || !p.Refusal.Hard || len(p.Also) > 0 {
+		t.Errorf("without an end that may be: %v, %+v", err, p)
+	}
+}

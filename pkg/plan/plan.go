@@ -23,11 +23,13 @@ type Plan struct {
 	// Command is what apply proposes. Its ExpectEpoch is Epoch.
 	Command steer.Command  `json:"command"`
 	Refusal *steer.Refusal `json:"refusal,omitempty"` // the guard that would refuse it
-	Records []RecordChange `json:"records,omitempty"` // at once
-	Gates   []GateChange   `json:"gates,omitempty"`   // at once
-	Shares  []ShareChange  `json:"shares,omitempty"`  // when all steps are done
-	Steps   []Step         `json:"steps,omitempty"`   // what follows by itself
-	Horizon fleet.Duration `json:"horizon"`           // until every old answer has run out
+	// Also are the guards that would refuse it if those before were overridden.
+	Also    []steer.Refusal `json:"also,omitempty"`
+	Records []RecordChange  `json:"records,omitempty"` // at once
+	Gates   []GateChange    `json:"gates,omitempty"`   // at once
+	Shares  []ShareChange   `json:"shares,omitempty"`  // when all steps are done
+	Steps   []Step          `json:"steps,omitempty"`   // what follows by itself
+	Horizon fleet.Duration  `json:"horizon"`           // until every old answer has run out
 	// To95 is the time until 95 % of the phones that follow SRV have moved, where
 	// any move.
 	To95 fleet.Duration `json:"to_95,omitzero"`
@@ -100,6 +102,7 @@ func Make(s steer.State, c steer.Command, now time.Time) (Plan, error) {
 	p.Command.At = time.Time{}
 	after, _, err := steer.Apply(s, c)
 	if errors.As(err, &p.Refusal) {
+		p.Also = refusedToo(s, c, p.Refusal)
 		return p, nil
 	}
 	if err != nil {
@@ -129,6 +132,24 @@ func Make(s steer.State, c steer.Command, now time.Time) (Plan, error) {
 	}
 	p.addLoads(s, final)
 	return p, nil
+}
+
+// refusedToo asks the guards behind the first that refuses, one after the other,
+// as far as they can be overridden.
+func refusedToo(s steer.State, c steer.Command, last *steer.Refusal) (also []steer.Refusal) {
+	for range steer.RuleDocs() {
+		if last.Hard || slices.Contains(c.Override, last.Rule) {
+			break
+		}
+		c.Override = append(slices.Clone(c.Override), last.Rule)
+		var next *steer.Refusal
+		if _, _, err := steer.Apply(s, c); !errors.As(err, &next) {
+			break
+		}
+		also = append(also, *next)
+		last = next
+	}
+	return also
 }
 
 // lookAhead runs the leader's policy forward in time, with the verdicts as

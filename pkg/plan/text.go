@@ -6,6 +6,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/sipsteer/sipsteer/pkg/steer"
 )
 
 func percent(n int) string { return strconv.Itoa(n) + " %" }
@@ -13,8 +15,8 @@ func percent(n int) string { return strconv.Itoa(n) + " %" }
 // Write prints the plan for people.
 func (p Plan) Write(w io.Writer) {
 	fmt.Fprintf(w, "plan at epoch %d: %s\n", p.Epoch, p.Title())
-	if r := p.Refusal; r != nil {
-		fmt.Fprintf(w, "\nwould be refused by %s: %s\n  now    %s\n  limit  %s\n  next   %s\n", r.Rule, r.Text, r.Value, r.Limit, r.Next)
+	if p.Refusal != nil {
+		p.writeRefusals(w)
 		return
 	}
 	if t := p.Tenants; t != nil {
@@ -61,6 +63,23 @@ func (p Plan) Write(w io.Writer) {
 	}
 	if p.Horizon > 0 {
 		fmt.Fprintf(w, "\nold answers live at most %s in caches that honour TTLs\n", p.Horizon)
+	}
+}
+
+// writeRefusals prints every guard that would refuse, and with how many words all
+// of them are passed.
+func (p Plan) writeRefusals(w io.Writer) {
+	pass, hard := "", p.Refusal.Hard
+	for i, r := range append([]steer.Refusal{*p.Refusal}, p.Also...) {
+		and := ""
+		if i > 0 {
+			and = "and "
+		}
+		fmt.Fprintf(w, "\n%swould be refused by %s: %s\n  now    %s\n  limit  %s\n  next   %s\n", and, r.Rule, r.Text, r.Value, r.Limit, r.Next)
+		pass, hard = pass+" --override "+string(r.Rule), hard || r.Hard
+	}
+	if len(p.Also) > 0 && !hard {
+		fmt.Fprintf(w, "\nall of them are passed with%s\n", pass)
 	}
 }
 
