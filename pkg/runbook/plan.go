@@ -52,7 +52,7 @@ func Ask(conditions []string, f *Facts) []Answer {
 func Make(p *steer.Procedure, f *Facts, now time.Time) Plan {
 	out := Plan{Procedure: p, Epoch: f.State.Epoch, Refusals: []StepRefusal{}, AtMost: longest(p.Steps)}
 	out.Require, out.AbortIf = Ask(p.Require, f), Ask(p.AbortIf, f)
-	run := steer.Run{ID: "plan", Procedure: *p, Owner: "plan", Reason: "plan"}
+	run := steer.Run{ID: "plan", Procedure: *p, Owner: "plan", Reason: "plan", Ends: true}
 	s := f.State
 	for i := range p.Steps {
 		c, ok := p.Steps[i].Wish(&run)

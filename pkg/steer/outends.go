@@ -221,6 +221,11 @@ func Overdue(s State, now time.Time) string {
 	return strings.Join(late, ", ")
 }
 
+// endsFailover reports whether a runbook has a failover with an end.
+func endsFailover(p *Procedure) bool {
+	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Do == ActFailover && s.For != "" })
+}
+
 // endsOuts reports whether any removal of a past State has an end.
 func endsOuts(outs []Out) bool {
 	return slices.ContainsFunc(outs, func(o Out) bool { return !o.Until.IsZero() })

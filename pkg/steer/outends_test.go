@@ -140,3 +140,32 @@ func TestRollbackPastAnEnd(t *testing.T) {
 		t.Errorf("rolled back into a failover that has ended: %+v", g.s.Outs)
 	}
 }
+
+// TestRunbookWithAnEnd: for of a failover counts in runs that programs started
+// which know ends, and in no other.
+func TestRunbookWithAnEnd(t *testing.T) {
+	book := &steer.Procedure{Book: "carrier", Sites: []fleet.SiteID{"calgary"}, Steps: []steer.Step{
+		{ID: "away", Do: steer.ActFailover, Site: "calgary", For: "30m", Limit: fleet.Duration(time.Hour)},
+	}}
+	for version, want := range map[int]time.Duration{1: 0, 2: 0, 3: 30 * time.Minute} {
+		g := newGuarded(t, nil)
+		start := steer.Command{Kind: steer.KindRunStart, At: g.now, By: "alice", Reason: "r", Run: &steer.RunChange{Procedure: book}}
+		if n := start.Needs(); n != 3 {
+			t.Errorf("the run needs version %d", n)
+		}
+		start.Version = version
+		var err error
+		if g.s, _, err = steer.Apply(g.s, start); err != nil {
+			t.Fatal(err)
+		}
+		g.must(steer.Command{Kind: steer.KindRunMove, By: steer.AutomationOwner, Run: &steer.RunChange{ID: g.s.Runs[0].ID, Step: "away", To: steer.MoveBegin}})
+		if len(g.s.Outs) == 0 {
+			t.Fatalf("version %d: nothing is out; the run is %s: %s", version, g.s.Runs[0].State, g.s.Runs[0].Why)
+		}
+		for _, o := range g.s.Outs {
+			if got := o.Until.Sub(g.now); o.Until.IsZero() != (want == 0) || want != 0 && got != want {
+				t.Errorf("version %d: %s is out %s", version, o.Slot, o.Lasts())
+			}
+		}
+	}
+}

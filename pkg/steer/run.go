@@ -59,7 +59,7 @@ type Step struct {
 	// Pace is by what the steps of a return go.
 	Pace     string `json:"pace,omitempty" yaml:"pace,omitempty" jsonschema_description:"By what the steps of a failback or undrain go: weights, cohorts, or policy (default), which is what the fleet file says."`
 	Now      bool   `json:"now,omitempty" yaml:"now,omitempty" jsonschema_description:"Skip the gentle phases."`
-	For      string `json:"for,omitempty" yaml:"for,omitempty" jsonschema_description:"How long a drain or hold lasts. Default: 2h."`
+	For      string `json:"for,omitempty" yaml:"for,omitempty" jsonschema_description:"How long a drain, hold or failover lasts. Default: 2h; a failover without it lasts until a failback."`
 	Override []Rule `json:"override,omitempty" yaml:"override,omitempty" jsonschema_description:"Guards to pass by name."`
 
 	After   []string       `json:"after,omitempty" yaml:"after,omitempty" jsonschema_description:"Steps that must be done first; [start] for none. Default: the step before it."`
@@ -150,14 +150,16 @@ const (
 type Run struct {
 	ID        string `json:"id"`
 	Procedure `json:"procedure"`
-	State     RunState       `json:"state"`
-	Owner     string         `json:"owner"`
-	Reason    string         `json:"reason"`
-	StartedAt time.Time      `json:"started_at"`
-	EndedAt   time.Time      `json:"ended_at,omitzero"`
-	Why       string         `json:"why,omitempty"`      // of a run that stopped, is undone or was aborted
-	EndedBy   string         `json:"ended_by,omitempty"` // the person who aborted it or took it back
-	Progress  []StepProgress `json:"progress"`           // of each step, in the order of Steps
+	State     RunState  `json:"state"`
+	Owner     string    `json:"owner"`
+	Reason    string    `json:"reason"`
+	StartedAt time.Time `json:"started_at"`
+	EndedAt   time.Time `json:"ended_at,omitzero"`
+	Why       string    `json:"why,omitempty"`      // of a run that stopped, is undone or was aborted
+	EndedBy   string    `json:"ended_by,omitempty"` // the person who aborted it or took it back
+	// Ends: for of a failover counts. Older programs took no notice of it.
+	Ends     bool           `json:"ends,omitempty"`
+	Progress []StepProgress `json:"progress"` // of each step, in the order of Steps
 }
 
 // StepProgress is where one step is.

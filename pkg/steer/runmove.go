@@ -161,6 +161,9 @@ func wish(does Step, r *Run) (c Command, err error) {
 			return c, &Invalid{Field: "for", Message: err.Error()}
 		}
 	}
+	if does.Do == ActFailover && does.For != "" && r.Ends {
+		c.Version = versionEnds
+	}
 	if does.Transport != "" {
 		if c.Transport, err = fleet.ParseTransport(does.Transport); err != nil {
 			return c, &Invalid{Field: "transport", Message: err.Error()}

@@ -14,7 +14,9 @@ import (
 // programs would leave something out; 1 for all else. Commands travel with it,
 // so that a fleet of several versions can still do what the oldest knows.
 func (c Command) Needs() int {
-	if c.Kind == KindOutExpire || c.Kind == KindFailover && c.For != 0 || c.Past != nil && endsOuts(c.Past.Outs) {
+	switch {
+	case c.Kind == KindOutExpire, c.Kind == KindFailover && c.For != 0, c.Past != nil && endsOuts(c.Past.Outs),
+		c.Run != nil && c.Run.Procedure != nil && endsFailover(c.Run.Procedure):
 		return versionEnds
 	}
 	switch c.Kind {
