@@ -169,6 +169,9 @@ func (v *validator) orders() {
 				v.add(path+".cohort", "5%, or 0-4,17", "%v", err)
 			}
 		}
+		if o.For < 0 || o.For > fleet.Duration(fleet.MaxForLimit) {
+			v.add(path+".for", "for example 2h", "%s is no time between nothing and %s", o.For, fleet.MaxForLimit)
+		}
 		if !o.Pace.Valid() {
 			v.add(path+".pace", "weights or cohorts", "no pace is called %q", o.Pace)
 		}
