@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -263,9 +264,25 @@ func failbacks(s steer.State) []api.FailbackStatus {
 		if waits {
 			st.Waits = "for the failback window (" + s.Fleet.Policy.Failback.String() + ")"
 		}
+		if sick := notUp(s, f); sick != "" {
+			st.Waits = strings.TrimPrefix(st.Waits+", when it is up over "+sick, ", ")
+		}
 		out = append(out, st)
 	}
 	return out
+}
+
+// notUp names the transports for which a return waits: it takes no step to a site
+// that is not known to be up.
+func notUp(s steer.State, f steer.Failback) string {
+	var names []string
+	for _, slot := range f.Slots {
+		if name := slot.Transport.String(); !slices.Contains(names, name) && s.SiteStatus(slot.Site, slot.Transport) != health.Up {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
 }
 
 func blocks(s steer.State) []api.BlockStatus {

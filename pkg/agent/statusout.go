@@ -13,7 +13,8 @@ import (
 )
 
 // outs tells what is out of the answers until somebody brings it back, in one
-// entry for each site and who took it out. Drains that last have their own.
+// entry for each site, who took it out and until when. Drains that last have
+// their own.
 func outs(s steer.State) []api.OutStatus {
 	out := []api.OutStatus{}
 	for _, o := range s.Outs {

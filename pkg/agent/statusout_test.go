@@ -50,3 +50,48 @@ func TestOutsSayTheWayBack(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// TestOutsWithAnEnd: who took something out for a time is told of it apart from
+// who did not, without a command to type as long as it comes back by itself.
+func TestOutsWithAnEnd(t *testing.T) {
+	f := fleettest.ThreeSites()
+	began := time.Date(2019, 2, 12, 15, 0, 0, 0, time.UTC)
+	slot := func(tr fleet.Transport) steer.Slot {
+		return steer.Slot{Service: f.Services[0].Name, Site: "calgary", Transport: tr}
+	}
+	o := steer.Out{Slot: slot(fleet.TCP), By: "ann", Reason: "r", Since: began}
+	ends, stays := o, o
+	ends.Slot, ends.Until = slot(fleet.UDP), began.Add(time.Hour)
+	stays.Slot, stays.Until, stays.Stays = slot(fleet.TLS), began.Add(time.Hour), "not up"
+	s := steer.State{Fleet: &f, Outs: []steer.Out{o, ends, stays}}
+	for _, sw := range f.Sites[0].Softswitches {
+		for _, l := range sw.Listeners {
+			s.Verdicts = append(s.Verdicts, health.Verdict{Check: health.Check{Target: health.Target{Site: "calgary", Switch: sw.Name, Transport: l.Transport}, Kind: health.Options}, Status: health.Up})
+		}
+	}
+	const back = "sipsteer failback calgary --reason …"
+	got := outs(s)
+	if len(got) != 3 || got[0].Next != back || got[1].Next != "" || !got[1].Until.Equal(ends.Until) || got[2].Next != back || got[2].Stays != "not up" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestFailbackSaysForWhatItWaits: a return takes no step to where the site is not
+// up, and says so.
+func TestFailbackSaysForWhatItWaits(t *testing.T) {
+	f := fleettest.ThreeSites()
+	name := f.Services[0].Name
+	s := steer.State{Fleet: &f, Failbacks: []steer.Failback{{
+		Site: "calgary", Step: -1, Slots: []steer.Slot{{Service: name, Site: "calgary", Transport: fleet.UDP}, {Service: name, Site: "calgary", Transport: fleet.TLS}},
+	}}}
+	check := health.Check{Target: health.Target{Site: "calgary", Switch: f.Sites[0].Softswitches[0].Name, Transport: fleet.UDP}, Kind: health.Options}
+	s.Verdicts = []health.Verdict{{Check: check, Status: health.Up}}
+	if got := failbacks(s)[0].Waits; got != "when it is up over tls" {
+		t.Errorf("waits %q", got)
+	}
+	check.Transport = fleet.TLS
+	s.Verdicts = append(s.Verdicts, health.Verdict{Check: check, Status: health.Up})
+	if got := failbacks(s)[0].Waits; got != "" {
+		t.Errorf("well, it waits %q", got)
+	}
+}
