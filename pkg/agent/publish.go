@@ -221,6 +221,7 @@ func gatePolicy(s steer.State, site fleet.SiteID, dead map[fleet.Transport]bool)
 			policy.Rules[r.Transport] = gate.Rule{Mode: gate.Closed, Reason: "softswitch down"}
 		}
 	}
+	policy.SourceWindow = f.Policy.Isolate.WithDefaults().Window.D()
 	for _, q := range s.Quarantines {
 		if q.At(site) {
 			policy.Quarantine = append(policy.Quarantine, gate.Quarantined{Prefix: q.Prefix, Until: q.Until})

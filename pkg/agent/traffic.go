@@ -18,7 +18,8 @@ import (
 
 const (
 	// trafficPeriod is how often what goes through the gate is judged: the rates
-	// of the gate are means of so long.
+	// of the gate are means of so long. Sources that are counted over less are
+	// judged as often as that.
 	trafficPeriod = 10 * time.Second
 	// trafficQuiet is the rate in a second below which nothing is abnormal.
 	trafficQuiet = 5
@@ -57,16 +58,29 @@ func newTraffic(site fleet.SiteID, numbers *metrics.Prober, limits func() (healt
 
 // watchTraffic looks at this agent's gate until ctx ends.
 func (a *Agent) watchTraffic(ctx context.Context) {
-	tick := time.NewTicker(trafficPeriod)
+	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
+	last := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			a.traffic.look(a.gate.Live(), now)
+			if now.Sub(last) >= a.lookEvery() {
+				last = now
+				a.traffic.look(a.gate.Live(), now)
+			}
 		}
 	}
+}
+
+// lookEvery is how often the gate is looked at.
+func (a *Agent) lookEvery() time.Duration {
+	now, _ := a.pub.served()
+	if now.state.Fleet == nil {
+		return trafficPeriod
+	}
+	return min(trafficPeriod, now.state.Fleet.Policy.Isolate.WithDefaults().Window.D())
 }
 
 // look judges what goes on now.

@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -142,4 +144,24 @@ func (a *app) printQuarantines(all []keptOut) {
 		rows = append(rows, []string{k.Source, site, fmt.Sprint(dropped), last, k.Until.UTC().Format(time.DateTime), clean(k.Owner), clean(k.Reason)})
 	}
 	table(a.streams.Out, palette{a.colours()}, rows)
+}
+
+// sourceAt names a source that is kept out and where.
+func sourceAt(source, site string) string {
+	if site == "" {
+		site = "all sites"
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(source, "/32"), "/128") + " at " + site
+}
+
+// writeKeptOut says who is kept out, until when, and what lets him in again.
+func writeKeptOut(w io.Writer, p palette, st api.Status) {
+	for _, q := range st.Quarantines {
+		at := ""
+		if q.Site != "" {
+			at = " --site " + q.Site
+		}
+		fmt.Fprintf(w, "%s %s, by %s (%s), ends in %s\n  next: sipsteer gate quarantine remove %s%s   # lets it in again\n", p.warn("kept out"),
+			sourceAt(q.Source, q.Site), clean(q.Owner), clean(q.Reason), q.Until.Sub(st.Time).Round(time.Second), q.Source, at)
+	}
 }

@@ -102,6 +102,7 @@ func writeStatus(w io.Writer, p palette, st api.Status) {
 	writeServices(w, p, st)
 	writeAgents(w, p, st)
 	writeIntents(w, p, st)
+	writeKeptOut(w, p, st)
 	writeAdvice(w, p, st)
 	writeAttention(w, p, st)
 	writeConcerns(w, p, st)

@@ -19,6 +19,10 @@ type Isolate struct {
 	Times int `json:"times,omitempty" yaml:"times,omitempty" jsonschema:"minimum=2,maximum=1000" jsonschema_description:"How many times its own usual rate, and that of 95 % of the others, it must send. Default: 10."`
 	// Learn is for how long a gate only learns after its start. Default 10m.
 	Learn Duration `json:"learn,omitzero" yaml:"learn,omitempty" jsonschema_description:"For how long a gate only learns after its start, and names no source. Default: 10m."`
+	// Window is the time over which a gate counts what a source sends; one that is
+	// abnormal in three of them in a row is named. Shorter finds it sooner and takes
+	// a burst for a flood. Default 10s.
+	Window Duration `json:"window,omitzero" yaml:"window,omitempty" jsonschema_description:"The time over which a gate counts what a source sends, 1s to 1m; one that is abnormal in three of them in a row is named. Shorter finds it sooner, and takes a burst for a flood. Default: 10s."`
 	// For is how long automation keeps a source out. Default 30m.
 	For Duration `json:"for,omitzero" yaml:"for,omitempty" jsonschema_description:"For how long automation keeps a source out. Default: 30m."`
 	// MaxSources is how many sources automation may keep out at one time, at all
@@ -26,8 +30,13 @@ type Isolate struct {
 	MaxSources int `json:"max_sources,omitempty" yaml:"max_sources,omitempty" jsonschema:"minimum=1,maximum=20" jsonschema_description:"How many sources automation may keep out at one time, at all sites together: each a single address, with IPv6 a /64. Default: 3."`
 }
 
-// maxLearn bounds Isolate.Learn.
-const maxLearn = 24 * time.Hour
+const (
+	// maxLearn bounds Isolate.Learn.
+	maxLearn = 24 * time.Hour
+	// minWindow and maxWindow bound Isolate.Window: a gate looks once a second, and
+	// sources are told apart in a table that a long window fills.
+	minWindow, maxWindow = time.Second, time.Minute
+)
 
 // IsZero reports whether nothing is set.
 func (i Isolate) IsZero() bool { return i == Isolate{} }
@@ -36,7 +45,7 @@ func (i Isolate) IsZero() bool { return i == Isolate{} }
 func (i Isolate) WithDefaults() Isolate {
 	return Isolate{
 		Automation: cmp.Or(i.Automation, AutomationAdvise), PerSecond: cmp.Or(i.PerSecond, 50), Times: cmp.Or(i.Times, 10),
-		Learn: cmp.Or(i.Learn, Duration(10*time.Minute)), For: cmp.Or(i.For, Duration(30*time.Minute)), MaxSources: cmp.Or(i.MaxSources, 3),
+		Learn: cmp.Or(i.Learn, Duration(10*time.Minute)), Window: cmp.Or(i.Window, Duration(10*time.Second)), For: cmp.Or(i.For, Duration(30*time.Minute)), MaxSources: cmp.Or(i.MaxSources, 3),
 	}
 }
 
@@ -63,6 +72,9 @@ func (v *validation) isolate(i Isolate, maxFor Duration) {
 	}
 	if i.Learn < 0 || i.Learn.D() > maxLearn {
 		v.add("$.policy.isolate.learn", "above zero, at most 24h", "learn is %s", i.Learn)
+	}
+	if i.Window.D() < minWindow || i.Window.D() > maxWindow {
+		v.add("$.policy.isolate.window", "1s to 1m", "window is %s", i.Window)
 	}
 	if i.For < Duration(time.Minute) || i.For > maxFor {
 		v.add("$.policy.isolate.for", "1m to max_for, "+maxFor.String(), "for is %s", i.For)

@@ -67,6 +67,7 @@ func TestValidate(t *testing.T) {
 		{"isolation of what is usual", "$.policy.isolate.times", "times is 1", func(f *fleet.Fleet) { f.Policy.Isolate.Times = 1 }},
 		{"isolation for too long", "$.policy.isolate.for", "for is 73h", func(f *fleet.Fleet) { f.Policy.Isolate.For = fleet.Duration(73 * time.Hour) }},
 		{"isolation that learns for ever", "$.policy.isolate.learn", "learn is 48h", func(f *fleet.Fleet) { f.Policy.Isolate.Learn = fleet.Duration(48 * time.Hour) }},
+		{"isolation by a blink", "$.policy.isolate.window", "window is 500ms", func(f *fleet.Fleet) { f.Policy.Isolate.Window = fleet.Duration(500 * time.Millisecond) }},
 		{"failback that goes back", "$.policy.failback_steps[1]", "step 5 after 50", func(f *fleet.Fleet) { f.Policy.FailbackSteps = []int{50, 5, 100} }},
 		{"retry after upside down", "$.policy.retry_after_min", "from 20 to 10", func(f *fleet.Fleet) { f.Policy.RetryAfterMin = 20 }},
 		{"emergency number with letters", "$.policy.emergency_numbers[0]", "nine", func(f *fleet.Fleet) { f.Policy.EmergencyNumbers = []string{"nine"} }},

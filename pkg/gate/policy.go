@@ -73,6 +73,9 @@ type Policy struct {
 	RegisterRate int
 	// Quarantine are sources whose new work is dropped, in every mode.
 	Quarantine []Quarantined
+	// SourceWindow is the time over which what each source begins is counted, in
+	// steps of a second. Zero: 10 s.
+	SourceWindow time.Duration
 	// Refusals is the rule table; nil means that of the Config.
 	Refusals []Refusal
 }

@@ -54,8 +54,8 @@ type Live struct {
 	Agents  []Rate
 	// Offenders are sources that send more than they may, the worst first.
 	Offenders []Offender
-	// Sources are those that began something in the last full window of ten
-	// seconds, the busiest first, without those that are exempt.
+	// Sources are those that began something in the last full window of
+	// Policy.SourceWindow, the busiest first, without those that are exempt.
 	Sources []SourceRate
 	// SourcesAt is when that window ended; zero before the first.
 	SourcesAt time.Time
@@ -96,7 +96,7 @@ func (g *Gate) watch() {
 	for {
 		now := time.Now()
 		g.meter.Sweep(now)
-		g.talkers.roll(now)
+		g.talkers.roll(now, g.rules.Load().policy.SourceWindow)
 		if g.certs != nil {
 			g.certs.look(now)
 		}

@@ -16,12 +16,13 @@ const (
 	// window; both are powers of two. The table takes 136 KiB.
 	talkerSets = 1 << 10
 	talkerWays = 4
-	// talkerWindow is the time over which a source's requests are counted.
+	// talkerWindow is the time over which a source's requests are counted, where
+	// the policy names none.
 	talkerWindow = rateSpan * time.Second
 )
 
-// SourceRate is what one source began in the last full window of ten seconds:
-// requests outside of calls that are up, those for help left out, and what
+// SourceRate is what one source began in the last full window, by default of ten
+// seconds: requests outside of calls that are up, those for help left out, and what
 // cannot be read. Emergency calls therefore never make a source stand out.
 type SourceRate struct {
 	Prefix    netip.Prefix // an address; with IPv6 its /64
@@ -87,7 +88,7 @@ func sourceOf(a netip.Addr) netip.Addr {
 }
 
 // roll ends the window when its time is over.
-func (t *talkers) roll(now time.Time) {
+func (t *talkers) roll(now time.Time, window time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	span := now.Sub(t.began)
@@ -95,7 +96,7 @@ func (t *talkers) roll(now time.Time) {
 		t.began = now
 		return
 	}
-	if span < talkerWindow {
+	if span < cmp.Or(window, talkerWindow) {
 		return
 	}
 	t.began, t.ended, t.window = now, now, nil

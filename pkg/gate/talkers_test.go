@@ -18,7 +18,7 @@ func v4(n uint32) netip.Addr {
 // sends much, and nobody is said to have sent more than he did.
 func TestTalkersUnderForgedSources(t *testing.T) {
 	talk := newTalkers()
-	talk.roll(noon)
+	talk.roll(noon, 0)
 	loud := netip.MustParseAddr("203.0.113.7")
 	const forged, sent = 1_000_000, 10_000
 	for i := range uint32(forged) {
@@ -27,11 +27,11 @@ func TestTalkersUnderForgedSources(t *testing.T) {
 			talk.add(loud)
 		}
 	}
-	talk.roll(noon.Add(talkerWindow - time.Millisecond))
+	talk.roll(noon.Add(talkerWindow-time.Millisecond), 0)
 	if got, _ := talk.last(nil); got != nil {
 		t.Fatalf("before the window is over: %+v", got)
 	}
-	talk.roll(noon.Add(talkerWindow))
+	talk.roll(noon.Add(talkerWindow), 0)
 	got, _ := talk.last(nil)
 	if len(got) == 0 || len(got) > talkerSets*talkerWays || got[0].Prefix != netip.MustParsePrefix("203.0.113.7/32") {
 		t.Fatalf("%d sources, the first %+v", len(got), got[:min(len(got), 3)])
@@ -44,7 +44,7 @@ func TestTalkersUnderForgedSources(t *testing.T) {
 			t.Fatalf("%s sent one request: %+v", r.Prefix, r)
 		}
 	}
-	talk.roll(noon.Add(2 * talkerWindow))
+	talk.roll(noon.Add(2*talkerWindow), 0)
 	if got, at := talk.last(nil); !at.Equal(noon.Add(2*talkerWindow)) || len(got) != 0 {
 		t.Errorf("in a quiet window: %+v", got)
 	}
@@ -54,13 +54,13 @@ func TestTalkersUnderForgedSources(t *testing.T) {
 // those that are exempt are left out.
 func TestTalkersAreSources(t *testing.T) {
 	talk := newTalkers()
-	talk.roll(noon)
+	talk.roll(noon, 0)
 	for range 20 {
 		for _, a := range []string{"2001:db8::1", "2001:db8::ffff:2", "::ffff:192.0.2.1", "192.0.2.1", "198.51.100.9"} {
 			talk.add(netip.MustParseAddr(a))
 		}
 	}
-	talk.roll(noon.Add(talkerWindow))
+	talk.roll(noon.Add(talkerWindow), 0)
 	got, _ := talk.last([]netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")})
 	if len(got) != 2 || got[0] != (SourceRate{netip.MustParsePrefix("192.0.2.1/32"), 4}) || got[1] != (SourceRate{netip.MustParsePrefix("2001:db8::/64"), 4}) {
 		t.Errorf("%+v", got)
@@ -71,7 +71,7 @@ func TestTalkersAreSources(t *testing.T) {
 // those for help do not.
 func TestTalkersHear(t *testing.T) {
 	h := newHot(Open)
-	h.w.talkers.roll(noon)
+	h.w.talkers.roll(noon, 0)
 	for text, times := range map[string]int{
 		registerText: 3, "REGISTER sip:x SIP/2.0\r\nCSeq: x\r\n\r\n": 2, inDialog: 50, sos: 70,
 	} {
@@ -79,7 +79,7 @@ func TestTalkersHear(t *testing.T) {
 			h.do([]byte(text))
 		}
 	}
-	h.w.talkers.roll(noon.Add(talkerWindow))
+	h.w.talkers.roll(noon.Add(talkerWindow), 0)
 	if got, _ := h.w.talkers.last(nil); len(got) != 1 || got[0].PerSecond != 0.5 {
 		t.Errorf("%+v", got)
 	}
@@ -102,3 +102,21 @@ var (
 	inDialog = strings.Replace(strings.ReplaceAll(registerText, "REGISTER", "INVITE"), "net>\r\nCall", "net>;tag=b\r\nCall", 1)
 	sos      = strings.Replace(strings.ReplaceAll(registerText, "REGISTER", "INVITE"), "INVITE sip:west.voice.example.net", "INVITE sip:911@west.voice.example.net", 1)
 )
+
+// TestTalkersCountOverTheWindowOfThePolicy: a shorter one ends sooner, and what is
+// said is a rate all the same.
+func TestTalkersCountOverTheWindowOfThePolicy(t *testing.T) {
+	talk := newTalkers()
+	talk.roll(noon, 2*time.Second)
+	for range 600 {
+		talk.add(netip.MustParseAddr("203.0.113.7"))
+	}
+	talk.roll(noon.Add(time.Second), 2*time.Second)
+	if got, _ := talk.last(nil); len(got) != 0 {
+		t.Fatalf("before the window is over: %+v", got)
+	}
+	talk.roll(noon.Add(3*time.Second), 2*time.Second)
+	if got, _ := talk.last(nil); len(got) != 1 || got[0].PerSecond != 200 {
+		t.Errorf("600 in 3 s: %+v", got)
+	}
+}

@@ -56,6 +56,9 @@ policy:
   registration_period: 5s
   failback_interval: 3s
   common_cause_window: 10s
+  # A source that floods a gate is named after some seconds, and not by the phones
+  # of a site that come all at once.
+  isolate: {per_second: 200, learn: 5s, window: 1s, for: 1m}
 checks:
   interval: %s
   timeout: %s

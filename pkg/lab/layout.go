@@ -75,6 +75,10 @@ func (l Layout) at(site, host int, port uint16) netip.AddrPort {
 // Webhooks is where the lab's agents may call: something that its user starts.
 func (l Layout) Webhooks() netip.AddrPort { return l.at(9, 1, 8080) }
 
+// Stranger is the address of a source that is no part of the lab, and that no
+// phone has: one that floods it.
+func (l Layout) Stranger() netip.Addr { return l.addr(9, 2) }
+
 // Place returns the addresses of the site with that number, from 1.
 func (l Layout) Place(n int) Place {
 	sip := func(host int) map[fleet.Transport]netip.AddrPort {

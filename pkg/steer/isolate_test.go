@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/health"
 	"github.com/sipsteer/sipsteer/pkg/steer"
 )
 
@@ -104,5 +105,42 @@ func TestIsolateEnds(t *testing.T) {
 	g.must(steer.Command{Kind: steer.KindUnquarantine, Source: loud[0].Prefix})
 	if len(g.s.Spared) != 1 {
 		t.Errorf("what is over is remembered: %+v", g.s.Spared)
+	}
+}
+
+// TestIsolationIsExplained: why of a name has who is kept out at its sites, and
+// each change that touched it once, however many transports it has.
+func TestIsolationIsExplained(t *testing.T) {
+	g := newGuarded(t, func(f *fleet.Fleet) {
+		acts(f)
+		f.Services[1].Sites = []fleet.SiteID{"ottawa", "vancouver"}
+	})
+	g.verdict("calgary", fleet.UDP, health.Down, health.CauseTimeout)
+	g.isolates(loudAt("calgary", "203.0.113.7/32"))
+	west, err := steer.Explain(g.s, string(g.f.Services[0].Name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(west.KeptOut) != 1 || west.KeptOut[0].Source != "203.0.113.7/32" || west.KeptOut[0].Owner != steer.AutomationOwner || !west.KeptOut[0].Until.Equal(g.now.Add(20*time.Minute)) {
+		t.Errorf("kept out at calgary: %+v", west.KeptOut)
+	}
+	said := map[string]int{}
+	for _, e := range west.Events {
+		said[fmt.Sprint(e.Revision, e.Text)]++
+	}
+	for text, n := range said {
+		if n > 1 {
+			t.Errorf("said %d times: %s", n, text)
+		}
+	}
+	if len(said) < 2 {
+		t.Errorf("events %v", said)
+	}
+	if east, err := steer.Explain(g.s, string(g.f.Services[1].Name)); err != nil || len(east.KeptOut) != 0 {
+		t.Errorf("a service that is not at calgary: %+v, %v", east.KeptOut, err)
+	}
+	g.must(keepOut("198.51.100.0/24", "", time.Hour))
+	if east, _ := steer.Explain(g.s, string(g.f.Services[1].Name)); len(east.KeptOut) != 1 || east.KeptOut[0].Site != "" {
+		t.Errorf("kept out at all sites: %+v", east.KeptOut)
 	}
 }

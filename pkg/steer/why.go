@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/health"
@@ -18,7 +19,10 @@ type Explanation struct {
 	Epoch   uint64            `json:"epoch"`
 	Records []ExplainedRecord `json:"records"`
 	LeftOut []ExplainedSlot   `json:"left_out"` // sites of the service that are not answered
-	Events  []Event           `json:"events"`   // the last changes that touched it
+	// KeptOut are the sources whose new work the gates of its sites drop: their
+	// calls do not come through, whatever is answered.
+	KeptOut []ExplainedQuarantine `json:"kept_out,omitempty"`
+	Events  []Event               `json:"events"` // the last changes that touched it
 	// Evidence is what the agents saw when the checks of sites that are left out,
 	// or fail, failed last.
 	Evidence []Evidence `json:"evidence,omitempty"`
@@ -63,6 +67,15 @@ type ExplainedSlot struct {
 	Checks    []string        `json:"checks,omitempty"`
 }
 
+// ExplainedQuarantine is a source that is kept out, and by whom.
+type ExplainedQuarantine struct {
+	Source string       `json:"source"`
+	Site   fleet.SiteID `json:"site,omitempty"` // "" = all sites
+	Owner  string       `json:"owner"`
+	Reason string       `json:"reason"`
+	Until  time.Time    `json:"until"`
+}
+
 // explainEvents bounds the events of an explanation.
 const explainEvents = 10
 
@@ -93,11 +106,10 @@ func Explain(s State, name string) (Explanation, error) {
 	if a.service != nil {
 		for _, t := range a.transports {
 			e.LeftOut = append(e.LeftOut, v.leftOut(a, t)...)
-			e.Events = append(e.Events, v.eventsOf(a.service)...)
 		}
+		e.KeptOut = v.keptOut(a.service)
+		e.Events = v.eventsOf(a.service)
 	}
-	slices.SortStableFunc(e.Events, func(a, b Event) int { return int(a.Revision) - int(b.Revision) })
-	e.Events = slices.CompactFunc(e.Events, func(a, b Event) bool { return a.Revision == b.Revision && a.Text == b.Text })
 	e.Events = e.Events[max(0, len(e.Events)-explainEvents):]
 	return e, nil
 }
@@ -257,6 +269,17 @@ func (v *view) leftOut(a asked, t fleet.Transport) []ExplainedSlot {
 		if st.Place == Gone && !slices.ContainsFunc(v.answerFor(a.service, t, a.bucket), func(x Target) bool { return x.Site == st.Site }) {
 			checks, _ := v.checksOf(st.Site, t)
 			out = append(out, ExplainedSlot{Site: st.Site, Transport: t, Reason: st.why(), Checks: checks})
+		}
+	}
+	return out
+}
+
+// keptOut are the quarantines that are in force at sites of the service.
+func (v *view) keptOut(svc *fleet.Service) []ExplainedQuarantine {
+	var out []ExplainedQuarantine
+	for _, q := range v.Quarantines {
+		if slices.ContainsFunc(svc.Sites, q.At) {
+			out = append(out, ExplainedQuarantine{q.Prefix.String(), q.Site, q.Owner, q.Reason, q.Until})
 		}
 	}
 	return out

@@ -3,14 +3,14 @@ package story
 import (
 	"context"
 	"fmt"
-	"net"
+	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/api"
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/lab"
-	"github.com/sipsteer/sipsteer/pkg/lab/internal/pause"
+	"github.com/sipsteer/sipsteer/pkg/lab/stranger"
 )
 
 const (
@@ -19,8 +19,6 @@ const (
 	softswitchRate = 150
 	// neighbourRate is what one customer's machines send.
 	neighbourRate = 3000
-	// neighbourBeat is how often they send a burst of it.
-	neighbourBeat = 20 * time.Millisecond
 )
 
 // noisyNeighbour is the customer whose traffic drowned the softswitch that
@@ -39,7 +37,8 @@ func noisyNeighbour() Scenario {
 						s.Lab.Softswitch(fleet.SiteID(site)).Limit(softswitchRate)
 					}
 					s.say(Fault, "one source floods the west")
-					return s.startNeighbour()
+					s.startNeighbour()
+					return nil
 				},
 				Expect: []Expectation{gone("calgary", 15*time.Second, fleet.UDP)},
 			},
@@ -50,17 +49,31 @@ func noisyNeighbour() Scenario {
 				},
 			},
 			{
-				Say: "the operator has the source refused",
-				Do: func(_ context.Context, s *Stage) error {
+				Say:    "the gate that it comes to has counted its sources, and names the one",
+				Expect: []Expectation{named(15 * time.Second)},
+			},
+			{
+				Say:    "the operator lets automation keep such sources out, while the flood goes on: policy.isolate.automation: act",
+				Do:     func(ctx context.Context, s *Stage) error { return s.letIsolate(ctx) },
+				Expect: []Expectation{keptOut(15 * time.Second), siteUp("calgary", 30*time.Second), siteUp("vancouver", 30*time.Second), servedButPinned(20 * time.Second)},
+			},
+			{
+				Say:    "somebody at that customer has to call for help",
+				Do:     func(ctx context.Context, s *Stage) error { return s.callForHelp(ctx) },
+				Expect: []Expectation{{"the call is answered, from the source that is kept out", time.Second, (*Stage).helped}},
+			},
+			{
+				Say: "the customer mends it, and the operator lets it in: sipsteer gate quarantine remove",
+				Do: func(ctx context.Context, s *Stage) error {
 					s.stopNeighbour()
 					s.say(Fault, "the flood ends")
-					return nil
+					return s.letIn(ctx)
 				},
-				Expect: []Expectation{siteUp("calgary", 30*time.Second), siteUp("vancouver", 30*time.Second)},
+				Expect: []Expectation{{"nobody is kept out", 5 * time.Second, func(s *Stage) bool { return len(s.Status().Quarantines) == 0 }}},
 			},
 			{
 				Say:    "and brings Calgary back: sipsteer failback calgary",
-				Do:     operator(api.CommandRequest{Kind: "failback", Site: "calgary", Reason: "the source is refused"}),
+				Do:     operator(api.CommandRequest{Kind: "failback", Site: "calgary", Reason: "the source is quiet"}),
 				Expect: []Expectation{back("calgary", 20*time.Second), servedAgain(20 * time.Second)},
 			},
 		},
@@ -85,13 +98,14 @@ func servedAt(site fleet.SiteID, service string, within time.Duration) Expectati
 	}}
 }
 
+// neighbourSource is the neighbour as one source.
+func (s *Stage) neighbourSource() stranger.Stranger {
+	return stranger.Stranger{Addr: s.Lab.Layout().Stranger(), Domain: "west." + lab.Zone}
+}
+
 // startNeighbour begins the flood: real REGISTER requests over UDP, from one
 // address, to the site that DNS names first for the west.
-func (s *Stage) startNeighbour() error {
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		return fmt.Errorf("open the neighbour's socket: %w", err)
-	}
+func (s *Stage) startNeighbour() {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	s.mu.Lock()
@@ -99,15 +113,21 @@ func (s *Stage) startNeighbour() error {
 	s.mu.Unlock()
 	go func() { // ended by stopNeighbour
 		defer close(ended)
-		defer conn.Close()
-		for n := 0; pause.For(ctx, neighbourBeat) == nil; {
-			for range neighbourRate * int(neighbourBeat/time.Millisecond) / 1000 {
-				n++
-				s.flood(conn, n)
-			}
+		if err := s.neighbourSource().Flood(ctx, neighbourRate, s.firstInWest); err != nil {
+			s.say(Fails, "%v", err)
 		}
 	}()
-	return nil
+}
+
+// firstInWest is the gate that DNS names first for the west.
+func (s *Stage) firstInWest() (netip.AddrPort, bool) {
+	first := s.Watch.Now(s.places[0].DNS, fleet.UDP.Label()+".west."+lab.Zone+".")
+	for _, p := range s.places {
+		if len(first) > 0 && first[0] == "sip."+string(p.Site)+"."+lab.Zone+"." {
+			return p.Gate[fleet.UDP], true
+		}
+	}
+	return netip.AddrPort{}, false
 }
 
 // stopNeighbour ends the flood, if there is one.
@@ -118,21 +138,5 @@ func (s *Stage) stopNeighbour() {
 	s.mu.Unlock()
 	if stop != nil {
 		stop()
-	}
-}
-
-// flood sends one REGISTER. What is answered to it is not read: it comes too
-// fast.
-func (s *Stage) flood(conn *net.UDPConn, n int) {
-	domain := "west." + lab.Zone
-	first := s.Watch.Now(s.places[0].DNS, fleet.UDP.Label()+"."+domain+".")
-	for _, p := range s.places {
-		if len(first) == 0 || first[0] != "sip."+string(p.Site)+"."+lab.Zone+"." {
-			continue
-		}
-		msg := fmt.Sprintf("REGISTER sip:%[1]s SIP/2.0\r\nVia: SIP/2.0/UDP %[2]s;branch=z9hG4bKn%[3]d;rport\r\nMax-Forwards: 70\r\n"+
-			"From: <sip:neighbour@%[1]s>;tag=n\r\nTo: <sip:neighbour@%[1]s>\r\nCall-ID: n%[3]d\r\nCSeq: 1 REGISTER\r\n"+
-			"Contact: <sip:neighbour@%[2]s>\r\nExpires: 60\r\nContent-Length: 0\r\n\r\n", domain, conn.LocalAddr(), n)
-		_, _ = conn.WriteToUDPAddrPort([]byte(msg), p.Gate[fleet.UDP])
 	}
 }

@@ -220,6 +220,13 @@ func servedAgain(within time.Duration) Expectation {
 	return Expectation{"every phone is registered again, by itself", within, func(s *Stage) bool { return s.Crowd.Snapshot().Unregistered == 0 }}
 }
 
+// servedButPinned: as servedAgain while Calgary is out.
+func servedButPinned(within time.Duration) Expectation {
+	return Expectation{"every phone that has not Calgary's address typed in is registered again, by itself", within, func(s *Stage) bool {
+		return s.Crowd.Snapshot().Unregistered <= pinnedPhones
+	}}
+}
+
 // plainServed: the phones over UDP and TCP are where they were.
 func plainServed() Expectation {
 	return Expectation{"phones over UDP and TCP feel nothing", time.Second, func(s *Stage) bool {

@@ -63,6 +63,8 @@ type Stage struct {
 	measures []*measure
 	// neighbour ends the flood of a story that has one.
 	neighbour func()
+	// help is the status that a call for help got.
+	help int
 }
 
 // NewStage starts the phones and the watch in front of a lab that is up.
