@@ -9,6 +9,7 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/api"
 	"github.com/sipsteer/sipsteer/pkg/health"
 	"github.com/sipsteer/sipsteer/pkg/notify"
+	"github.com/sipsteer/sipsteer/pkg/steer"
 )
 
 // attention lists what this agent's checks find wrong that steers nothing:
@@ -27,6 +28,24 @@ func (a *Agent) attention() []api.Attention {
 		if o.Status == health.Down && !steers[o.Check] {
 			out = append(out, api.Attention{Agent: string(a.cfg.Name), Check: o.Check, Cause: string(o.Cause), Detail: o.Detail, Next: keepOutCommand(o.Check)})
 		}
+	}
+	return append(out, tenantFaults(now.state, string(a.cfg.Name))...)
+}
+
+// tenantNext is what to look at where one tenant cannot log in and others can.
+const tenantNext = "sipsteer history   # what changed before, such as an import: sipsteer tenant rollback undoes the last one; what was changed at the softswitches is to be put back there"
+
+// tenantFaults names each tenant once that cannot log in where others can, by the
+// first check that says so.
+func tenantFaults(s steer.State, agent string) []api.Attention {
+	said := map[string]bool{}
+	var out []api.Attention
+	for _, v := range s.Verdicts {
+		if v.Cause != health.CauseTenant || said[tenantOf(s.Fleet, v.Check)] {
+			continue
+		}
+		said[tenantOf(s.Fleet, v.Check)] = true
+		out = append(out, api.Attention{Agent: agent, Check: v.Check, Cause: string(v.Cause), Detail: v.Detail, Next: tenantNext})
 	}
 	return out
 }
@@ -71,6 +90,9 @@ func (a *Agent) watchUnseen(ctx context.Context) {
 			steers[c] = true
 		}
 		bad := a.opinions.unseen(steers, time.Now())
+		for _, x := range tenantFaults(now, string(a.cfg.Name)) {
+			bad[x.Check] = health.Opinion{Check: x.Check, Status: health.Down, Cause: health.CauseTenant, Detail: x.Detail + "; next: " + x.Next}
+		}
 		var lines []string
 		for c, o := range bad {
 			if !told[c] {

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/health"
@@ -15,10 +16,15 @@ func (a *Agent) withLogins(f *fleet.Fleet, specs []probes.Spec) []probes.Spec {
 	known := map[string]string{}
 	for i := range specs {
 		s := &specs[i]
-		if s.Check.Kind != health.Register {
+		if s.Check.Kind.Base() != health.Register {
 			continue
 		}
-		k := f.Checks.Canary(s.Check.Site, s.Check.Transport)
+		all := f.Checks.CanariesAt(s.Check.Site, s.Check.Transport)
+		n := slices.IndexFunc(all, func(k *fleet.Canary) bool { return k.Domain == s.Login.Domain })
+		if n < 0 {
+			continue // it is of this fleet file: there is one
+		}
+		k := all[n]
 		secret, asked := known[k.Secret]
 		if !asked {
 			secret = a.secret(k.Secret)

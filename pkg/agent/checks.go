@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"crypto/x509"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
@@ -53,10 +54,29 @@ func listenerSpecs(f *fleet.Fleet, target health.Target, l fleet.Listener, roots
 	if l.Transport.Secure() {
 		add(health.TLS, probes.Login{})
 	}
-	if k := f.Checks.Canary(target.Site, l.Transport); k != nil {
-		add(health.Register, probes.Login{User: k.User, Domain: k.Domain})
+	for i, k := range f.Checks.CanariesAt(target.Site, l.Transport) {
+		add(loginKind(i, k), probes.Login{User: k.User, Domain: k.Domain})
 	}
 	return out
+}
+
+// loginKind is the kind of the check of a canary, by its place among those of a
+// listener: the first is register, the others have the name of their domain.
+func loginKind(i int, k *fleet.Canary) health.Kind {
+	if i == 0 {
+		return health.Register
+	}
+	return health.Register.Named(cmp.Or(k.Domain, "default"))
+}
+
+// tenantOf names whose login a check tries, for people.
+func tenantOf(f *fleet.Fleet, c health.Check) string {
+	for i, k := range f.Checks.CanariesAt(c.Site, c.Transport) {
+		if loginKind(i, k) == c.Kind {
+			return cmp.Or(k.Domain, "of "+k.User)
+		}
+	}
+	return string(c.Kind)
 }
 
 func timesOf(t fleet.CheckTimes) probes.Times {

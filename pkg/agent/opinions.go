@@ -106,5 +106,6 @@ func (o *opinions) verdicts(s steer.State, now time.Time) []health.Verdict {
 		out = append(out, verdict)
 	}
 	slices.SortFunc(out, func(a, b health.Verdict) int { return a.Check.Compare(b.Check) })
-	return out
+	tenant := func(c health.Check) string { return tenantOf(s.Fleet, c) }
+	return health.AcquitSites(func(c health.Check) health.Verdict { return prev[c] }, out, tenant, now)
 }

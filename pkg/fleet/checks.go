@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -45,9 +46,10 @@ type Canary struct {
 // four messages and a write to the registrar's store.
 const registerEvery = 3
 
-// Of returns the settings in force for a kind of check. The receiver has its
-// defaults.
+// Of returns the settings in force for a kind of check, with or without a name
+// after a colon. The receiver has its defaults.
 func (c Checks) Of(kind string) CheckTimes {
+	kind, _, _ = strings.Cut(kind, ":")
 	t := CheckTimes{Kind: kind}
 	if i := slices.IndexFunc(c.Kinds, func(k CheckTimes) bool { return k.Kind == kind }); i >= 0 {
 		t = c.Kinds[i]
@@ -77,14 +79,26 @@ func (c Checks) Of(kind string) CheckTimes {
 // first that is for this site, else the first that is for all; nil when there
 // is none.
 func (c Checks) Canary(site SiteID, t Transport) *Canary {
+	if all := c.CanariesAt(site, t); len(all) > 0 {
+		return all[0]
+	}
+	return nil
+}
+
+// CanariesAt returns all subscribers that log in at a site over a transport, one
+// of each SIP domain, so that a fault of one tenant is told from one of the site:
+// those for this site first, then those for all.
+func (c Checks) CanariesAt(site SiteID, t Transport) []*Canary {
+	var out []*Canary
 	for _, want := range []SiteID{site, ""} {
 		for i := range c.Canaries {
-			if k := &c.Canaries[i]; k.Site == want && k.uses(t) {
-				return k
+			k := &c.Canaries[i]
+			if k.Site == want && k.uses(t) && !slices.ContainsFunc(out, func(o *Canary) bool { return strings.EqualFold(o.Domain, k.Domain) }) {
+				out = append(out, k)
 			}
 		}
 	}
-	return nil
+	return out
 }
 
 func (k *Canary) uses(t Transport) bool {

@@ -64,6 +64,23 @@ func TestWhichCanaryLogsIn(t *testing.T) {
 	}
 }
 
+// TestOneCanaryOfEachDomainLogsIn: those of the site first.
+func TestOneCanaryOfEachDomainLogsIn(t *testing.T) {
+	c := fleet.Checks{Canaries: []fleet.Canary{
+		{User: "all"}, {User: "twice"}, {User: "acme", Domain: "acme.example"}, {User: "other", Domain: "acme.example"},
+		{User: "here", Site: "calgary"}, {User: "tls", Domain: "t.example", Transports: []fleet.Transport{fleet.TLS}},
+	}}
+	for site, want := range map[fleet.SiteID]string{"calgary": "here acme ", "ottawa": "all acme "} {
+		got := ""
+		for _, k := range c.CanariesAt(site, fleet.UDP) {
+			got += k.User + " "
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", site, got, want)
+		}
+	}
+}
+
 func numbers(source string, n ...fleet.Number) fleet.Extra {
 	return fleet.Extra{Name: "a", Kind: "metrics", Port: 1, Source: source, Numbers: n}
 }

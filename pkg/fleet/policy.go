@@ -138,8 +138,9 @@ type Checks struct {
 	TrustRoots string `json:"trust_roots,omitempty" yaml:"trust_roots,omitempty" jsonschema_description:"Certificate authorities for the TLS checks, in PEM. Default: those of the machine."`
 	// Kinds changes these settings for single kinds of check.
 	Kinds []CheckTimes `json:"kinds,omitempty" yaml:"kinds,omitempty" jsonschema_description:"Settings of single kinds of check where they differ."`
-	// Canaries are test subscribers; without one there is no register check.
-	Canaries []Canary `json:"canaries,omitempty" yaml:"canaries,omitempty" jsonschema_description:"Test subscribers, as which the agents log in to prove that phones can. Without one there is no register check."`
+	// Canaries are test subscribers; without one there is no register check. With
+	// several domains a fault of one tenant is told from one of the site.
+	Canaries []Canary `json:"canaries,omitempty" yaml:"canaries,omitempty" jsonschema_description:"Test subscribers, as which the agents log in to prove that phones can. Without one there is no register check. One of each SIP domain is asked for: with several, a fault of one tenant is told from one of the site."`
 	// Extra are further checks.
 	Extra []Extra `json:"extra,omitempty" yaml:"extra,omitempty" jsonschema_description:"Further checks: tcp, http, dns, exec, storage, metrics, call, certificates."`
 }

@@ -128,6 +128,7 @@ const (
 	CauseCertRevoked Cause = "cert-revoked" // its authority took it back
 	CauseLocal       Cause = "local"        // the observer itself could not ask: no verdict
 	CauseNetwork     Cause = "network"      // only the outside cannot reach it: the path, not the softswitch
+	CauseTenant      Cause = "tenant"       // only one tenant cannot log in: the tenant, not the site
 	CauseAuth        Cause = "auth-rejected"
 	CauseBinding     Cause = "binding-missing" // registered, but the registrar does not hold the Contact
 	CauseNoLogin     Cause = "login-refused"   // refused before a password was asked for

@@ -184,7 +184,7 @@ func (d *decision) withdrawals() {
 	var advice []Advice
 	for _, site := range d.state.Fleet.SiteIDs() {
 		_, held := d.failing(site)
-		advice = append(advice, held...)
+		advice = append(advice, named(held, d.in.Loud)...)
 	}
 	slices.SortFunc(advice, func(a, b Advice) int {
 		return cmp.Or(a.Slot.Compare(b.Slot), strings.Compare(string(a.Rule), string(b.Rule)))
@@ -242,7 +242,7 @@ func (d *decision) since(slot Slot, rule Rule) time.Time {
 
 // sameAdvice ignores the words, which hold running times.
 func sameAdvice(a, b []Advice) bool {
-	return slices.EqualFunc(a, b, func(x, y Advice) bool { return x.Slot == y.Slot && x.Rule == y.Rule })
+	return slices.EqualFunc(a, b, func(x, y Advice) bool { return x.Slot == y.Slot && x.Rule == y.Rule && x.floods() == y.floods() })
 }
 
 // failure says in one sentence what failed at the site.

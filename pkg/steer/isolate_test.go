@@ -144,3 +144,47 @@ func TestIsolationIsExplained(t *testing.T) {
 		t.Errorf("kept out at all sites: %+v", east.KeptOut)
 	}
 }
+
+// TestACommonCauseNamesTheFlood: the source that floods a gate is named where
+// automation holds back, when it is found, and not any more when it is quiet; what
+// else is held back is said as before.
+func TestACommonCauseNamesTheFlood(t *testing.T) {
+	g := newGuarded(t, func(f *fleet.Fleet) {
+		for i := range f.Services {
+			f.Services[i].Automation = fleet.AutomationAct
+		}
+	})
+	g.verdict("calgary", fleet.UDP, health.Down, health.CauseTimeout)
+	g.verdict("vancouver", fleet.UDP, health.Down, health.CauseTimeout)
+	decide := func(loud []steer.LoudSource) (said []string) {
+		t.Helper()
+		in := steer.Input{Now: g.now, Settled: true, Loud: loud}
+		for _, c := range steer.Decide(g.s, in) {
+			g.must(c)
+		}
+		if again := steer.Decide(g.s, in); len(again) != 0 {
+			t.Errorf("decided twice: %+v", again)
+		}
+		for _, a := range g.s.Advice {
+			if strings.Contains(a.Text, "203.0.113.7/32 sends far more") {
+				said = append(said, string(a.Site)+" "+a.Next)
+			}
+		}
+		return said
+	}
+	if said := decide(nil); len(said) != 0 || len(g.s.Advice) == 0 {
+		t.Fatalf("before it is found: %q of %+v", said, g.s.Advice)
+	}
+	said := decide(loudAt("vancouver", "203.0.113.7/32"))
+	if len(said) == 0 {
+		t.Fatalf("not named: %+v", g.s.Advice)
+	}
+	for _, x := range said {
+		if !strings.HasPrefix(x, "vancouver sipsteer gate quarantine add 203.0.113.7/32 --site vancouver --for 30m --reason …   # keeps that source out; ") || !strings.Contains(x, "sipsteer failover vancouver") {
+			t.Errorf("said %q", x)
+		}
+	}
+	if said := decide(nil); len(said) != 0 {
+		t.Errorf("after it is quiet: %q", said)
+	}
+}

@@ -22,6 +22,8 @@ type trace struct {
 	expect      map[health.Check]time.Duration // checks that must be down, and how soon
 	common      bool                           // and as a common cause
 	allowed     fleet.SiteID                   // where down is neither right nor wrong
+	tenants     []string                       // further ones, with a canary at each site
+	tenant      string                         // is named in the end
 }
 
 // step changes the world at a moment.
@@ -64,6 +66,10 @@ func parse(t *testing.T, name, text string) trace {
 			tr.run = duration(t, f[1])
 		case f[0] == "allow" && len(f) == 2:
 			tr.allowed = fleet.SiteID(f[1])
+		case f[0] == "canary" && len(f) == 2:
+			tr.tenants = append(tr.tenants, f[1])
+		case f[0] == "expect" && f[1] == "tenant" && len(f) == 3:
+			tr.tenant = f[2]
 		case f[0] == "expect" && f[1] == "common":
 			tr.common = true
 		case f[0] == "expect" && len(f) == 7:
@@ -117,6 +123,21 @@ func allChecks() []health.Check {
 			out = append(out, health.Check{Target: target, Kind: health.Options}, health.Check{Target: target, Kind: health.Register})
 			if t == fleet.TLS {
 				out = append(out, health.Check{Target: target, Kind: health.TLS})
+			}
+		}
+	}
+	return out
+}
+
+// tenantChecks are the logins of further tenants at all sites.
+func tenantChecks(tenants []string) []health.Check {
+	var out []health.Check
+	for _, c := range allChecks() {
+		for _, name := range tenants {
+			if c.Kind == health.Register {
+				c.Kind = health.Register.Named(name)
+				out = append(out, c)
+				c.Kind = health.Register
 			}
 		}
 	}

@@ -21,14 +21,14 @@ type outcome struct {
 	right, late, missing, wrong int
 	allowed                     int
 	after                       []time.Duration // from the fault to the verdict
-	runs, common                int
+	runs, common, tenant        int
 }
 
 // play runs a trace once. The fault begins at another moment of the interval in
 // each run.
 func play(t *testing.T, tr trace, run int, o *outcome) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(uint64(run)*7919 + 1)
+		w := newWorld(uint64(run)*7919+1, tr.tenants...)
 		w.start(t, usual)
 		shift := time.Duration(run) * 1700 * time.Millisecond
 		begin, faults := time.Now(), map[string]time.Duration{}
@@ -46,13 +46,18 @@ func play(t *testing.T, tr trace, run int, o *outcome) {
 		if w.common {
 			o.common++
 		}
+		if tr.tenant != "" && slices.ContainsFunc(w.all(), func(v health.Verdict) bool {
+			return v.Status == health.Up && v.Cause == health.CauseTenant && strings.HasPrefix(v.Detail, "tenant register:"+tr.tenant+" ")
+		}) {
+			o.tenant++
+		}
 		o.runs++
 	})
 }
 
 // judge compares the first verdict of down of each check with what is expected.
 func (o *outcome) judge(tr trace, downs map[health.Check]time.Duration, faults map[string]time.Duration) {
-	for _, c := range allChecks() {
+	for _, c := range append(allChecks(), tenantChecks(tr.tenants)...) {
 		limit, expected := tr.expect[c]
 		at, down := downs[c]
 		after := at - faults[string(c.Site)]
@@ -116,6 +121,9 @@ func TestTraces(t *testing.T) {
 			}
 			if want := map[bool]int{true: o.runs}[tr.common]; o.common != want {
 				t.Errorf("named a common cause in %d of %d runs, want %d", o.common, o.runs, want)
+			}
+			if want := map[bool]int{true: o.runs}[tr.tenant != ""]; o.tenant != want {
+				t.Errorf("named tenant %s in %d of %d runs, want %d", tr.tenant, o.tenant, o.runs, want)
 			}
 			if len(tr.expect)*runs != o.right+o.late+o.missing {
 				t.Errorf("%d verdicts expected, %d judged", len(tr.expect)*runs, o.right+o.late+o.missing)

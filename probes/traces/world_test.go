@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"hash/fnv"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"sync"
@@ -18,6 +19,7 @@ import (
 // state is what is wrong at one site.
 type state struct {
 	word   string
+	tenant string  // whose login fails; "" is all
 	amount float64 // per cent of loss, drops
 	period [2]time.Duration
 	since  time.Time
@@ -32,6 +34,7 @@ func (s state) dead() bool {
 type world struct {
 	seed    uint64
 	begin   time.Time
+	checks  []health.Check
 	mu      sync.Mutex
 	sites   map[fleet.SiteID]state // guarded by mu, as all below
 	asked   map[string]uint64
@@ -42,12 +45,13 @@ type world struct {
 	observe func(fleet.SiteID, health.Opinion) // told of each opinion, if set
 }
 
-func newWorld(seed uint64) *world {
+// newWorld has the checks of allChecks, and those of further tenants' canaries.
+func newWorld(seed uint64, tenants ...string) *world {
 	w := &world{
-		seed: seed, begin: time.Now(), sites: map[fleet.SiteID]state{}, asked: map[string]uint64{}, voices: map[health.Check][]health.Voice{},
+		seed: seed, begin: time.Now(), checks: append(allChecks(), tenantChecks(tenants)...), sites: map[fleet.SiteID]state{}, asked: map[string]uint64{}, voices: map[health.Check][]health.Voice{},
 		verdict: map[health.Check]health.Verdict{}, downs: map[health.Check]time.Duration{},
 	}
-	for _, c := range allChecks() {
+	for _, c := range w.checks {
 		w.verdict[c] = health.Verdict{Check: c}
 		for _, s := range sites {
 			w.voices[c] = append(w.voices[c], health.Voice{Agent: fleet.AgentID(s), Site: s, Heard: true, Opinion: health.Opinion{Check: c}})
@@ -143,7 +147,7 @@ func (a agent) meet(c health.Check, st, own state, rnd *rand.Rand) (health.Cause
 			return health.CauseTimeout, never
 		}
 	case "auth":
-		if c.Kind == health.Register {
+		if c.Kind == health.Register.Named(st.tenant) || st.tenant == "" && c.Kind.Base() == health.Register {
 			return health.CauseAuth, well
 		}
 	case "loss":
@@ -178,6 +182,10 @@ func (w *world) change(s step) {
 		if len(s.words) > 1 {
 			st.word += "-" + s.words[1]
 		}
+	case "auth":
+		if len(s.words) > 1 {
+			st.tenant = s.words[1]
+		}
 	case "slow":
 		st.period[0], _ = time.ParseDuration(s.words[1])
 		st.period[1], _ = time.ParseDuration(s.words[3])
@@ -210,17 +218,44 @@ func (w *world) hear(from fleet.SiteID, o health.Opinion) {
 	before := w.verdict[o.Check]
 	next, _ := health.Combine(before, voices, 1, time.Now())
 	w.verdict[o.Check] = next
+	if w.tenants() {
+		before, next = w.acquit(o.Check, before)
+	}
 	if next.Status != health.Down || before.Status == health.Down {
 		return
 	}
 	if _, seen := w.downs[o.Check]; !seen {
 		w.downs[o.Check] = time.Since(w.begin)
 	}
-	var all []health.Verdict
-	for _, c := range allChecks() {
-		all = append(all, w.verdict[c])
+	w.common = w.common || len(health.CommonCause(w.all(), time.Minute, time.Now())) > 0
+}
+
+// all are the verdicts in the order of the checks.
+func (w *world) all() (out []health.Verdict) {
+	for _, c := range w.checks {
+		out = append(out, w.verdict[c])
 	}
-	w.common = w.common || len(health.CommonCause(all, time.Minute, time.Now())) > 0
+	return out
+}
+
+// tenants reports whether there is more than one.
+func (w *world) tenants() bool { return len(w.checks) > len(allChecks()) }
+
+// acquit combines all voices anew, as a leader does, and tells the fault of a tenant
+// from one of a site. It returns what was and is believed of one check.
+func (w *world) acquit(c health.Check, before health.Verdict) (was, is health.Verdict) {
+	prev := maps.Clone(w.verdict)
+	prev[c] = before
+	all := make([]health.Verdict, 0, len(w.checks))
+	for _, x := range w.checks {
+		v, _ := health.Combine(prev[x], w.voices[x], 1, time.Now())
+		all = append(all, v)
+	}
+	tenant := func(c health.Check) string { return string(c.Kind) }
+	for _, v := range health.AcquitSites(func(c health.Check) health.Verdict { return prev[c] }, all, tenant, time.Now()) {
+		w.verdict[v.Check] = v
+	}
+	return before, w.verdict[c]
 }
 
 // profile is how often is asked.
@@ -248,9 +283,9 @@ func (w *world) start(t *testing.T, p profile) {
 			t.Fatal(err)
 		}
 		var specs []probes.Spec
-		for _, c := range allChecks() {
+		for _, c := range w.checks {
 			s := probes.Spec{Check: c, Address: netip.MustParseAddrPort("127.0.0.1:5060")}
-			if c.Kind == health.Register {
+			if c.Kind.Base() == health.Register {
 				s.Times.Interval = 3 * p.interval
 			}
 			specs = append(specs, s)
