@@ -241,6 +241,7 @@ func (a *Agent) Start() error {
 		{"read zone files", a.files.start},
 		{"recall served state", a.recall},
 		{"recall what is usual", a.recallUsual},
+		{"recall what sources usually send", a.recallHabits},
 		{"recall who is who", a.recallRegistry},
 		{"start gate", a.startGate},
 		{"start name server", a.startDNS},

@@ -57,10 +57,12 @@ func (a *Agent) observe(ctx context.Context) {
 			}
 		case <-keep.C:
 			a.keepUsual()
+			a.keepHabits()
 		}
 	}
 	a.stopProbes()
 	a.keepUsual()
+	a.keepHabits()
 }
 
 // adoptFleet hands the runner its new checks, of which unchanged ones keep
