@@ -82,7 +82,7 @@ func tenantOf(f *fleet.Fleet, c health.Check) string {
 func timesOf(t fleet.CheckTimes) probes.Times {
 	return probes.Times{
 		Interval: t.Interval.D(), Timeout: t.Timeout.D(),
-		Thresholds: health.Thresholds{Fall: t.Fall, Reset: t.Reset, Rise: t.Rise},
+		Thresholds: health.Thresholds{Fall: t.Fall, Reset: t.Reset, Rise: t.Rise, Hold: t.Hold()},
 	}
 }
 

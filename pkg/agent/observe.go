@@ -81,7 +81,7 @@ func (a *Agent) adoptFleet(old, f *fleet.Fleet) {
 	standingTimes := f.Checks.Of(string(health.Standing))
 	runner, err := probes.New(probes.Config{
 		Observer: a.cfg.Name, Interval: f.Checks.Interval.D(), Timeout: f.Checks.Timeout.D(), Burst: f.Checks.Burst.D(),
-		Thresholds: health.Thresholds{Fall: f.Checks.Fall, Reset: f.Checks.Reset, Rise: f.Checks.Rise},
+		Thresholds: health.Thresholds{Fall: f.Checks.Fall, Reset: f.Checks.Reset, Rise: f.Checks.Rise, Hold: f.Checks.Of(string(health.Options)).Hold()},
 		Probers:    a.probers(),
 		Watchers:   map[health.Kind]probes.Watcher{health.Standing: standing.New(standing.Config{Interval: standingTimes.Interval.D(), Timeout: standingTimes.Timeout.D()})},
 		Logger:     a.log.With().Str("part", "probes").Logger(),

@@ -160,6 +160,7 @@ func siteStatus(s steer.State, site *fleet.Site, gates map[fleet.SiteID]steer.Ga
 			out.Detail[v.Check.Transport.String()] = strings.TrimSuffix(fmt.Sprintf("%s: %s", cmp.Or(string(v.Cause), "down"), v.Detail), ": ")
 		}
 	}
+	out.Checks = checkMatrix(s, site.Name)
 	for _, o := range s.Outs {
 		if o.Site == site.Name {
 			text := fmt.Sprintf("since %s by %s: %s", o.Since.UTC().Format(time.TimeOnly), o.By, o.Reason)
@@ -173,6 +174,34 @@ func siteStatus(s steer.State, site *fleet.Site, gates map[fleet.SiteID]steer.Ga
 		if e.err == nil && e.Gate != "" && e.site == site.Name {
 			out.Gate, out.Gates, out.Reflex, out.GateStats = e.Gate, e.Gates, e.Reflex, e.GateStats
 		}
+	}
+	return out
+}
+
+// checkMatrix is what is believed of the checks of a site, the worst of its
+// softswitches.
+func checkMatrix(s steer.State, site fleet.SiteID) api.CheckMatrix {
+	worst := map[fleet.Transport]map[health.Kind]health.Status{}
+	for _, v := range s.Verdicts {
+		if v.Check.Site != site {
+			continue
+		}
+		kinds := worst[v.Check.Transport]
+		if kinds == nil {
+			kinds = map[health.Kind]health.Status{}
+			worst[v.Check.Transport] = kinds
+		}
+		if old, known := kinds[v.Check.Kind]; !known || v.Status == health.Down || v.Status == health.Unknown && old == health.Up {
+			kinds[v.Check.Kind] = v.Status
+		}
+	}
+	out := api.CheckMatrix{}
+	for t, kinds := range worst {
+		row := map[string]string{}
+		for k, status := range kinds {
+			row[string(k)] = status.String()
+		}
+		out[t.String()] = row
 	}
 	return out
 }

@@ -41,9 +41,14 @@ type SiteStatus struct {
 	Reflex     bool              `json:"reflex" doc:"The gate closed by itself because its softswitch is dead."`
 	Transports map[string]string `json:"transports" doc:"up, down or unknown by transport."`
 	Detail     map[string]string `json:"detail,omitempty" doc:"Why a transport is down."`
+	Checks     CheckMatrix       `json:"checks,omitempty" doc:"What is believed of each kind of check, by transport and kind: up, down or unknown, the worst of the site's softswitches."`
 	Out        map[string]string `json:"out,omitempty" doc:"Transports taken out of the answers, and why."`
 	GateStats  *GateStats        `json:"gate_stats,omitempty" doc:"Counters of the site's gate, when its agent could be asked."`
 }
+
+// CheckMatrix is what is believed of checks that steer traffic: up, down or unknown
+// by transport and kind.
+type CheckMatrix map[string]map[string]string
 
 // GateStats are the counters of a gate since its start.
 type GateStats struct {

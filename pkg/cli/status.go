@@ -21,19 +21,24 @@ import (
 const watchInterval = time.Second
 
 func (a *app) statusCmd() *cobra.Command {
-	var watch bool
+	var watch, checks bool
 	c := &cobra.Command{
 		Use: "status", Short: "Show sites, answers, intents and incidents", Args: exactArgs(),
-		Example: "  sipsteer status\n  sipsteer status --watch\n  sipsteer status --json | jq '.services[0].transports.tls'",
+		Long: `Shows who leads, the sites with their gates, what each service answers, what
+people and automation have changed, and what to look at. Where a check is not up
+everywhere there is a row for each site and a column for each kind of check, with
+the transports that are not up; --checks shows it also when all is well.`,
+		Example: "  sipsteer status\n  sipsteer status --checks\n  sipsteer status --watch\n  sipsteer status --json | jq '.services[0].transports.tls'",
 	}
 	c.Flags().BoolVar(&watch, "watch", false, "show again each second until interrupted; with --json one object a line")
+	c.Flags().BoolVar(&checks, "checks", false, "show what is believed of each kind of check also when all is well")
 	c.RunE = run(func(cmd *cobra.Command, _ []string) error {
 		cs, err := a.clients()
 		if err != nil {
 			return err
 		}
 		if watch {
-			return a.watch(cmd.Context(), cs)
+			return a.watch(cmd.Context(), cs, checks)
 		}
 		st, err := cs.status(cmd.Context())
 		if err != nil {
@@ -43,14 +48,14 @@ func (a *app) statusCmd() *cobra.Command {
 			a.printJSON(st)
 			return nil
 		}
-		writeStatus(a.streams.Out, palette{a.colours()}, st)
+		writeStatus(a.streams.Out, palette{a.colours()}, st, checks)
 		return nil
 	})
 	return c
 }
 
 // watch goes on when the agents cannot be reached: that is when it is needed.
-func (a *app) watch(ctx context.Context, cs clients) error {
+func (a *app) watch(ctx context.Context, cs clients, checks bool) error {
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
 	for {
@@ -58,7 +63,7 @@ func (a *app) watch(ctx context.Context, cs clients) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		a.show(st, err)
+		a.show(st, err, checks)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -67,7 +72,7 @@ func (a *app) watch(ctx context.Context, cs clients) error {
 	}
 }
 
-func (a *app) show(st api.Status, err error) {
+func (a *app) show(st api.Status, err error, checks bool) {
 	if a.json {
 		if err != nil {
 			a.printLine(map[string]any{"error": err.Error()})
@@ -80,7 +85,7 @@ func (a *app) show(st api.Status, err error) {
 	if err != nil {
 		fmt.Fprintf(&b, "%s  %v\n", time.Now().Format(time.TimeOnly), err)
 	} else {
-		writeStatus(&b, palette{a.colours()}, st)
+		writeStatus(&b, palette{a.colours()}, st, checks)
 	}
 	if terminal(a.streams.Out) {
 		fmt.Fprint(a.streams.Out, "\x1b[H\x1b[2J") // to the top left, and clear
@@ -89,7 +94,7 @@ func (a *app) show(st api.Status, err error) {
 }
 
 // writeStatus prints a status for people.
-func writeStatus(w io.Writer, p palette, st api.Status) {
+func writeStatus(w io.Writer, p palette, st api.Status, checks bool) {
 	leader, quorum := st.Leader, "yes"
 	if leader == "" {
 		leader = "none"
@@ -99,6 +104,7 @@ func writeStatus(w io.Writer, p palette, st api.Status) {
 	}
 	fmt.Fprintf(w, "epoch %s   leader %s   quorum %s   seen by %s at %s\n\n", p.bold(fmt.Sprint(st.Epoch)), leader, p.word(quorum), st.Agent, st.Time.Format(time.TimeOnly))
 	writeSites(w, p, st)
+	writeMatrix(w, p, st, checks)
 	writeServices(w, p, st)
 	writeAgents(w, p, st)
 	writeIntents(w, p, st)

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -24,7 +25,12 @@ type CheckTimes struct {
 	Fall     int      `json:"fall,omitempty" yaml:"fall,omitempty" jsonschema:"minimum=1" jsonschema_description:"Failures in total that make it down. Default: as for all checks."`
 	Reset    int      `json:"reset,omitempty" yaml:"reset,omitempty" jsonschema:"minimum=1" jsonschema_description:"Successes in a row that forget failures. Default: as for all checks."`
 	Rise     int      `json:"rise,omitempty" yaml:"rise,omitempty" jsonschema:"minimum=1" jsonschema_description:"Successes in a row that make it up again. Default: as for all checks."`
+
+	hold int // Of sets it
 }
+
+// Hold is how many successes in a row fit into Checks.MaxHold, in what Of returns.
+func (t CheckTimes) Hold() int { return t.hold }
 
 // Canary is a test subscriber, as which every agent logs in to prove that
 // phones can.
@@ -72,7 +78,16 @@ func (c Checks) Of(kind string) CheckTimes {
 			*n.own = n.all
 		}
 	}
+	t.hold = c.holdOf(t.Interval)
 	return t
+}
+
+// defaultMaxHold is Checks.MaxHold where nothing is said.
+const defaultMaxHold = Duration(30 * time.Minute)
+
+// holdOf is the longest hold-down in probes of an interval.
+func (c Checks) holdOf(interval Duration) int {
+	return max(1, int(cmp.Or(c.MaxHold, defaultMaxHold)/max(interval, 1)))
 }
 
 // Canary returns the subscriber that logs in at a site over a transport: the

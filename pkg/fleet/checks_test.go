@@ -64,6 +64,23 @@ func TestWhichCanaryLogsIn(t *testing.T) {
 	}
 }
 
+// TestHoldDownHasALongestTime: whatever the interval of a check.
+func TestHoldDownHasALongestTime(t *testing.T) {
+	c := fleet.Checks{}.WithDefaults()
+	if c.Of("options").Hold() != 360 || c.Of("register").Hold() != 120 || c.Of("register:acme.example").Hold() != 120 {
+		t.Errorf("30m: options %d, register %d", c.Of("options").Hold(), c.Of("register").Hold())
+	}
+	c.MaxHold = fleet.Duration(time.Minute)
+	e := fleet.Extra{Name: "a", Kind: "certificates", Interval: fleet.Duration(time.Hour)}
+	if c.Of("options").Hold() != 12 || e.Times(c).Hold() != 1 {
+		t.Errorf("1m: options %d, once an hour %d", c.Of("options").Hold(), e.Times(c).Hold())
+	}
+	c.MaxHold = 0 // a fleet that was stored before there was one
+	if c.Of("options").Hold() != 360 {
+		t.Errorf("unset: %d", c.Of("options").Hold())
+	}
+}
+
 // TestOneCanaryOfEachDomainLogsIn: those of the site first.
 func TestOneCanaryOfEachDomainLogsIn(t *testing.T) {
 	c := fleet.Checks{Canaries: []fleet.Canary{

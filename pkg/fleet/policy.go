@@ -127,6 +127,10 @@ type Checks struct {
 	Reset int `json:"reset,omitempty" yaml:"reset,omitempty" jsonschema:"minimum=1" jsonschema_description:"Successes in a row that forget failures. Default: 6."`
 	// Rise is the number of successes in a row that make it up again. Default 12.
 	Rise int `json:"rise,omitempty" yaml:"rise,omitempty" jsonschema:"minimum=1" jsonschema_description:"Successes in a row that make it up again. Default: 12."`
+	// MaxHold is the longest time that a check which was down again and again must
+	// be well before it is up: the hold-down doubles with each fall, to 16 times
+	// Rise, and no further than this. Default 30m.
+	MaxHold Duration `json:"max_hold,omitzero" yaml:"max_hold,omitempty" jsonschema_description:"The longest time that a check which was down again and again must be well before it is up. The hold-down doubles with each fall, up to 16 times rise, and no further than this. Default: 30m."`
 	// MinRemote is how many observers at other sites must agree. Default 1,
 	// and 0 in a fleet of one site, where there is nobody else to ask.
 	MinRemote *int `json:"min_remote,omitempty" yaml:"min_remote,omitempty" jsonschema_description:"How many observers at other sites must agree. Default: 1, and 0 in a fleet of one site."`
@@ -164,6 +168,9 @@ func (c Checks) WithDefaults() Checks {
 	}
 	if c.Rise == 0 {
 		c.Rise = 12
+	}
+	if c.MaxHold == 0 {
+		c.MaxHold = defaultMaxHold
 	}
 	if c.MinRemote == nil {
 		one := 1

@@ -146,6 +146,9 @@ func (v *validation) checks() {
 			v.add("$.checks."+n.field, "1 to 1000", "%s is %d", n.field, n.value)
 		}
 	}
+	if c.MaxHold < Duration(time.Minute) || c.MaxHold > Duration(24*time.Hour) {
+		v.add("$.checks.max_hold", "1m to 24h", "max_hold is %s", c.MaxHold)
+	}
 	others := max(0, len(v.fleet.Sites)-1)
 	if n := *c.MinRemote; n < min(1, others) || n > others {
 		v.add("$.checks.min_remote", fmt.Sprintf("%d to %d, which is the number of other sites", min(1, others), others), "min_remote is %d with %d sites", n, len(v.fleet.Sites))

@@ -12,10 +12,18 @@ type Thresholds struct {
 	// Rise is the number of successes in a row that bring a check back Up. Too
 	// low, and a softswitch that flaps takes its phones along.
 	Rise int
+	// Hold bounds how many successes in a row a repeat offender needs; below Rise
+	// it counts as Rise, and 0 is no bound but that of the doubling. Who asks sets
+	// it so that the hold-down has a longest time, whatever the interval.
+	Hold int
 }
 
 func (t Thresholds) atLeastOne() Thresholds {
-	return Thresholds{Fall: max(t.Fall, 1), Reset: max(t.Reset, 1), Rise: max(t.Rise, 1)}
+	t = Thresholds{Fall: max(t.Fall, 1), Reset: max(t.Reset, 1), Rise: max(t.Rise, 1), Hold: t.Hold}
+	if t.Hold != 0 {
+		t.Hold = max(t.Hold, t.Rise)
+	}
+	return t
 }
 
 // The hold-down of repeat offenders.
@@ -49,9 +57,14 @@ func (c Counter) Status() Status { return c.status }
 func (c Counter) Failures() int { return c.failures }
 
 // Need returns how many successes in a row bring the check back Up: Rise,
-// doubled for every fall after the first that has not decayed.
+// doubled for every fall after the first that has not decayed, at most Hold.
 func (c Counter) Need(t Thresholds) int {
-	return t.atLeastOne().Rise << max(c.falls-1, 0)
+	t = t.atLeastOne()
+	need := t.Rise << max(c.falls-1, 0)
+	if t.Hold > 0 {
+		need = min(need, t.Hold)
+	}
+	return need
 }
 
 // Next returns the counter after one result. NoData changes nothing: an

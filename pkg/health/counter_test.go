@@ -84,6 +84,34 @@ func TestHoldDownDoublesWithEachFallAndDecaysWhileUp(t *testing.T) {
 	}
 }
 
+// TestHoldDownHasALongestTime: it grows to Hold and no further, is never below Rise,
+// and what decays is forgiven as soon.
+func TestHoldDownHasALongestTime(t *testing.T) {
+	th := Thresholds{Fall: 1, Reset: 1, Rise: 2, Hold: 10}
+	c := Counter{}.Next(Success, th)
+	for i, want := range []int{2, 4, 8, 10, 10, 10} {
+		if c = c.Next(Failure, th); c.Need(th) != want {
+			t.Fatalf("fall %d: needs %d successes, want %d", i+1, c.Need(th), want)
+		}
+		for range want {
+			c = c.Next(Success, th)
+		}
+		if c.Status() != Up {
+			t.Fatalf("fall %d: not up after %d successes", i+1, want)
+		}
+	}
+	successes := 0
+	for ; c.falls > 0; successes++ {
+		c = c.Next(Success, th)
+	}
+	if most := decayRuns * (10 + 10 + 8 + 4 + 2); successes > most {
+		t.Errorf("forgiven after %d successes, at most %d", successes, most)
+	}
+	if got := (Counter{}).Need(Thresholds{Rise: 12, Hold: 3}); got != 12 {
+		t.Errorf("hold below rise: needs %d, want 12", got)
+	}
+}
+
 // dumb is the counter written down a second time, without counting: it keeps
 // the results as text and looks for patterns in it.
 type dumb struct {

@@ -232,7 +232,7 @@ func (w *World) newAttempt(a attempt) int {
 // count feeds the real counter, and raises, keeps or clears suspicion.
 func (w *World) count(key int, asked time.Duration, out health.Outcome, cause health.Cause) {
 	o, a, c := w.asking(key)
-	th := health.Thresholds{Fall: c.times.Fall, Reset: c.times.Reset, Rise: c.times.Rise}
+	th := health.Thresholds{Fall: c.times.Fall, Reset: c.times.Reset, Rise: c.times.Rise, Hold: c.times.Hold()}
 	a.counter = a.counter.Next(out, th)
 	a.good = out == health.Success
 	s := &o.suspected[c.site]
