@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -38,6 +39,9 @@ row for each site, a column for each kind, and in it the worst.`,
 		if err != nil {
 			return err
 		}
+		if err := knownSite(agents, site); err != nil {
+			return err
+		}
 		for i := range agents {
 			agents[i].Checks = slices.DeleteFunc(agents[i].Checks, func(s api.CheckSeen) bool { return site != "" && string(s.Check.Site) != site })
 		}
@@ -56,6 +60,22 @@ row for each site, a column for each kind, and in it the worst.`,
 		return nil
 	})
 	return c
+}
+
+// knownSite refuses a site of which nobody has a check: an empty table would look
+// like one where all is well.
+func knownSite(agents []api.AgentChecks, site string) error {
+	sites := map[string]bool{}
+	for _, ag := range agents {
+		for _, c := range ag.Checks {
+			sites[string(c.Check.Site)] = true
+		}
+	}
+	if site == "" || sites[site] {
+		return nil
+	}
+	delete(sites, "") // of the name servers
+	return &usageError{fmt.Sprintf("nobody checks a site called %q", site), "one of " + strings.Join(slices.Sorted(maps.Keys(sites)), ", ")}
 }
 
 // writeChecks prints the matrix: a row for each check, a column for each agent.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -29,6 +30,23 @@ func TestTheWorstIsShownForASite(t *testing.T) {
 	} {
 		if got := worst[tt.site][tt.kind]; got != tt.want {
 			t.Errorf("%s at %s: %q, want %q", tt.kind, tt.site, got, tt.want)
+		}
+	}
+}
+
+// TestAnUnknownSiteIsNoWellOne: its empty table would look like one.
+func TestAnUnknownSiteIsNoWellOne(t *testing.T) {
+	at := func(site fleet.SiteID) api.CheckSeen {
+		return api.CheckSeen{Check: health.Check{Target: health.Target{Site: site, Switch: "a"}, Kind: health.Options}}
+	}
+	agents := []api.AgentChecks{{Checks: []api.CheckSeen{at("ottawa"), at("")}}, {Checks: []api.CheckSeen{at("calgary")}}}
+	var wrong *usageError
+	if err := knownSite(agents, "paris"); !errors.As(err, &wrong) || wrong.hint != "one of calgary, ottawa" {
+		t.Errorf("%v", err)
+	}
+	for _, site := range []string{"", "calgary", "ottawa"} {
+		if err := knownSite(agents, site); err != nil {
+			t.Errorf("%q: %v", site, err)
 		}
 	}
 }
