@@ -45,6 +45,7 @@ type Question struct {
 	Contains string        // must be in the answer of tcp, http, dns
 	Name     string        // of dns, absolute
 	Type     string        // of dns: "SRV"
+	Resolver bool          // of dns: the one asked resolves for others, and has no authority
 	Command  []string      // of exec, the program first
 	Dir      string        // of storage
 	Slow     time.Duration // latency from which storage fails; 0 means never

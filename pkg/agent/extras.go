@@ -99,20 +99,29 @@ func (a *Agent) extraSpec(f *fleet.Fleet, e *fleet.Extra, sw *fleet.Softswitch, 
 // dnsPort is where name servers listen when nothing else is said.
 const dnsPort = 53
 
-// nameServerSpecs ask each of the fleet's name servers that has an address.
+// nameServerSpecs ask each of the fleet's name servers that has an address, or the
+// resolvers of others that the check names.
 func nameServerSpecs(f *fleet.Fleet, e *fleet.Extra) []probes.Spec {
 	var out []probes.Spec
+	add := func(name string, addr netip.Addr) {
+		out = append(out, probes.Spec{
+			Check: health.Check{
+				Target: health.Target{Switch: fleet.SwitchID(name), Transport: fleet.UDP},
+				Kind:   health.DNS.Named(e.Name),
+			},
+			Address: netip.AddrPortFrom(addr, cmp.Or(e.Port, dnsPort)), Times: timesOf(e.Times(f.Checks)),
+			Question: probes.Question{Name: f.FQDN(e.Question), Type: cmp.Or(e.Type, "SRV"), Contains: e.Contains, Resolver: len(e.Resolvers) > 0},
+		})
+	}
+	for _, r := range e.Resolvers {
+		add(r.String(), r)
+	}
+	if len(e.Resolvers) > 0 {
+		return out
+	}
 	for _, ns := range f.NameServers {
-		for _, addr := range ns.Addresses {
-			out = append(out, probes.Spec{
-				Check: health.Check{
-					Target: health.Target{Switch: fleet.SwitchID(ns.Name), Transport: fleet.UDP},
-					Kind:   health.DNS.Named(e.Name),
-				},
-				Address: netip.AddrPortFrom(addr, cmp.Or(e.Port, dnsPort)), Times: timesOf(e.Times(f.Checks)),
-				Question: probes.Question{Name: f.FQDN(e.Question), Type: cmp.Or(e.Type, "SRV"), Contains: e.Contains},
-			})
-			break // the further addresses are the same server
+		if len(ns.Addresses) > 0 { // the further ones are the same server
+			add(string(ns.Name), ns.Addresses[0])
 		}
 	}
 	return out

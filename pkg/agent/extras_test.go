@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -29,6 +30,7 @@ func TestFurtherChecksAreAskedWhereTheyCanBe(t *testing.T) {
 		fleet.Extra{Name: "disk", Kind: "exec", Run: "unknown-here"},
 		fleet.Extra{Name: "rpc", Kind: "tcp", Port: 8021},
 		fleet.Extra{Name: "answers", Kind: "dns", Question: "_sip._udp.west"},
+		fleet.Extra{Name: "outside", Kind: "dns", Question: "_sip._udp.west", Resolvers: []netip.Addr{netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("2001:db8::53")}},
 	)
 	a := &Agent{cfg: Config{Name: "calgary", Site: "calgary", Directories: map[string]string{"spool": "/spool"}}, log: zerolog.Nop()}
 	counts := map[health.Kind]int{}
@@ -48,13 +50,14 @@ func TestFurtherChecksAreAskedWhereTheyCanBe(t *testing.T) {
 				t.Errorf("tcp: %+v", s)
 			}
 		case health.DNS:
-			if s.Question.Name != f.FQDN("_sip._udp.west") || s.Address.Port() != 53 {
+			outside := s.Check.Kind == "dns:outside"
+			if s.Question.Name != f.FQDN("_sip._udp.west") || s.Address.Port() != 53 || s.Question.Resolver != outside || outside != (s.Check.Switch == fleet.SwitchID(s.Address.Addr().String())) {
 				t.Errorf("dns: %+v", s)
 			}
 		}
 	}
 	transports := len(f.Site("calgary").Softswitches[0].Listeners)
-	if counts["storage:spool"] != transports || counts["exec:disk"] != 1 || counts["tcp:rpc"] != 3 || counts["dns:answers"] != len(f.NameServers) {
+	if counts["storage:spool"] != transports || counts["exec:disk"] != 1 || counts["tcp:rpc"] != 3 || counts["dns:answers"] != len(f.NameServers) || counts["dns:outside"] != 2 {
 		t.Errorf("%v", counts)
 	}
 	for _, c := range checksOf(f) {

@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -84,8 +85,12 @@ func TestHoldDownHasALongestTime(t *testing.T) {
 // TestOneCanaryOfEachDomainLogsIn: those of the site first.
 func TestOneCanaryOfEachDomainLogsIn(t *testing.T) {
 	c := fleet.Checks{Canaries: []fleet.Canary{
-		{User: "all"}, {User: "twice"}, {User: "acme", Domain: "acme.example"}, {User: "other", Domain: "acme.example"},
-		{User: "here", Site: "calgary"}, {User: "tls", Domain: "t.example", Transports: []fleet.Transport{fleet.TLS}},
+		{User: "all"},
+		{User: "twice"},
+		{User: "acme", Domain: "acme.example"},
+		{User: "other", Domain: "acme.example"},
+		{User: "here", Site: "calgary"},
+		{User: "tls", Domain: "t.example", Transports: []fleet.Transport{fleet.TLS}},
 	}}
 	for site, want := range map[fleet.SiteID]string{"calgary": "here acme ", "ottawa": "all acme "} {
 		got := ""
@@ -135,6 +140,9 @@ func TestChecksThatAreRefused(t *testing.T) {
 		{"extra that runs a path", extra(fleet.Extra{Name: "a", Kind: "exec", Run: "/bin/rm"}), "$.checks.extra[0].run"},
 		{"extra with a path that breaks a line", extra(fleet.Extra{Name: "a", Kind: "http", Path: "/ HTTP/1.1\r\nX: y"}), "$.checks.extra[0].path"},
 		{"name servers that steer", extra(fleet.Extra{Name: "a", Kind: "dns", Question: "_sip._udp.west", Steers: true}), "$.checks.extra[0].steers"},
+		{"a resolver that is none", extra(fleet.Extra{Name: "a", Kind: "dns", Question: "a.b", Resolvers: []netip.Addr{netip.IPv4Unspecified()}}), "$.checks.extra[0].resolvers[0]"},
+		{"a resolver twice", extra(fleet.Extra{Name: "a", Kind: "dns", Question: "a.b", Resolvers: []netip.Addr{netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("192.0.2.53")}}), "$.checks.extra[0].resolvers[1]"},
+		{"resolvers over http", extra(fleet.Extra{Name: "a", Kind: "http", Resolvers: []netip.Addr{netip.MustParseAddr("192.0.2.53")}}), "$.checks.extra[0].resolvers"},
 		{"transports that say nothing", extra(fleet.Extra{Name: "a", Kind: "tcp", Port: 1, Transports: []fleet.Transport{fleet.UDP}}), "$.checks.extra[0].transports"},
 		{"slower than the timeout", extra(fleet.Extra{Name: "a", Kind: "storage", Directory: "d", Slow: seconds(9)}), "$.checks.extra[0].slow"},
 		{"numbers from nowhere", extra(numbers("smoke signals", fleet.Number{Name: "a", Metric: "m", Usual: "low"})), "$.checks.extra[0].source"},

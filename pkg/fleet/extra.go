@@ -39,6 +39,10 @@ type Extra struct {
 	// Question and Type are what dns asks for.
 	Question string `json:"question,omitempty" yaml:"question,omitempty" jsonschema_description:"dns: name that is asked for, absolute or relative to the zone."`
 	Type     string `json:"type,omitempty" yaml:"type,omitempty" jsonschema:"enum=A,enum=AAAA,enum=SRV,enum=NAPTR,enum=SOA,enum=NS" jsonschema_description:"dns: type that is asked for. Default: SRV."`
+	// Resolvers of others are asked by dns in place of the fleet's name servers,
+	// each from every agent: what they answer is what phones behind them are told,
+	// the way of delegation and their caches included.
+	Resolvers []netip.Addr `json:"resolvers,omitempty" yaml:"resolvers,omitempty" jsonschema_description:"dns: addresses of resolvers of others that are asked, in place of the fleet's own name servers: what they answer is what phones behind them are told. At most 16."`
 	// Run names a command, Directory a directory, of each agent's own file.
 	Run       string `json:"run,omitempty" yaml:"run,omitempty" jsonschema_description:"exec: name of a command in the agent file. A command line never stands in the fleet file: who may change the fleet could run anything anywhere."`
 	Directory string `json:"directory,omitempty" yaml:"directory,omitempty" jsonschema_description:"storage: name of a directory in the agent file."`

@@ -71,6 +71,7 @@ func (v *validation) extraWhat(path string, e *Extra) {
 		{"contains", e.Contains != "", "tcp http dns", false, ""},
 		{"question", e.Question != "", "dns", true, "question: _sip._udp.west"},
 		{"type", e.Type != "", "dns", false, ""},
+		{"resolvers", len(e.Resolvers) > 0, "dns", false, ""},
 		{"run", e.Run != "", "exec", true, "run: the name of a command in each agent's file"},
 		{"directory", e.Directory != "", "storage", true, "directory: the name of a directory in each agent's file"},
 		{"slow", e.Slow != 0, "storage", false, ""},
@@ -99,6 +100,7 @@ func (v *validation) extraWhat(path string, e *Extra) {
 	if e.Type != "" && !slices.Contains([]string{"A", "AAAA", "SRV", "NAPTR", "SOA", "NS"}, e.Type) {
 		v.add(path+".type", "A, AAAA, SRV, NAPTR, SOA or NS", "type %q", e.Type)
 	}
+	v.extraResolvers(path, e)
 	if len(e.Contains) > 1000 {
 		v.add(path+".contains", "at most 1000 octets", "the text has %d octets", len(e.Contains))
 	}
@@ -111,6 +113,24 @@ func (v *validation) extraWhat(path string, e *Extra) {
 		// _sip and _udp are owner names of services (RFC 2782), not of hosts.
 		if why := nameProblem(strings.ReplaceAll(e.Question, "_", "u")); why != "" {
 			v.add(path+".question", "_sip._udp.west, or absolute with a trailing dot", "question %q %s", e.Question, why)
+		}
+	}
+}
+
+// maxResolvers bounds them: each is asked by every agent.
+const maxResolvers = 16
+
+func (v *validation) extraResolvers(path string, e *Extra) {
+	if n := len(e.Resolvers); n > maxResolvers {
+		v.add(path+".resolvers", fmt.Sprintf("at most %d", maxResolvers), "%d resolvers", n)
+	}
+	for i, a := range e.Resolvers {
+		at := fmt.Sprintf("%s.resolvers[%d]", path, i)
+		switch {
+		case !a.IsValid() || a.IsUnspecified() || a.IsMulticast() || a.Zone() != "":
+			v.add(at, "an address, such as 192.0.2.53", "no resolver is at %q", a)
+		case slices.Contains(e.Resolvers[:i], a):
+			v.add(at, "name each once", "resolver %s stands already", a)
 		}
 	}
 }

@@ -1,5 +1,5 @@
 // Package dns asks a name server one question, as a phone's resolver would, and
-// looks at whether the answer is there. It does not resolve.
+// looks at whether the answer is there. It does not resolve, but may ask a resolver.
 package dns
 
 import (
@@ -23,14 +23,14 @@ type Prober struct{}
 func New() *Prober { return &Prober{} }
 
 // Probe implements probes.Prober, over UDP or TCP as the check's transport
-// says. The answer must be authoritative, without error and not empty
-// (CauseStatus), and hold Question.Contains in one of its records
+// says. The answer must be authoritative, unless a resolver is asked, without error
+// and not empty (CauseStatus), and hold Question.Contains in one of its records
 // (CauseContent).
 func (p *Prober) Probe(ctx context.Context, spec probes.Spec) probes.Result {
 	start := time.Now()
 	q := new(mdns.Msg)
 	q.SetQuestion(spec.Question.Name, mdns.StringToType[spec.Question.Type])
-	q.RecursionDesired = false
+	q.RecursionDesired = spec.Question.Resolver
 	res, fault := ask(ctx, spec, q)
 	if fault != nil {
 		return probes.Failed(fault.Cause, fault.Detail)
@@ -39,7 +39,7 @@ func (p *Prober) Probe(ctx context.Context, spec probes.Spec) probes.Result {
 	switch {
 	case res.Rcode != mdns.RcodeSuccess:
 		return probes.Failed(health.CauseStatus, fmt.Sprintf("%s: %s", what, mdns.RcodeToString[res.Rcode]))
-	case !res.Authoritative:
+	case !res.Authoritative && !spec.Question.Resolver:
 		return probes.Failed(health.CauseStatus, what+": the answer is not authoritative")
 	case len(res.Answer) == 0:
 		return probes.Failed(health.CauseStatus, what+": an empty answer")

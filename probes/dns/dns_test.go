@@ -77,3 +77,28 @@ func TestAnswers(t *testing.T) {
 		})
 	}
 }
+
+// TestAResolverHasNoAuthority: it is asked to resolve, and its answer counts without
+// authority; an error of it does not.
+func TestAResolverHasNoAuthority(t *testing.T) {
+	for _, tt := range []struct {
+		rcode int
+		cause health.Cause
+	}{{mdns.RcodeSuccess, health.CauseNone}, {mdns.RcodeServerFailure, health.CauseStatus}} {
+		desired := make(chan bool, 1)
+		addr := server(t, func(w mdns.ResponseWriter, q, good *mdns.Msg) {
+			desired <- q.RecursionDesired
+			good.Authoritative, good.RecursionAvailable, good.Rcode = false, true, tt.rcode
+			_ = w.WriteMsg(good)
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		got := dnsprobe.New().Probe(ctx, probes.Spec{
+			Check:   health.Check{Target: health.Target{Transport: fleet.UDP}, Kind: health.DNS.Named("a")},
+			Address: addr, Question: probes.Question{Name: name, Type: "SRV", Contains: "sip.calgary", Resolver: true},
+		})
+		cancel()
+		if got.Cause != tt.cause || !<-desired {
+			t.Errorf("rcode %d: %+v", tt.rcode, got)
+		}
+	}
+}
