@@ -44,6 +44,7 @@ func (s *Sources) Recall(kept Habits, now time.Time) (bool, error) {
 	if n := len(kept.Habits); n > maxHabits {
 		return false, fmt.Errorf("%d habits of sources, at most %d", n, maxHabits)
 	}
+	gap := now.Sub(kept.Last) // while nobody looked nobody was silent: habits do not fade
 	habits := make(map[netip.Prefix]*habit, len(kept.Habits))
 	for _, h := range kept.Habits {
 		switch {
@@ -54,18 +55,13 @@ func (s *Sources) Recall(kept Habits, now time.Time) (bool, error) {
 		case h.Last.After(kept.Last) || habits[h.Source] != nil:
 			return false, fmt.Errorf("habit of %s: after the last look, or twice", h.Source)
 		}
-		habits[h.Source] = &habit{usual: h.PerSecond, last: h.Last}
+		habits[h.Source] = &habit{usual: h.PerSecond, last: h.Last.Add(gap)}
 	}
 	if kept.Began.After(kept.Last) {
 		return false, fmt.Errorf("habits since %s, and until %s", kept.Began, kept.Last)
 	}
 	if kept.Began.IsZero() || kept.Last.After(now) || now.Sub(kept.Last) > habitTime {
 		return false, nil
-	}
-	// While nobody looked nobody was silent: habits do not fade over a restart.
-	gap := now.Sub(kept.Last)
-	for _, h := range habits {
-		h.last = h.last.Add(gap)
 	}
 	*s = Sources{began: kept.Began, before: now, habits: habits, loud: map[netip.Prefix]*streak{}}
 	return true, nil
