@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -32,6 +33,13 @@ func Program(t testing.TB, name, packages string) string {
 // when up says so; what it printed is shown when the test fails.
 func Kamailio(t testing.TB, packages, config string, up func() bool) {
 	t.Helper()
+	KamailioOf(t, packages, config, 16, up)
+}
+
+// KamailioOf is Kamailio with so many megabytes of shared memory. It returns the
+// process group.
+func KamailioOf(t testing.TB, packages, config string, megabytes int, up func() bool) (group int) {
+	t.Helper()
 	binary := Program(t, "kamailio", packages)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "kamailio.cfg")
@@ -39,7 +47,7 @@ func Kamailio(t testing.TB, packages, config string, up func() bool) {
 		t.Fatal(err)
 	}
 	said := &output{}
-	cmd := exec.Command(binary, "-f", file, "-DD", "-E", "-m", "16", "-M", "4", "-Y", dir, "-w", dir)
+	cmd := exec.Command(binary, "-f", file, "-DD", "-E", "-m", strconv.Itoa(megabytes), "-M", "4", "-Y", dir, "-w", dir)
 	cmd.Stdout, cmd.Stderr = said, said
 	// A group of its own: its children end with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -70,6 +78,7 @@ func Kamailio(t testing.TB, packages, config string, up func() bool) {
 			t.Fatalf("kamailio did not answer within a minute:\n%s", said)
 		}
 	}
+	return cmd.Process.Pid
 }
 
 // output keeps what a program prints.
