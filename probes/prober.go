@@ -39,6 +39,9 @@ type Spec struct {
 
 // Question is what a further check asks, each kind its own part of it.
 type Question struct {
+	// MaxForwards of OPTIONS; nil is 70.
+	MaxForwards *int
+
 	Path     string        // of http
 	Secure   bool          // http over TLS
 	Status   []int         // of http that are good; empty means 200

@@ -45,10 +45,14 @@ func listenerSpecs(f *fleet.Fleet, target health.Target, l fleet.Listener, roots
 		if times.Off {
 			return
 		}
-		out = append(out, probes.Spec{
+		spec := probes.Spec{
 			Check: health.Check{Target: target, Kind: kind}, Address: l.Address, ServerName: f.ServerName(target.Site, l), Path: l.Path,
 			ExpectStatus: f.Checks.ExpectStatus, Roots: roots, Login: login, Times: timesOf(times),
-		})
+		}
+		if kind == health.Options {
+			spec.Question.MaxForwards = f.Checks.MaxForwards
+		}
+		out = append(out, spec)
 	}
 	add(health.Options, probes.Login{})
 	if l.Transport.Secure() {

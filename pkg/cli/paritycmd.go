@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/fleet"
 )
 
 // parityTimeout leaves room for the calls to a test number.
@@ -30,9 +31,11 @@ reachable.`,
 	}
 	c.Flags().StringVar(&transport, "transport", "udp", "over which is asked: udp, tcp, tls, ws, wss")
 	c.RunE = run(func(cmd *cobra.Command, _ []string) error {
-		if transport != "udp" && transport != "tcp" && transport != "tls" {
-			return &usageError{fmt.Sprintf("--transport is %q", transport), "--transport udp, tcp or tls"}
+		over, err := fleet.ParseTransport(transport)
+		if err != nil {
+			return &usageError{fmt.Sprintf("--transport is %q", transport), "--transport udp, tcp, tls, ws or wss"}
 		}
+		transport = over.String()
 		cs, err := a.clients()
 		if err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/fleet"
 )
 
 func (a *app) probeCmd() *cobra.Command {
@@ -38,12 +39,19 @@ Exit codes: 0 all answered well, 1 one did not, 2 wrong usage, 4 no agent
 reachable.`,
 		Example: "  sipsteer probe run calgary register --transport tls --show-wire\n  sipsteer probe run calgary options --agent ottawa",
 	}
-	c.Flags().StringVar(&r.Transport, "transport", "", "only this one: udp, tcp, tls")
+	c.Flags().StringVar(&r.Transport, "transport", "", "only this one: udp, tcp, tls, ws, wss")
 	c.Flags().StringVar(&r.Switch, "softswitch", "", "only this one")
 	c.Flags().StringVar(&r.Agent, "agent", "", "who asks; default: an agent at the site")
 	c.Flags().BoolVar(&wire, "show-wire", false, "print what was sent and received; passwords and proofs of them are hidden")
 	c.RunE = run(func(cmd *cobra.Command, args []string) error {
 		r.Site, r.Kind = args[0], args[1]
+		if r.Transport != "" {
+			over, err := fleet.ParseTransport(r.Transport)
+			if err != nil {
+				return &usageError{fmt.Sprintf("--transport is %q", r.Transport), "--transport udp, tcp, tls, ws or wss"}
+			}
+			r.Transport = over.String()
+		}
 		cs, err := a.clients()
 		if err != nil {
 			return err

@@ -129,7 +129,8 @@ type Checks struct {
 	Rise int `json:"rise,omitempty" yaml:"rise,omitempty" jsonschema:"minimum=1" jsonschema_description:"Successes in a row that make it up again. Default: 12."`
 	// MaxHold is the longest time that a check which was down again and again must
 	// be well before it is up: the hold-down doubles with each fall, to 16 times
-	// Rise, and no further than this. Default 30m.
+	// Rise, and no further than this. Default 30m; it is not written into what is
+	// stored, so that logs of older programs lead to the same State.
 	MaxHold Duration `json:"max_hold,omitzero" yaml:"max_hold,omitempty" jsonschema_description:"The longest time that a check which was down again and again must be well before it is up. The hold-down doubles with each fall, up to 16 times rise, and no further than this. Default: 30m."`
 	// MinRemote is how many observers at other sites must agree. Default 1,
 	// and 0 in a fleet of one site, where there is nobody else to ask.
@@ -137,6 +138,9 @@ type Checks struct {
 	// ExpectStatus lists SIP status codes that mean a living softswitch beside
 	// 200: a core that answers 404, 405 or 483 to OPTIONS is alive.
 	ExpectStatus []int `json:"expect_status,omitzero" yaml:"expect_status,omitempty" jsonschema_description:"SIP status codes beside 200 that mean a living softswitch. Default: 404, 405, 483."`
+	// MaxForwards of OPTIONS. With 0 whoever is asked must answer itself, since it
+	// may pass nothing on (RFC 3261 §16.3); some answer 483 then. Default 70.
+	MaxForwards *int `json:"max_forwards,omitempty" yaml:"max_forwards,omitempty" jsonschema:"minimum=0,maximum=70" jsonschema_description:"Max-Forwards of OPTIONS. With 0 whoever is asked must answer itself and pass nothing on (RFC 3261 §16.3); some answer 483 then, which is life. Default: 70."`
 	// TrustRoots is PEM text of certificate authorities for the TLS checks.
 	// Default: those of the machine.
 	TrustRoots string `json:"trust_roots,omitempty" yaml:"trust_roots,omitempty" jsonschema_description:"Certificate authorities for the TLS checks, in PEM. Default: those of the machine."`
@@ -168,9 +172,6 @@ func (c Checks) WithDefaults() Checks {
 	}
 	if c.Rise == 0 {
 		c.Rise = 12
-	}
-	if c.MaxHold == 0 {
-		c.MaxHold = defaultMaxHold
 	}
 	if c.MinRemote == nil {
 		one := 1

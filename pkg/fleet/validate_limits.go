@@ -146,7 +146,10 @@ func (v *validation) checks() {
 			v.add("$.checks."+n.field, "1 to 1000", "%s is %d", n.field, n.value)
 		}
 	}
-	if c.MaxHold < Duration(time.Minute) || c.MaxHold > Duration(24*time.Hour) {
+	if n := c.MaxForwards; n != nil && (*n < 0 || *n > 70) {
+		v.add("$.checks.max_forwards", "0 to 70", "max_forwards is %d", *n)
+	}
+	if c.MaxHold != 0 && (c.MaxHold < Duration(time.Minute) || c.MaxHold > Duration(24*time.Hour)) {
 		v.add("$.checks.max_hold", "1m to 24h", "max_hold is %s", c.MaxHold)
 	}
 	others := max(0, len(v.fleet.Sites)-1)

@@ -71,6 +71,7 @@ func TestValidate(t *testing.T) {
 		{"failback that goes back", "$.policy.failback_steps[1]", "step 5 after 50", func(f *fleet.Fleet) { f.Policy.FailbackSteps = []int{50, 5, 100} }},
 		{"retry after upside down", "$.policy.retry_after_min", "from 20 to 10", func(f *fleet.Fleet) { f.Policy.RetryAfterMin = 20 }},
 		{"emergency number with letters", "$.policy.emergency_numbers[0]", "nine", func(f *fleet.Fleet) { f.Policy.EmergencyNumbers = []string{"nine"} }},
+		{"OPTIONS for ever", "$.checks.max_forwards", "max_forwards is 71", func(f *fleet.Fleet) { n := 71; f.Checks.MaxForwards = &n }},
 		{"hold-down for days", "$.checks.max_hold", "max_hold is 48h", func(f *fleet.Fleet) { f.Checks.MaxHold = fleet.Duration(48 * time.Hour) }},
 		{"timeout above the interval", "$.checks.timeout", "timeout is 10s", func(f *fleet.Fleet) { f.Checks.Timeout = fleet.Duration(10 * time.Second) }},
 		{"a made up 408 as life", "$.checks.expect_status[0]", "status 408", func(f *fleet.Fleet) { f.Checks.ExpectStatus = []int{408} }},

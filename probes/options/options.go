@@ -64,7 +64,7 @@ func (p *Prober) Probe(ctx context.Context, spec probes.Spec) probes.Result {
 		Recipient: uac.AddressURI("", transport, spec.Address),
 		From:      sip.Uri{Scheme: "sip", User: p.cfg.User, Host: domain},
 		To:        sip.Uri{Scheme: "sip", Host: domain},
-		UserAgent: p.cfg.UserAgent,
+		UserAgent: p.cfg.UserAgent, MaxForwards: spec.Question.MaxForwards,
 	})
 	req.AppendHeader(sip.NewHeader("Accept", "application/sdp"))
 	res, fault := uac.Exchange(ctx, conn, req)

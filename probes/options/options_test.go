@@ -204,6 +204,23 @@ func TestTheRequest(t *testing.T) {
 	}
 }
 
+// TestMaxForwardsMayBeChosen: with 0 the one that is asked must answer itself.
+func TestMaxForwardsMayBeChosen(t *testing.T) {
+	none := 0
+	var req atomic.Value
+	addr := wiretest.UDP(t, func(r string) []byte { req.Store(r); return wiretest.Answer(r, "483 Too Many Hops", "") })
+	ctx, cancel := context.WithTimeout(t.Context(), long)
+	defer cancel()
+	got := options.New(options.Config{}).Probe(ctx, probes.Spec{
+		Check:   health.Check{Target: health.Target{Transport: fleet.UDP}, Kind: health.Options},
+		Address: addr, ExpectStatus: []int{483}, Question: probes.Question{MaxForwards: &none},
+	})
+	sent, _ := req.Load().(string)
+	if got.Outcome != health.Success || strings.Count(sent, "Max-Forwards: 0\r\n") != 1 || strings.Count(sent, "Max-Forwards") != 1 {
+		t.Errorf("%+v to\n%s", got, sent)
+	}
+}
+
 func TestACancelledProbeSaysNothingAboutTheSoftswitch(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	addr := wiretest.UDP(t, func(string) []byte { cancel(); return nil })

@@ -31,6 +31,8 @@ type Dialogless struct {
 	ContactUser string
 	// UserAgent is named in the request.
 	UserAgent string
+	// MaxForwards of the request; nil is 70.
+	MaxForwards *int
 }
 
 // New builds the request with a branch, Call-ID and From tag of its own
@@ -47,6 +49,9 @@ func New(d Dialogless) *sip.Request {
 	via.Params.Add("rport", "") // RFC 3581 §3
 	req.AppendHeader(via)
 	hops := sip.MaxForwardsHeader(maxForwards)
+	if d.MaxForwards != nil {
+		hops = sip.MaxForwardsHeader(*d.MaxForwards)
+	}
 	req.AppendHeader(&hops)
 
 	from := &sip.FromHeader{Address: d.From, Params: sip.NewParams()}
