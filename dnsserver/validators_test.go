@@ -54,6 +54,16 @@ func validatorZone(t *testing.T, epoch uint64, mode fleet.TenantAnswers, first s
 	return withKeys(z, keys...)
 }
 
+// leaving asks the zone above to name no key any more (RFC 8078 §4).
+func leaving(z *srv.Zone) *srv.Zone {
+	for i := range z.Sets {
+		if t := z.Sets[i].Type; t == srv.TypeCDS || t == srv.TypeCDNSKEY {
+			z.Sets[i].Data = []srv.Data{srv.NoDS(t)}
+		}
+	}
+	return z
+}
+
 // delv, BIND's validator, believes every answer.
 func TestDelvValidates(t *testing.T) {
 	delv, err := lookProgram("delv")
@@ -88,6 +98,14 @@ func TestDelvValidates(t *testing.T) {
 		}
 		if out := believed("_sip._udp.acme.", "SRV"); !strings.Contains(out, "; fully validated") || !strings.Contains(out, "SRV\t910 ") {
 			t.Errorf("after a failover, tenants %s:\n%s", mode, out)
+		}
+		if err := s.Serve(leaving(validatorZone(t, 9, mode, "910", key))); err != nil {
+			t.Fatal(err)
+		}
+		for qtype, want := range map[string]string{"CDS": "CDS\t0 0 0 00", "CDNSKEY": "CDNSKEY\t0 3 0 AA=="} {
+			if out := believed("", qtype); !strings.Contains(out, "; fully validated") || !strings.Contains(out, want) {
+				t.Errorf("no DS record is asked for, tenants %s:\n%s", mode, out)
+			}
 		}
 	}
 }
@@ -149,7 +167,12 @@ func TestUnboundValidates(t *testing.T) {
 		checkBelieved(t, resolver, "_sip._udp.acme.", "SRV", "the new key", func(m *dns.Msg) bool {
 			return strings.Contains(fmt.Sprint(m.Answer), fmt.Sprintf(" %d voice.example.net.", next.Tag())) && strings.Contains(fmt.Sprint(m.Answer), "SRV\t10 ")
 		})
-		if err := s.Serve(validatorZone(t, 10, mode, "10")); err != nil { // keys gone, while their zone is trusted
+		if err := s.Serve(leaving(validatorZone(t, 10, mode, "10", old, next))); err != nil {
+			t.Fatal(err)
+		}
+		checkBelieved(t, resolver, "", "CDS", "no DS record is asked for", func(m *dns.Msg) bool { return strings.Contains(fmt.Sprint(m.Answer), "CDS\t0 0 0 00") })
+		checkBelieved(t, resolver, "_sip._udp.shop.acme.", "SRV", "the zone is signed meanwhile", func(m *dns.Msg) bool { return len(m.Answer) > 0 })
+		if err := s.Serve(validatorZone(t, 11, mode, "10")); err != nil { // keys gone, while their zone is trusted
 			t.Fatal(err)
 		}
 		waitReply(t, resolver, "_sip._udp.zebra.", "SRV", "an unsigned answer", func(m *dns.Msg) bool { return m.Rcode == dns.RcodeServerFailure })

@@ -57,6 +57,11 @@ func noDS(s steer.State) error {
 	if len(s.ZoneKeys) == 0 {
 		return &usageError{"the zone is not signed", `sipsteer dns key roll --reason "sign the zone"`}
 	}
+	for _, k := range s.ZoneKeys {
+		if k.Stage == steer.KeyLeaving || k.Stage == steer.KeyRetired {
+			return &usageError{"no DS record: the zone is being unsigned, and the zone above shall name no key", "sipsteer dns key list   # says how far that is"}
+		}
+	}
 	due, _ := s.ZoneKeys[0].Due()
 	return &usageError{"no DS record yet: caches may hold the zone without its key until " + due.UTC().Format(time.RFC3339), "sipsteer dns ds   # then"}
 }
@@ -71,11 +76,12 @@ sealing-key.
 
 A key's stages: published, until no cache holds the zone without it; ready, until
 a person confirms that the zone above names it; active, it signs; retired, until
-no cache needs it.`,
+no cache needs it. Of a zone that is to be signed no more: leaving, until a person
+says that the zone above names it no more.`,
 		Example: "  sipsteer dns key init /etc/sipsteer/secrets/sealing-key\n  sipsteer dns key roll --reason \"sign the zone\"\n  sipsteer dns key list",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return &usageError{"key what?", "sipsteer dns key list, roll, confirm, drop or init"}
+				return &usageError{"key what?", "sipsteer dns key list, roll, confirm, unsign, gone, drop or init"}
 			}
 			return &usageError{fmt.Sprintf("unknown command %q of key", args[0]), "sipsteer dns key --help   # lists them"}
 		},
@@ -182,6 +188,8 @@ func shownKeys(s steer.State) []shownKey {
 			k.Next = "ready at " + k.Until.UTC().Format(time.RFC3339)
 		case steer.KeyReady:
 			k.Next = fmt.Sprintf("sipsteer dns ds, to the zone above; when it is there: sipsteer dns key confirm %d", k.Tag)
+		case steer.KeyLeaving:
+			k.Next = fmt.Sprintf("when the zone above has no DS record any more: sipsteer dns key gone %d", k.Tag)
 		case steer.KeyRetired:
 			k.Next = "gone at " + k.Until.UTC().Format(time.RFC3339)
 		case steer.KeyActive:
@@ -213,10 +221,27 @@ for two days, for caches that need it. Refused before the key is ready
 			example: `  sipsteer dns key confirm 4711 --reason "DS is at the registry"`,
 		},
 		{
+			kind: string(steer.KindKeyUnsign), use: "unsign", short: "Begin to sign no more, in order",
+			long: `CDS and CDNSKEY ask the zone above to name no key any more (RFC 8078); where
+nobody looks there, have the registrar take the DS record out. The zone stays
+signed until you have said that it is gone (sipsteer dns key gone), and two days
+longer, for caches. Until then sipsteer dns key confirm turns back. Refused while a
+roll-over is under way.`,
+			example: `  sipsteer dns key unsign --reason "the new registrar cannot do DNSSEC"`,
+		},
+		{
+			kind: string(steer.KindKeyGone), use: "gone TAG", short: "Say that the zone above names the key no more: it goes two days later",
+			long: `Look first: dig DS of the zone at the name servers of the zone above. All answers
+would be called forged if the signatures went while resolvers have its DS record.
+Two days after this the zone is not signed any more.`,
+			example: `  sipsteer dns key gone 4711 --reason "DS is out of the registry"`,
+		},
+		{
 			kind: string(steer.KindKeyDrop), use: "drop TAG", short: "Take a key away before its time, or sign no more",
 			long: `A key that was only published goes at once. Any other one may be named by the
-zone above, or be needed by caches: take its DS record out there, wait two days,
-and pass --override key-trust. Without its last key the zone is not signed.`,
+zone above, or be needed by caches: sipsteer dns key unsign does it in order; if
+you know that nobody names it, pass --override key-trust. Without its last key the
+zone is not signed.`,
 			example: `  sipsteer dns key drop 4711 --reason "made by mistake"`,
 		},
 	}

@@ -51,6 +51,15 @@ func (k SigningKey) DNSKEY(t Type) Other {
 	}
 }
 
+// NoDS is what CDS or CDNSKEY say when the zone above shall name no key any more:
+// the zone is about to be unsigned (RFC 8078 §4).
+func NoDS(t Type) Other {
+	if t == TypeCDNSKEY {
+		return Other{RRType: t, Wire: "\x00\x00\x03\x00\x00", Text: "0 3 0 AA=="}
+	}
+	return Other{RRType: t, Wire: "\x00\x00\x00\x00\x00", Text: "0 0 0 00"}
+}
+
 // Tag is the short name of the key (RFC 4034 appendix B). Two keys may have one
 // tag; those of one zone should not.
 func (k SigningKey) Tag() uint16 {

@@ -144,7 +144,7 @@ func (t *transition) run() error {
 		return t.unackConcern()
 	case KindRunStart, KindRunMove, KindRunApprove, KindRunPause, KindRunResume, KindRunSkip, KindRunAbort, KindRunUndo:
 		return t.runCommand()
-	case KindKeyAdd, KindKeyConfirm, KindKeyStep, KindKeyDrop:
+	case KindKeyAdd, KindKeyConfirm, KindKeyStep, KindKeyDrop, KindKeyUnsign, KindKeyGone:
 		return t.keyCommand()
 	case KindTenantStage:
 		return t.tenantStage()

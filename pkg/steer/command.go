@@ -64,6 +64,8 @@ const (
 	KindKeyAdd     Kind = "key-add"
 	KindKeyConfirm Kind = "key-confirm"
 	KindKeyDrop    Kind = "key-drop"
+	KindKeyUnsign  Kind = "key-unsign"
+	KindKeyGone    Kind = "key-gone"
 
 	KindKeyStep       Kind = "key-step"
 	KindRunMove       Kind = "run-move"

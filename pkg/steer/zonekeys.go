@@ -34,6 +34,9 @@ const (
 	KeyReady KeyStage = "ready"
 	// KeyActive signs the zone, and is named by the zone above.
 	KeyActive KeyStage = "active"
+	// KeyLeaving signs the zone, while CDS and CDNSKEY ask the zone above to name
+	// no key any more (RFC 8078 §4). A person says when it names none.
+	KeyLeaving KeyStage = "leaving"
 	// KeyRetired waits until nothing in any cache needs it.
 	KeyRetired KeyStage = "retired"
 )
@@ -73,11 +76,14 @@ func (k ZoneKey) Due() (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// SigningKeys are the keys of the zone as name servers need them. The active one
-// signs; before there is one, the first.
+// SigningKeys are the keys of the zone as name servers need them. The active or
+// leaving one signs; before there is one, the first; after the last, the last.
 func (s State) SigningKeys() []srv.SigningKey {
 	out := make([]srv.SigningKey, len(s.ZoneKeys))
-	signs := max(0, slices.IndexFunc(s.ZoneKeys, func(k ZoneKey) bool { return k.Stage == KeyActive }))
+	signs := slices.IndexFunc(s.ZoneKeys, func(k ZoneKey) bool { return k.Stage == KeyActive || k.Stage == KeyLeaving })
+	if signs < 0 {
+		signs = len(s.ZoneKeys) - 1
+	}
 	for i, k := range s.ZoneKeys {
 		out[i] = k.Key()
 		out[i].Signs = i == signs
@@ -109,6 +115,11 @@ func (b *zoneBuilder) keys(s *State) {
 		all = append(all, k.DNSKEY(srv.TypeDNSKEY))
 	}
 	b.add(b.zone.Origin, srv.TypeDNSKEY, keyTTL, all)
+	if s.unsigning() {
+		b.add(b.zone.Origin, srv.TypeCDS, keyTTL, []srv.Data{srv.NoDS(srv.TypeCDS)})
+		b.add(b.zone.Origin, srv.TypeCDNSKEY, keyTTL, []srv.Data{srv.NoDS(srv.TypeCDNSKEY)})
+		return
+	}
 	if k, ok := s.TrustedKey(); ok {
 		b.add(b.zone.Origin, srv.TypeCDS, keyTTL, []srv.Data{k.Key().DS(b.zone.Origin, srv.TypeCDS)})
 		b.add(b.zone.Origin, srv.TypeCDNSKEY, keyTTL, []srv.Data{k.Key().DNSKEY(srv.TypeCDNSKEY)})
@@ -123,6 +134,9 @@ func (t *transition) keyCommand() error {
 	if err := t.ownerAndReason(); err != nil {
 		return err
 	}
+	if t.cmd.Kind == KindKeyUnsign {
+		return t.keyUnsign()
+	}
 	c := t.cmd.Key
 	if c == nil {
 		return &Invalid{Field: "key", Message: "the command names no key"}
@@ -134,8 +148,11 @@ func (t *transition) keyCommand() error {
 	if i < 0 {
 		return &Invalid{Field: "key", Message: fmt.Sprintf("the zone has no key %d", c.Tag), Hint: "sipsteer dns key list"}
 	}
-	if t.cmd.Kind == KindKeyConfirm {
+	switch t.cmd.Kind {
+	case KindKeyConfirm:
 		return t.keyConfirm(i)
+	case KindKeyGone:
+		return t.keyGone(i)
 	}
 	return t.keyDrop(i)
 }
@@ -173,7 +190,7 @@ func (t *transition) keyConfirm(i int) error {
 	case k.Stage == KeyActive:
 		return nil // repeating is harmless
 	case k.Stage == KeyRetired:
-		return &Invalid{Field: "key", Message: fmt.Sprintf("key %d is retired", k.Key().Tag()), Hint: "sipsteer dns key list"}
+		return &Invalid{Field: "key", Message: fmt.Sprintf("key %d is retired", k.Key().Tag()), Hint: "sipsteer dns key list   # when it is gone: sipsteer dns key roll"}
 	case k.Stage == KeyPublished && !slices.Contains(t.cmd.Override, RuleKeyWait):
 		due, _ := k.Due()
 		return &Refusal{
@@ -208,7 +225,7 @@ func (t *transition) keyDrop(i int) error {
 		return &Refusal{
 			Rule: RuleKeyTrust, Text: fmt.Sprintf("the zone above, or a cache, may still name key %d: all answers would be called forged", tag),
 			Value: "key is " + string(k.Stage), Limit: limit,
-			Next: fmt.Sprintf("take its DS record out of the zone above, wait until that has left all caches (two days), then: sipsteer dns key drop %d --reason %q --override %s", tag, t.cmd.Reason, RuleKeyTrust),
+			Next: fmt.Sprintf("sipsteer dns key unsign --reason %q   # asks the zone above to name no key, and drops it two days after that is so; or, if no cache names it: sipsteer dns key drop %d --reason %q --override %s", t.cmd.Reason, tag, t.cmd.Reason, RuleKeyTrust),
 		}
 	}
 	t.keyOverrides(tag)
@@ -236,6 +253,9 @@ func (t *transition) keyStep() error {
 		default:
 			t.event(EventKey, Event{Text: fmt.Sprintf("key %d is gone: no cache needs it any more", k.Key().Tag())})
 		}
+	}
+	if len(keys) == 0 && len(t.ZoneKeys) > 0 {
+		t.event(EventKey, Event{Text: "the zone is not signed any more"})
 	}
 	t.setKeys(keys)
 	return nil
