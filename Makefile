@@ -49,8 +49,8 @@ crash: ## kill -9 agents and stores 500 times each and find every acknowledged c
 bench: ## every benchmark once
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime 1s $(PKGS)
 
-bench-dns: ## the name server beside those that are installed (knot, nsd, gdnsd, coredns)
-	$(GO) test -run '^$$' -bench BenchmarkPeers -benchtime 1x ./dnsserver
+bench-dns: ## the name server beside those that are installed (knot, nsd, gdnsd) and CoreDNS, which is built
+	PATH="$$PATH:$$(.ci/coredns/build)" $(GO) test -run '^$$' -bench BenchmarkPeers -benchtime 1x ./dnsserver
 
 FLOOD ?= 1h
 flood: ## the name server under questions without end: its memory stays flat

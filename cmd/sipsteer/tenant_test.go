@@ -71,6 +71,15 @@ func TestTenantsAtTheDesk(t *testing.T) {
 	if r := l.must(0, "tenant", "export", "--epoch", fmt.Sprint(good)); r.out != want {
 		t.Errorf("the table of epoch %d:\n%s\nit was\n%s", good, r.out, want)
 	}
+	for _, at := range []struct{ epoch, first string }{{fmt.Sprint(first), "NXDOMAIN"}, {fmt.Sprint(good), "10 100 5060 sip.calgary."}, {"now", "10 100 5060 sip.ottawa."}} {
+		if r := l.must(0, "dns", "query", name, "SRV", "--at", at.epoch); !strings.Contains(r.out, at.first) {
+			t.Errorf("at epoch %s acme has not %q: %s", at.epoch, at.first, r.out)
+		}
+		tenants := strings.Count(l.must(0, "dns", "zone", "--at", at.epoch).out, "\n_sip._udp.beta.voice.example.net.")
+		if (tenants > 0) != (at.epoch == "now") {
+			t.Errorf("the zone of epoch %s has %d records of beta", at.epoch, tenants)
+		}
+	}
 	if r := l.must(0, "tenant", "rollback", "--epoch", fmt.Sprint(good), "--reason", "wrong"); !strings.Contains(r.out, "1 moved, 1 removed") || l.must(0, "tenant", "export").out == want {
 		t.Errorf("shown without --yes: %s", r.out)
 	}

@@ -72,9 +72,21 @@ func (p *past) tenantsAt(epoch uint64) (*fleet.Tenants, error) {
 // PastTenantPage implements api.TenantBackend: from what this agent keeps, or
 // from another when it is not kept here.
 func (a *Agent) PastTenantPage(ctx context.Context, epoch uint64, after string, limit int, asked bool) (api.TenantPage, error) {
+	return a.pastTenants(epoch, asked, func(t *fleet.Tenants) api.TenantPage { return tenantPage(t, after, limit) },
+		func(c *api.Client) (api.TenantPage, error) { return c.PastTenantPage(ctx, epoch, after, limit, true) })
+}
+
+// PastTenant implements api.TenantBackend, as PastTenantPage.
+func (a *Agent) PastTenant(ctx context.Context, epoch uint64, domain string, asked bool) (api.TenantPage, error) {
+	return a.pastTenants(epoch, asked, func(t *fleet.Tenants) api.TenantPage { return oneTenant(t, domain) },
+		func(c *api.Client) (api.TenantPage, error) { return c.PastTenant(ctx, epoch, domain, true) })
+}
+
+// pastTenants looks at the tenants of an epoch here, or has another agent look.
+func (a *Agent) pastTenants(epoch uint64, asked bool, look func(*fleet.Tenants) api.TenantPage, elsewhere func(*api.Client) (api.TenantPage, error)) (api.TenantPage, error) {
 	names, err := a.past.tenantsAt(epoch)
 	if err == nil {
-		return tenantPage(names, after, limit), nil
+		return look(names), nil
 	}
 	if !errors.Is(err, archive.ErrNotKept) && !errors.Is(err, archive.ErrDamaged) {
 		return api.TenantPage{}, err
@@ -82,7 +94,7 @@ func (a *Agent) PastTenantPage(ctx context.Context, epoch uint64, after string, 
 	if !asked {
 		for _, p := range a.peers() {
 			if c, ok := a.client(p.Name); ok {
-				if out, err := c.PastTenantPage(ctx, epoch, after, limit, true); err == nil {
+				if out, err := elsewhere(c); err == nil {
 					return out, nil
 				}
 			}

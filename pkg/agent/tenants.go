@@ -22,12 +22,16 @@ func (a *Agent) TenantSummary(context.Context) (api.TenantSummary, error) {
 
 // Tenant implements api.TenantBackend.
 func (a *Agent) Tenant(_ context.Context, domain string) (api.TenantPage, error) {
-	d := fleet.TenantID(domain)
-	s, ok := a.state().Tenants.Names().Service(d)
+	return oneTenant(a.state().Tenants.Names(), domain), nil
+}
+
+// oneTenant is the page of one tenant, empty if there is none of that domain.
+func oneTenant(names *fleet.Tenants, domain string) api.TenantPage {
+	s, ok := names.Service(fleet.TenantID(domain))
 	if !ok {
-		return api.TenantPage{}, nil
+		return api.TenantPage{}
 	}
-	return api.TenantPage{Rows: string(d) + " " + string(s) + ","}, nil
+	return api.TenantPage{Rows: domain + " " + string(s) + ","}
 }
 
 // TenantPage implements api.TenantBackend.

@@ -57,6 +57,8 @@ type TenantBackend interface {
 	// PastTenantPage is TenantPage of an earlier epoch. asked says that another
 	// agent asks, which has them not.
 	PastTenantPage(ctx context.Context, epoch uint64, after string, limit int, asked bool) (TenantPage, error)
+	// PastTenant is Tenant of an earlier epoch.
+	PastTenant(ctx context.Context, epoch uint64, domain string, asked bool) (TenantPage, error)
 	// Tenant returns the one of a domain, or none.
 	Tenant(ctx context.Context, domain string) (TenantPage, error)
 }
@@ -83,9 +85,13 @@ func (s *server) tenants(a huma.API, b TenantBackend) {
 			Epoch     uint64 `path:"epoch"`
 			After     string `query:"after" maxLength:"253"`
 			Limit     int    `query:"limit" default:"10000" minimum:"1" maximum:"100000"`
+			Domain    string `query:"domain" maxLength:"253" doc:"Only the tenant of this domain."`
 			Forwarded string `header:"X-Sipsteer-Forwarded"`
 		},
 		) (*body[TenantPage], error) {
+			if in.Domain != "" {
+				return answer(b.PastTenant(ctx, in.Epoch, in.Domain, in.Forwarded != ""))
+			}
 			return answer(b.PastTenantPage(ctx, in.Epoch, in.After, in.Limit, in.Forwarded != ""))
 		})
 }
@@ -106,6 +112,11 @@ func (c *Client) TenantPage(ctx context.Context, after string, limit int) (p Ten
 func (c *Client) PastTenantPage(ctx context.Context, epoch uint64, after string, limit int, asked bool) (p TenantPage, err error) {
 	q := url.Values{"after": {after}, "limit": {strconv.Itoa(limit)}}
 	return p, c.call(ctx, http.MethodGet, fmt.Sprintf("/v1/epochs/%d/tenants?%s", epoch, q.Encode()), nil, &p, asked)
+}
+
+// PastTenant asks for the tenant of a domain at an earlier epoch, as Tenant.
+func (c *Client) PastTenant(ctx context.Context, epoch uint64, domain string, asked bool) (p TenantPage, err error) {
+	return p, c.call(ctx, http.MethodGet, fmt.Sprintf("/v1/epochs/%d/tenants?%s", epoch, url.Values{"domain": {domain}}.Encode()), nil, &p, asked)
 }
 
 // Tenant asks for the tenant of a domain; the page is empty if there is none.

@@ -74,9 +74,9 @@ func stateAt(ctx context.Context, cs clients, epoch string) (steer.State, error)
 
 func noTenants(func(api.TenantPage, error) bool) {}
 
-// tenantOf asks for the tenant that a name in the DNS belongs to, if there is
-// one: what stands before its domain begins with underscores (RFC 8552).
-func tenantOf(ctx context.Context, cs clients, name string) iter.Seq2[api.TenantPage, error] {
+// tenantOf asks for the tenant that a name in the DNS belongs to at an epoch, 0
+// for now, if there is one: what stands before its domain begins with underscores (RFC 8552).
+func tenantOf(ctx context.Context, cs clients, epoch uint64, name string) iter.Seq2[api.TenantPage, error] {
 	domain := strings.TrimSuffix(strings.ToLower(name), ".")
 	for strings.HasPrefix(domain, "_") {
 		_, domain, _ = strings.Cut(domain, ".")
@@ -85,7 +85,12 @@ func tenantOf(ctx context.Context, cs clients, name string) iter.Seq2[api.Tenant
 		return noTenants
 	}
 	return func(yield func(api.TenantPage, error) bool) {
-		yield(ask(ctx, cs, func(ctx context.Context, c *api.Client) (api.TenantPage, error) { return c.Tenant(ctx, domain) }))
+		yield(each(ctx, cs, actTimeout, func(ctx context.Context, c *api.Client) (api.TenantPage, error) {
+			if epoch != 0 {
+				return c.PastTenant(ctx, epoch, domain, false)
+			}
+			return c.Tenant(ctx, domain)
+		}))
 	}
 }
 
@@ -95,7 +100,7 @@ func (a *app) dnsQueryCmd() *cobra.Command {
 		Use: "query NAME TYPE", Short: "Show the answer to a question, as it is now or was at an epoch", Args: exactArgs("NAME", "TYPE"),
 		Long: `Computes the whole answer from the decision of an epoch, with the code that
 answers phones: no name server is asked. sipsteer dns check asks them. Records of
-zone files are not in it; tenants have the service that they have now.`,
+zone files are not in it; the tenant is as it was at the epoch.`,
 		Example: "  sipsteer dns query _sip._udp.west.voice.example.net SRV\n  sipsteer dns query west.voice.example.net NAPTR --at 412",
 	}
 	c.Flags().StringVar(&epoch, "at", epoch, "epoch to answer from")
@@ -104,7 +109,11 @@ zone files are not in it; tenants have the service that they have now.`,
 		if err != nil {
 			return err
 		}
-		zone, err := zoneAt(cmd.Context(), cs, epoch, tenantOf(cmd.Context(), cs, args[0]))
+		at, err := epochOf(epoch)
+		if err != nil {
+			return err
+		}
+		zone, err := zoneAt(cmd.Context(), cs, epoch, tenantOf(cmd.Context(), cs, at, args[0]))
 		if err != nil {
 			return err
 		}
@@ -148,7 +157,11 @@ func (a *app) dnsZoneCmd() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		zone, err := zoneAt(cmd.Context(), cs, epoch, tenantPages(cmd.Context(), cs, 0))
+		at, err := epochOf(epoch)
+		if err != nil {
+			return err
+		}
+		zone, err := zoneAt(cmd.Context(), cs, epoch, tenantPages(cmd.Context(), cs, at))
 		if err != nil {
 			return err
 		}
