@@ -17,10 +17,11 @@ type Config struct {
 	// Zone is the name of the zone on that server; what is steered outside of
 	// it is not written.
 	Zone string
-	// Server takes the updates: the primary of the zone. Or PowerDNS does, by its
-	// API.
+	// Server takes the updates: the primary of the zone. Or PowerDNS or Route 53
+	// does, by its API.
 	Server   netip.AddrPort
 	PowerDNS *PowerDNS
+	Route53  *Route53
 	// KeyName and Secret sign updates and questions (TSIG, hmac-sha256).
 	KeyName string
 	Secret  []byte
@@ -37,7 +38,13 @@ type Config struct {
 }
 
 func (c Config) withDefaults() (Config, error) {
-	if c.Zone == "" || c.Server.IsValid() == (c.PowerDNS != nil) {
+	ways := 0
+	for _, taken := range []bool{c.Server.IsValid(), c.PowerDNS != nil, c.Route53 != nil} {
+		if taken {
+			ways++
+		}
+	}
+	if c.Zone == "" || ways != 1 {
 		return c, errors.New("configure dynamic update: no zone, or not one server")
 	}
 	c.Zone = strings.ToLower(dns.Fqdn(c.Zone))
@@ -66,6 +73,11 @@ func (c *Config) access() error {
 		c.PowerDNS = &p
 		return err
 	}
+	if c.Route53 != nil {
+		r, err := c.Route53.withDefaults()
+		c.Route53 = &r
+		return err
+	}
 	if c.KeyName == "" || len(c.Secret) < 16 {
 		return errors.New("no key, or a secret below 16 octets")
 	}
@@ -77,6 +89,9 @@ func (c *Config) access() error {
 func (c Config) target() target {
 	if c.PowerDNS != nil {
 		return newPowerDNS(c)
+	}
+	if c.Route53 != nil {
+		return newRoute53(c)
 	}
 	return &server{c}
 }

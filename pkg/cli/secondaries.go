@@ -24,6 +24,13 @@ func updates(cfg dnsserver.Config, file config.DNS, log zerolog.Logger) ([]updat
 			}
 			c.PowerDNS = &update.PowerDNS{URL: p.URL, Key: key, ServerID: p.ServerID}
 		}
+		if r := u.Route53; r != nil {
+			key, err := r.Key()
+			if err != nil {
+				return nil, fmt.Errorf("zone %s: %w", u.Zone, err)
+			}
+			c.Route53 = &update.Route53{ZoneID: r.ZoneID, KeyID: key.ID, Secret: key.Secret, Session: key.Session}
+		}
 		for _, k := range cfg.Keys {
 			if strings.EqualFold(strings.TrimSuffix(k.Name, "."), strings.TrimSuffix(u.Key, ".")) {
 				c.KeyName, c.Secret = k.Name, k.Secret

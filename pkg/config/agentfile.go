@@ -314,6 +314,9 @@ func (a *Agent) defaults(dir string) {
 		if p := a.DNS.Updates[i].PowerDNS; p != nil {
 			files = append(files, &p.KeyFile)
 		}
+		if r := a.DNS.Updates[i].Route53; r != nil {
+			files = append(files, &r.KeyFile)
+		}
 	}
 	for i := range a.Directories {
 		files = append(files, &a.Directories[i].Path)

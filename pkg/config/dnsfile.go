@@ -40,6 +40,8 @@ type Update struct {
 	Key    string         `yaml:"key,omitempty" json:"key,omitempty" jsonschema_description:"Name of the key that signs the updates."`
 	// PowerDNS is taken in place of them.
 	PowerDNS *PowerDNS `yaml:"powerdns,omitempty" json:"powerdns,omitempty" jsonschema_description:"The HTTP API of PowerDNS, in place of server and key."`
+	// Route53 is taken in place of them.
+	Route53 *Route53 `yaml:"route53,omitempty" json:"route53,omitempty" jsonschema_description:"A hosted zone of Amazon Route 53, in place of server and key."`
 	// Pause is the least time between two updates.
 	Pause fleet.Duration `yaml:"pause,omitempty" json:"pause,omitzero" jsonschema_description:"Least time between two updates, where the server limits them. Default: none."`
 }
@@ -78,6 +80,14 @@ func (c *agentCheck) update(path string, u Update, keys map[string]bool) {
 	}
 	if u.Pause < 0 {
 		c.at(path+".pause", "0s or more", "pause is %s", u.Pause)
+	}
+	if u.Route53 != nil {
+		if u.Server.IsValid() || u.Key != "" || u.PowerDNS != nil {
+			c.at(path+".route53", "leave server, key and powerdns out", "the zone is written by one way")
+			return
+		}
+		c.route53(path+".route53", u.Route53)
+		return
 	}
 	if p := u.PowerDNS; p != nil {
 		switch at, err := url.Parse(p.URL); {
