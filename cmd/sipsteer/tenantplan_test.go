@@ -30,7 +30,9 @@ func TestSavedImport(t *testing.T) {
 
 	write(acme + globex)
 	l.must(2, "tenant", "import", file, "--reason", "r", "--save", saved, "--yes")
-	l.must(0, "tenant", "import", file, "--reason", "new customers", "--save", saved)
+	if r := l.must(0, "tenant", "import", file, "--reason", "new customers", "--save", saved); !strings.Contains(r.out, "tenant import "+file+" (new customers)") {
+		t.Errorf("the plan does not name its file:\n%s", r.out)
+	}
 	if got := tenants(); got != "" {
 		t.Fatalf("the plan alone imported %q", got)
 	}

@@ -26,7 +26,8 @@ func (a *app) planCmd() *cobra.Command {
 itself and when, and the guard that would refuse it. It changes nothing. With
 --out the plan is saved, which takes a reason; sipsteer apply carries it out, and
 refuses when the fleet has changed in between. What would last is looked at for
-` + draftFor + ` unless --for says otherwise.`,
+` + draftFor + ` unless --for says otherwise. A table of tenants is planned by
+sipsteer tenant import FILE, which changes nothing by itself, and saves with --save.`,
 		Example: `  sipsteer plan drain calgary
   sipsteer plan drain calgary --reason "kernel update" --for 2h --out drain.plan
   sipsteer apply drain.plan`,

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -92,23 +93,19 @@ func (a *app) importTenants(ctx context.Context, w *wish, path string, saved *pl
 	if now.Fleet == nil {
 		return &usageError{"no fleet is set yet", "sipsteer apply fleet.yaml"}
 	}
-	file, err := fileOf(path)
-	if err == nil {
-		err = unchanged(saved, &file)
+	parts, file, err := tenantParts(path, now.Fleet)
+	if stale := unchanged(saved, &file); stale != nil {
+		return stale
 	}
 	if err != nil {
 		return err
 	}
-	parts, n, err := tenantParts(path, now.Fleet)
-	if err != nil {
-		return err
-	}
-	file.Rows, w.file = n, &file
+	w.file = &file
 	upload := requestID()
 	if err := a.stage(ctx, cs, w, upload, parts); err != nil {
 		return err
 	}
-	return a.commitTenants(ctx, cs, w, upload, len(parts), n)
+	return a.commitTenants(ctx, cs, w, upload, len(parts), file.Rows)
 }
 
 // commitTenants makes what was staged visible, if that is wanted.
@@ -126,13 +123,25 @@ func (a *app) commitTenants(ctx context.Context, cs clients, w *wish, upload str
 	return a.printResult(res)
 }
 
-// tenantParts reads the file and checks it against the fleet.
-func tenantParts(path string, f *fleet.Fleet) (parts []string, rows int, err error) {
+// tenantParts reads the file and checks it against the fleet. What it says of the
+// file holds also when a row spoils it.
+func tenantParts(path string, f *fleet.Fleet) (parts []string, file plan.File, err error) {
 	in, err := os.Open(path)
 	if err != nil {
-		return nil, 0, &usageError{err.Error(), "sipsteer tenant import --help"}
+		return nil, file, &usageError{err.Error(), "sipsteer tenant import --help"}
 	}
 	defer in.Close() // nothing was written
+	read := newHashed(in)
+	parts, n, err := readTenants(path, read, f)
+	file, failed := read.file(path)
+	if failed != nil {
+		return nil, file, failed
+	}
+	file.Rows = n
+	return parts, file, err
+}
+
+func readTenants(path string, in io.Reader, f *fleet.Fleet) (parts []string, rows int, err error) {
 	names := fleet.NewTenantNames(f)
 	services := make([]string, len(f.Services))
 	for i := range f.Services {

@@ -5,8 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"hash"
 	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/sipsteer/sipsteer/pkg/api"
@@ -26,32 +26,37 @@ func (a *app) applyTenants(ctx context.Context, w *wish, p plan.Plan, path strin
 	return a.importTenants(ctx, w, p.File.Path, p.File)
 }
 
-// fileOf reads what identifies a file with tenants.
-func fileOf(path string) (plan.File, error) {
+// hashed is a reader that knows the digest of what was read.
+type hashed struct {
+	io.Reader
+	sum hash.Hash
+}
+
+func newHashed(in io.Reader) *hashed {
+	sum := sha256.New()
+	return &hashed{io.TeeReader(in, sum), sum}
+}
+
+// file identifies the file, to its end, from which was read.
+func (h *hashed) file(path string) (plan.File, error) {
 	full, err := filepath.Abs(path)
 	if err != nil {
 		return plan.File{}, fmt.Errorf("find %s: %w", path, err)
 	}
-	in, err := os.Open(full)
-	if err != nil {
-		return plan.File{}, &usageError{err.Error(), "sipsteer tenant import --help"}
-	}
-	defer in.Close() // nothing was written
-	sum := sha256.New()
-	if _, err := io.Copy(sum, in); err != nil {
+	if _, err := io.Copy(io.Discard, h); err != nil {
 		return plan.File{}, fmt.Errorf("read %s: %w", full, err)
 	}
-	return plan.File{Path: full, SHA256: hex.EncodeToString(sum.Sum(nil))}, nil
+	return plan.File{Path: full, SHA256: hex.EncodeToString(h.sum.Sum(nil))}, nil
 }
 
 // unchanged is rule stale-plan for the file that a plan was made from.
 func unchanged(saved, now *plan.File) error {
-	if saved == nil || saved.SHA256 == now.SHA256 {
+	if saved == nil || now.SHA256 == "" || saved.SHA256 == now.SHA256 {
 		return nil
 	}
 	return api.AsError(&steer.Refusal{
 		Rule: steer.RuleStalePlan, Hard: true, Text: now.Path + " has changed since the plan was made",
-		Value: "SHA-256 " + now.SHA256[:12] + "…", Limit: fmt.Sprintf("SHA-256 %.12s…", saved.SHA256),
+		Value: fmt.Sprintf("SHA-256 %.12s…", now.SHA256), Limit: fmt.Sprintf("SHA-256 %.12s…", saved.SHA256),
 		Next: fmt.Sprintf("sipsteer tenant import %s --save PLAN   # and look at it again", now.Path),
 	})
 }

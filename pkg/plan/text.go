@@ -87,6 +87,9 @@ func (p Plan) writeRefusals(w io.Writer) {
 func (p Plan) Title() string {
 	c := p.Command
 	t := string(c.Kind)
+	if p.File != nil {
+		t = "tenant import " + p.File.Path
+	}
 	if c.Past != nil {
 		t += fmt.Sprintf(" to epoch %d", c.Past.Epoch)
 	}
