@@ -92,6 +92,8 @@ type Config struct {
 	// decision, before the next one is taken. Tests end the process there. Nil
 	// in the program.
 	Reached func(point string)
+	// Audit are the receivers of the audit trail, named each.
+	Audit []AuditTo
 	// Notify and StatusPage tell people outside.
 	Notify     Notify
 	StatusPage StatusPage
@@ -119,8 +121,9 @@ type Agent struct {
 	machine *machine
 	pub     *publisher
 	mem     *memory
-	past    *past    // set before the store is opened
-	delayed *delayed // nil when there is none
+	past    *past      // set before the store is opened
+	delayed *delayed   // nil when there is none
+	audit   *auditPush // set with past
 
 	dns      *dnsserver.Server
 	files    *zoneFiles
@@ -324,6 +327,7 @@ func (a *Agent) openPast() error {
 	}
 	a.past = newPast(kept, cfg.Logger)
 	a.past.reached = a.cfg.Reached
+	a.audit = newAuditPush(a.cfg.Dir, a.cfg.Audit, a.cfg.Logger)
 	a.machine.note, a.machine.flush = a.past.note, a.past.flush
 	a.onStop("history", func(context.Context) error {
 		a.past.flush()
@@ -387,6 +391,9 @@ func (a *Agent) startLoops() error {
 	a.loops.Go(func() { a.files.watch(ctx) })
 	a.loops.Go(func() { a.watchSealing(ctx) })
 	a.loops.Go(func() { a.followUpdates(ctx) })
+	for _, to := range a.cfg.Audit {
+		a.loops.Go(func() { a.pushAudit(ctx, to) })
+	}
 	if a.cfg.Identity != nil {
 		a.loops.Go(func() { a.renew(ctx) })
 		a.loops.Go(func() { a.founded(ctx) })

@@ -53,6 +53,7 @@ func (a *Agent) Store(context.Context) (api.StoreStatus, error) {
 	if a.cfg.Identity != nil {
 		out.IdentityUntil = a.cfg.Identity.Self().Until
 	}
+	out.Audit = a.auditTargets()
 	out.Findings = findings(out, time.Now())
 	return out, nil
 }
@@ -104,6 +105,11 @@ func findings(s api.StoreStatus, now time.Time) []api.Finding {
 	}
 	if s.DelayedProblem != "" {
 		add(urgentSoon, "look at the directory delayed in data_dir", "the delayed copy is not kept: %s", s.DelayedProblem)
+	}
+	for _, t := range s.Audit {
+		if t.Problem != "" {
+			add(urgentSoon, "look at the receiver; the trail is kept here and sent when it answers", "the audit trail is not taken by %s since %s, %d records wait: %s", t.To, t.Since.UTC().Format(time.RFC3339), t.Waiting, t.Problem)
+		}
 	}
 	switch {
 	case s.Quorum && s.Voters < 3:

@@ -44,7 +44,19 @@ type StoreStatus struct {
 	DelayedProblem string    `json:"delayed_problem,omitempty"`
 	IdentityUntil  time.Time `json:"identity_until,omitzero"`
 
+	Audit []AuditTarget `json:"audit,omitempty" doc:"Receivers of the audit trail."`
+
 	Findings []Finding `json:"findings" doc:"What is wrong, most urgent first."`
+}
+
+// AuditTarget is a receiver of the audit trail and how far it came there.
+type AuditTarget struct {
+	To      string    `json:"to"`
+	Every   bool      `json:"every" doc:"Each agent sends its own trail; else the one that leads does."`
+	Sent    uint64    `json:"sent" doc:"Last log entry that was taken."`
+	Waiting int       `json:"waiting" doc:"Records that wait, at most 10000 counted."`
+	Problem string    `json:"problem,omitempty" doc:"Why it takes nothing."`
+	Since   time.Time `json:"since,omitzero" doc:"Of the problem."`
 }
 
 // Finding is one thing that is wrong.

@@ -118,6 +118,9 @@ func agentConfig(file *config.Agent, version string, log zerolog.Logger) (agent.
 	if err := tellPeople(&cfg, file); err != nil {
 		return cfg, err
 	}
+	if err := auditTo(&cfg, file); err != nil {
+		return cfg, err
+	}
 	cfg.Readiness = agent.Readiness{
 		Every: time.Duration(file.Readiness.EveryMinutes) * time.Minute, Port: uint16(file.Readiness.NameServerPort), Resolvers: file.Readiness.Resolvers, Names: file.Readiness.Names,
 	}

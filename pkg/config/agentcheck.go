@@ -35,6 +35,7 @@ func (c *agentCheck) all() {
 	}
 	c.gate()
 	c.readiness()
+	c.audit()
 	c.peers()
 	if a.PeerProxy != "" {
 		c.dialled("$.peer_proxy", a.PeerProxy)

@@ -51,6 +51,8 @@ type Agent struct {
 	Directories []Directory `yaml:"directories,omitempty" json:"directories,omitempty" jsonschema_description:"Directories that storage checks of the fleet file may name; nothing is written elsewhere."`
 	// Notify says whom the leading agent tells of what happens.
 	Notify Notify `yaml:"notify,omitempty" json:"notify,omitzero" jsonschema_description:"Whom the leading agent tells of what happens; the same at all agents. Default: nobody."`
+	// Audit says where the audit trail is sent.
+	Audit Audit `yaml:"audit,omitempty" json:"audit,omitzero" jsonschema_description:"Where the audit trail is sent as it grows; the same at all agents. Default: nowhere."`
 	// StatusPage says where this agent writes the page for customers.
 	StatusPage StatusPage `yaml:"status_page,omitempty" json:"status_page,omitzero" jsonschema_description:"Where this agent writes the page for customers: HTML, JSON and Atom. Default: nowhere."`
 	// Readiness says how this agent looks for what would go wrong.
@@ -300,6 +302,10 @@ func (a *Agent) defaults(dir string) {
 	}
 	for i := range a.Notify.Webhooks {
 		files = append(files, &a.Notify.Webhooks[i].KeyFile)
+	}
+	for i := range a.Audit.Syslog {
+		x := &a.Audit.Syslog[i]
+		files = append(files, &x.CA, &x.Certificate, &x.Key)
 	}
 	for i := range a.Notify.Mail {
 		files = append(files, &a.Notify.Mail[i].PasswordFile)

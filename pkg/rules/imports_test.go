@@ -28,6 +28,7 @@ var layers = map[string]struct {
 	"pkg/pki":        {"", "identities of agents and operators"},
 	"pkg/certlint":   {"", "certificates, judged"},
 	"pkg/notify":     {"", "messages out; agent says which"},
+	"pkg/syslog":     {"", "lines out; cli gives agent the sender"},
 	"pkg/config":     {"pkg/fleet pkg/sim pkg/runbook", "files become fleets"},
 	"pkg/gate":       {"pkg/fleet pkg/sipwire", "an adapter: agent tells it the policy"},
 	"dnsserver":      {"pkg/fleet pkg/srv", "an adapter: agent gives it zones"},

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+	"time"
 )
 
 // Run runs a program until the test ends, and shows what it said if that fails.
@@ -18,7 +19,9 @@ func Run(t testing.TB, program string, args ...string) {
 	}
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(os.Interrupt)
+		kill := time.AfterFunc(2*time.Second, func() { _ = cmd.Process.Kill() }) // some do not listen to it
 		_ = cmd.Wait()
+		kill.Stop()
 		if t.Failed() {
 			t.Logf("%s said:\n%s", program, said)
 		}
