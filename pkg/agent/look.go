@@ -3,19 +3,12 @@ package agent
 import (
 	"cmp"
 	"context"
-	"fmt"
-	"net/netip"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
-	"time"
 
-	"github.com/sipsteer/sipsteer/dnsserver"
 	"github.com/sipsteer/sipsteer/pkg/api"
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/plan"
-	"github.com/sipsteer/sipsteer/pkg/srv"
 	"github.com/sipsteer/sipsteer/pkg/steer"
 )
 
@@ -119,87 +112,4 @@ func (a *Agent) compared(ctx context.Context, transport string) plan.Parity {
 		}
 	}
 	return out
-}
-
-// lookAtNameServers asks our name servers and the secondaries which epoch they
-// serve, and resolvers of others how long they hold the names.
-func (a *Agent) lookAtNameServers(ctx context.Context, s steer.State) []plan.NameServer {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	out := toAskOf(s, a.cfg)
-	var wg sync.WaitGroup
-	for i := range out {
-		wg.Go(func() { askNameServer(ctx, &out[i]) })
-	}
-	wg.Wait()
-	return out
-}
-
-// toAskOf lists whom to ask for what.
-func toAskOf(s steer.State, cfg Config) []plan.NameServer {
-	var out []plan.NameServer
-	port := cmp.Or(cfg.Readiness.Port, 53)
-	for _, n := range s.Fleet.NameServers {
-		for _, addr := range n.Addresses {
-			out = append(out, plan.NameServer{Kind: plan.Published, Address: netip.AddrPortFrom(addr, port).String(), Name: s.Fleet.Zone})
-		}
-	}
-	for _, sec := range cfg.DNS.Secondaries {
-		if sec.Notify.IsValid() {
-			out = append(out, plan.NameServer{Kind: plan.Follower, Address: sec.Notify.String(), Name: s.Fleet.Zone})
-		}
-	}
-	for _, r := range cfg.Readiness.Resolvers {
-		for i := range s.Fleet.Services {
-			svc := &s.Fleet.Services[i]
-			out = append(out, plan.NameServer{
-				Kind: plan.Resolver, Address: r.String(), Name: svc.Transports[0].Label() + "." + s.Fleet.FQDN(string(svc.Name)+"."), Most: s.Fleet.ServiceTTL(svc).Normal.D(),
-			})
-		}
-		for _, name := range cfg.Readiness.Names {
-			out = append(out, plan.NameServer{Kind: plan.Resolver, Address: r.String(), Name: name, Most: s.Fleet.Policy.TTLNormal.D()})
-		}
-	}
-	return out
-}
-
-func askNameServer(ctx context.Context, n *plan.NameServer) {
-	to, err := netip.ParseAddrPort(n.Address)
-	if err != nil {
-		n.Problem = err.Error()
-		return
-	}
-	qtype := "SOA"
-	if n.Kind == plan.Resolver {
-		qtype = "SRV"
-	}
-	reply, err := dnsserver.Ask(ctx, to, n.Name, qtype, n.Kind == plan.Resolver)
-	switch {
-	case err != nil:
-		n.Problem = err.Error()
-	case reply.RCode != "NOERROR":
-		n.Problem = "answers " + reply.RCode
-	case n.Kind != plan.Resolver && reply.Serial == 0:
-		n.Problem = "answers without a SOA record"
-	case n.Kind == plan.Resolver && len(reply.Answer) == 0:
-		n.Problem = fmt.Sprintf("answers without a %s record", srv.TypeSRV)
-	default:
-		n.Serial, n.TTL = reply.Serial, longestTTL(reply.Answer)
-	}
-}
-
-// longestTTL is that of the record of an answer that is held longest: a CNAME on
-// the way counts.
-func longestTTL(answer []string) time.Duration {
-	longest := 0
-	for _, line := range answer {
-		fields := strings.Fields(line)
-		if len(fields) < 4 {
-			continue
-		}
-		if n, err := strconv.Atoi(fields[1]); err == nil {
-			longest = max(longest, n)
-		}
-	}
-	return time.Duration(longest) * time.Second
 }

@@ -14,13 +14,24 @@ import (
 // ReadinessBackend is the part of a Backend that tells what would go wrong.
 type ReadinessBackend interface {
 	Readiness(ctx context.Context) (Readiness, error)
+	// NameServers asks the name servers, from this agent.
+	NameServers(ctx context.Context) ([]NameServerSeen, error)
+}
+
+// NameServerSeen is a name server as one agent reaches it.
+type NameServerSeen struct {
+	Kind    plan.NameServerKind `json:"kind"`
+	Address string              `json:"address"`
+	Name    string              `json:"name" doc:"Asked for."`
+	Problem string              `json:"problem,omitempty" doc:"Why there is no good answer."`
+	Serial  uint32              `json:"serial,omitempty" doc:"Of the zone."`
 }
 
 // Readiness is what would go wrong today.
 type Readiness struct {
 	At       time.Time        `json:"at"`
 	Epoch    uint64           `json:"epoch"`
-	By       string           `json:"by,omitempty" doc:"Agent that looked: name servers and softswitches are asked from there."`
+	By       string           `json:"by,omitempty" doc:"Agent that looked: resolvers of others and softswitches are asked from there."`
 	Findings []plan.Finding   `json:"findings" doc:"Worst first."`
 	Practice []steer.Practice `json:"practice" doc:"The last drill of each site."`
 }
@@ -30,6 +41,15 @@ func (s *server) readiness(a huma.API) {
 		func(ctx context.Context, _ *struct{}) (*body[Readiness], error) {
 			return answer(s.backend.Readiness(ctx))
 		})
+	huma.Register(a, op("peer-name-servers", http.MethodGet, "/v1/peer/name-servers", "The name servers as this agent reaches them"),
+		func(ctx context.Context, _ *struct{}) (*body[[]NameServerSeen], error) {
+			return answer(s.backend.NameServers(ctx))
+		})
+}
+
+// NameServers has the agent ask the name servers.
+func (c *Client) NameServers(ctx context.Context) (list []NameServerSeen, err error) {
+	return list, c.call(ctx, http.MethodGet, "/v1/peer/name-servers", nil, &list, true)
 }
 
 // Readiness asks what would go wrong today.

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,9 +68,10 @@ const (
 type NameServer struct {
 	Kind    NameServerKind
 	Address string
-	Name    string // asked for
-	Problem string // why there is no good answer
-	Serial  uint32 // of the zone; 0 from resolvers
+	From    fleet.AgentID // that asked
+	Name    string        // asked for
+	Problem string        // why there is no good answer
+	Serial  uint32        // of the zone; 0 from resolvers
 	TTL     time.Duration
 	// Most is how long an answer may be held at most; 0 where that does not matter.
 	Most time.Duration
@@ -96,9 +98,7 @@ func (r *readiness) seen(s Seen) {
 	for _, c := range s.Certificates {
 		r.certificate(c)
 	}
-	for _, n := range s.NameServers {
-		r.nameServer(n)
-	}
+	r.nameServers(s.NameServers)
 	for _, x := range s.Sources {
 		r.add(Finding{Grade: Broken, Topic: "traffic", Site: x.Site, Subject: x.Source, Next: x.Next}, "%s: %s", x.Site, x.Text)
 	}
@@ -159,6 +159,48 @@ func days(d time.Duration) string {
 		return fmt.Sprintf("%d hours", int(d.Hours()))
 	}
 	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}
+
+// nameServers judges each name server by what all agents that asked it came to: one
+// that only some of them reach is well for some of the phones.
+func (r *readiness) nameServers(all []NameServer) {
+	same := func(a, b NameServer) bool { return a.Kind == b.Kind && a.Address == b.Address && a.Name == b.Name }
+	for i, n := range all {
+		if slices.ContainsFunc(all[:i], func(o NameServer) bool { return same(o, n) }) {
+			continue
+		}
+		var well, ill []NameServer
+		for _, o := range all[i:] {
+			switch {
+			case !same(o, n):
+			case o.Problem == "":
+				well = append(well, o)
+			default:
+				ill = append(ill, o)
+			}
+		}
+		switch {
+		case len(ill) > 0 && len(well) > 0:
+			r.add(Finding{Grade: Warning, Topic: "dns", Subject: n.Address, Next: "sipsteer dns check   # from the machine of " + string(ill[0].From)},
+				"%s %s answers %s, and not %s: %s; phones may be cut off from it as well", n.Kind, n.Address, askers(well), askers(ill), ill[0].Problem)
+			n = well[0]
+		case len(well) > 0:
+			n = well[0]
+		case len(ill) > 1:
+			n.Problem = fmt.Sprintf("%s (asked by %s)", n.Problem, askers(ill))
+		}
+		r.nameServer(n)
+	}
+}
+
+// askers are the agents that asked, in the order of their names.
+func askers(all []NameServer) string {
+	var names []string
+	for _, n := range all {
+		names = append(names, string(n.From))
+	}
+	slices.Sort(names)
+	return strings.Join(slices.Compact(names), ", ")
 }
 
 func (r *readiness) nameServer(n NameServer) {

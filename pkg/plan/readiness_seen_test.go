@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/plan"
 	"github.com/sipsteer/sipsteer/pkg/steer"
 )
@@ -113,5 +114,42 @@ func TestAcknowledgedFindingsComeLast(t *testing.T) {
 	}
 	if want := "drill drill/calgary, capacity , certificate certificate/ottawa//x.pem by alice"; strings.Join(got, ", ") != want {
 		t.Errorf("%s, want %s", strings.Join(got, ", "), want)
+	}
+}
+
+// TestNameServersAskedByAll: one that only some agents reach is named with whom;
+// one that none reaches is broken; each once.
+func TestNameServersAskedByAll(t *testing.T) {
+	now := time.Date(2026, 5, 4, 3, 0, 0, 0, time.UTC)
+	asked := func(problems ...string) (out []plan.NameServer) {
+		for i, p := range problems {
+			out = append(out, plan.NameServer{Kind: plan.Published, Address: "192.0.2.1:53", Name: "voice.example.net", From: []fleet.AgentID{"calgary", "ottawa", "vancouver"}[i], Problem: p, Serial: 20})
+		}
+		return out
+	}
+	for name, c := range map[string]struct {
+		seen []plan.NameServer
+		want []string
+	}{
+		"all":  {asked("", "", ""), nil},
+		"some": {asked("", "i/o timeout", ""), []string{"warning name server 192.0.2.1:53 answers calgary, vancouver, and not ottawa: i/o timeout; phones may be cut off from it as well"}},
+		"none": {asked("refused", "i/o timeout", "refused"), []string{"broken name server 192.0.2.1:53 does not answer for voice.example.net as it should: refused (asked by calgary, ottawa, vancouver)"}},
+		"some, and behind": {append(asked("x")[:1], plan.NameServer{Kind: plan.Published, Address: "192.0.2.1:53", Name: "voice.example.net", From: "ottawa", Serial: 19}), []string{
+			"broken name server 192.0.2.1:53 serves epoch 19, and 20 is in force",
+			"warning name server 192.0.2.1:53 answers ottawa, and not calgary: x; phones may be cut off from it as well",
+		}},
+	} {
+		s, machines := ready(t, now)
+		s.Epoch = 20
+		for i := range machines {
+			machines[i].Epoch = 20
+		}
+		var got []string
+		for _, f := range plan.Readiness(s, plan.Seen{Machines: machines, NameServers: c.seen}, now) {
+			got = append(got, string(f.Grade)+" "+f.Text)
+		}
+		if strings.Join(got, "\n") != strings.Join(c.want, "\n") {
+			t.Errorf("%s: %q", name, got)
+		}
 	}
 }
