@@ -164,8 +164,8 @@ type Gate struct {
 type GateEdge struct {
 	// Kamailio is the JSON-RPC socket of a Kamailio, for edge.
 	Kamailio string `yaml:"kamailio,omitempty" json:"kamailio,omitempty" jsonschema_description:"For edge: HOST:PORT of the datagram socket of its module jsonrpcs. docs/gate.md has what to include in its configuration."`
-	// OpenSIPS is the management socket of an OpenSIPS, for edge.
-	OpenSIPS string `yaml:"opensips,omitempty" json:"opensips,omitempty" jsonschema_description:"For edge, in place of kamailio: HOST:PORT of the datagram socket of OpenSIPS' module mi_datagram. docs/gate.md has what to include in its configuration."`
+	// OpenSIPS is the management interface of an OpenSIPS, for edge.
+	OpenSIPS string `yaml:"opensips,omitempty" json:"opensips,omitempty" jsonschema_description:"For edge, in place of kamailio: HOST:PORT of the datagram socket of OpenSIPS' module mi_datagram, or the URL of its module mi_http, such as http://127.0.0.1:8888/mi. docs/gate.md has what to include in its configuration."`
 	// Command is the program and its arguments, for exec.
 	Command []string `yaml:"command,omitempty" json:"command,omitempty" jsonschema_description:"For exec: the program and its arguments. It gets an order in JSON on its standard input, and ends with 0 when it is followed."`
 	// Transports are those that it serves.

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // drivers are all that the site uses, the first one first.
@@ -25,7 +27,7 @@ func (c *agentCheck) edge() {
 		case g.Edge.Kamailio == "" && g.Edge.OpenSIPS == "":
 			c.at("$.gate.edge", `edge: {kamailio: "127.0.0.1:9062"}`, "driver edge needs the edge")
 		case g.Edge.Kamailio == "":
-			c.dialled("$.gate.edge.opensips", g.Edge.OpenSIPS)
+			c.opensips(g.Edge.OpenSIPS)
 		case g.Edge.OpenSIPS == "":
 			c.dialled("$.gate.edge.kamailio", g.Edge.Kamailio)
 		default:
@@ -57,6 +59,18 @@ func (c *agentCheck) edge() {
 		c.at("$.gate.edge.command", "driver: exec", "driver %s starts no program", g.Driver)
 	}
 	c.nftables()
+}
+
+// opensips checks where its management interface is: a socket, or a URL.
+func (c *agentCheck) opensips(at string) {
+	if !strings.Contains(at, "://") {
+		c.dialled("$.gate.edge.opensips", at)
+		return
+	}
+	u, err := url.Parse(at)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		c.at("$.gate.edge.opensips", `opensips: "http://127.0.0.1:8888/mi", or HOST:PORT of mi_datagram`, "%q is no address of mi_http", at)
+	}
 }
 
 func (c *agentCheck) fallback() {

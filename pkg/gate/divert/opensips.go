@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"strconv"
 	"strings"
 
@@ -15,10 +14,12 @@ import (
 
 // OpenSIPS has an OpenSIPS (3.x) refuse that includes opensips/sipsteer.cfg: keys
 // in its local cache say what to do on each transport and which numbers pass. It
-// is spoken to by its management interface over datagrams (module mi_datagram).
+// is spoken to by its management interface, over datagrams (module mi_datagram) or
+// HTTP (module mi_http).
 type OpenSIPS struct {
-	// Address is the socket of mi_datagram, UDP: HOST:PORT of the same machine
-	// or a management network. It has no authentication.
+	// Address is the socket of mi_datagram, UDP: HOST:PORT, or the URL of mi_http:
+	// http://HOST:PORT/mi; of the same machine or a management network. Neither has
+	// authentication.
 	Address    string
 	Transports []fleet.Transport
 }
@@ -28,12 +29,11 @@ const cache = "local"
 
 // Apply implements Driver: it sets what differs, and reads all back.
 func (o *OpenSIPS) Apply(ctx context.Context, p gate.Policy) error {
-	conn, err := (&net.Dialer{}).DialContext(ctx, "udp", o.Address)
+	c, done, err := o.ask(ctx, false)
 	if err != nil {
-		return fmt.Errorf("reach opensips: %w", err)
+		return err
 	}
-	defer conn.Close()
-	c := &rpc{conn: conn}
+	defer done()
 	want := map[string]int{}
 	for _, t := range o.Transports {
 		want["sipsteer_"+t.String()] = int(phaseOf(p.Rules[t]))
@@ -42,7 +42,7 @@ func (o *OpenSIPS) Apply(ctx context.Context, p gate.Policy) error {
 		want["sipsteer_sos_"+n] = 1
 	}
 	for key, value := range want {
-		if err := c.store(ctx, key, strconv.Itoa(value)); err != nil {
+		if err := store(ctx, c, key, strconv.Itoa(value)); err != nil {
 			return err
 		}
 	}
@@ -50,21 +50,21 @@ func (o *OpenSIPS) Apply(ctx context.Context, p gate.Policy) error {
 }
 
 // store sets a value, unless it is there, and looks whether it is there then.
-func (c *rpc) store(ctx context.Context, key, value string) error {
-	if have, ok := c.fetch(ctx, key); ok && have == value {
+func store(ctx context.Context, c asker, key, value string) error {
+	if have, ok := fetch(ctx, c, key); ok && have == value {
 		return nil
 	}
 	if _, err := c.call(ctx, "cache_store", map[string]string{"system": cache, "attr": key, "value": value}); err != nil {
 		return fmt.Errorf("set %s in opensips: %w", key, err)
 	}
-	if have, ok := c.fetch(ctx, key); !ok || have != value {
+	if have, ok := fetch(ctx, c, key); !ok || have != value {
 		return fmt.Errorf("set %s in opensips: it has %q, not %q", key, have, value)
 	}
 	return nil
 }
 
 // fetch returns false for a key that is not there: then it says so when it is set.
-func (c *rpc) fetch(ctx context.Context, key string) (string, bool) {
+func fetch(ctx context.Context, c asker, key string) (string, bool) {
 	raw, err := c.call(ctx, "cache_fetch", map[string]string{"system": cache, "attr": key})
 	if err != nil {
 		return "", false
@@ -82,11 +82,11 @@ func (o *OpenSIPS) Command(ctx context.Context, words []string) (string, error) 
 	if len(words) == 0 {
 		return "", errors.New("no command is named")
 	}
-	conn, err := (&net.Dialer{}).DialContext(ctx, "udp", o.Address)
+	c, done, err := o.ask(ctx, true)
 	if err != nil {
-		return "", fmt.Errorf("reach opensips: %w", err)
+		return "", err
 	}
-	defer conn.Close()
+	defer done()
 	params := map[string]string{}
 	for _, w := range words[1:] {
 		name, value, ok := strings.Cut(w, "=")
@@ -95,7 +95,7 @@ func (o *OpenSIPS) Command(ctx context.Context, words []string) (string, error) 
 		}
 		params[name] = value
 	}
-	raw, err := (&rpc{conn: conn, once: true}).call(ctx, words[0], params)
+	raw, err := c.call(ctx, words[0], params)
 	if err != nil {
 		return "", fmt.Errorf("%s in opensips: %w", words[0], err)
 	}

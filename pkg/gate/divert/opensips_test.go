@@ -2,8 +2,11 @@ package divert
 
 import (
 	"encoding/json"
+	"io"
 	"maps"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -87,6 +90,25 @@ func (c *cached) answer(b []byte) []byte {
 	return reply
 }
 
+// web is the same by mi_http; what it is deaf to it answers with a page.
+func (c *cached) web(t *testing.T) *OpenSIPS {
+	t.Helper()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text, err := io.ReadAll(r.Body)
+		reply := c.answer(text)
+		switch {
+		case err != nil || r.Method != http.MethodPost || r.URL.Path != "/mi" || r.Header.Get("Content-Type") != "application/json":
+			http.Error(w, "not found", http.StatusNotFound)
+		case reply == nil:
+			http.Error(w, "busy", http.StatusServiceUnavailable)
+		default:
+			_, _ = w.Write(reply)
+		}
+	}))
+	t.Cleanup(srv.Close)
+	return &OpenSIPS{Address: srv.URL + "/mi", Transports: both}
+}
+
 // with looks at it, or changes it.
 func (c *cached) with(f func()) {
 	c.mu.Lock()
@@ -102,7 +124,17 @@ func (c *cached) driver() *OpenSIPS {
 // there again after a restart.
 func TestOpenSIPS(t *testing.T) {
 	c := newCached(t)
-	d := c.driver()
+	testOpenSIPS(t, c, c.driver(), 1)
+}
+
+// TestOpenSIPSByHTTP: the same over mi_http.
+func TestOpenSIPSByHTTP(t *testing.T) {
+	c := newCached(t)
+	testOpenSIPS(t, c, c.web(t), 0)
+}
+
+// testOpenSIPS has it lose some questions behind its restart.
+func testOpenSIPS(t *testing.T, c *cached, d *OpenSIPS, lost int) {
 	for _, x := range []struct {
 		rule gate.Rule
 		want string
@@ -125,7 +157,7 @@ func TestOpenSIPS(t *testing.T) {
 			t.Errorf("%d were set; what is as it should be is left alone", c.sets)
 		}
 		clear(c.keys) // it was restarted
-		c.deaf = 1    // and loses a datagram
+		c.deaf = lost
 	})
 	err := d.Apply(t.Context(), policy(gate.Rule{Mode: gate.Draining}))
 	c.with(func() {
@@ -142,24 +174,48 @@ func TestOpenSIPSFails(t *testing.T) {
 	if err := c.driver().Apply(t.Context(), policy(gate.Rule{})); err == nil || !strings.Contains(err.Error(), `it has "", not "`) {
 		t.Errorf("one that keeps nothing: %v", err)
 	}
+	if err := c.web(t).Apply(t.Context(), policy(gate.Rule{})); err == nil || !strings.Contains(err.Error(), `it has "", not "`) {
+		t.Errorf("one that keeps nothing, by HTTP: %v", err)
+	}
+	d := c.web(t)
+	c.with(func() { c.deaf = 100 })
+	if err := d.Apply(t.Context(), policy(gate.Rule{})); err == nil || !strings.Contains(err.Error(), "answers 503, and not with JSON-RPC") {
+		t.Errorf("one that is busy: %v", err)
+	}
 	c.conn.Close()
-	if err := c.driver().Apply(t.Context(), policy(gate.Rule{})); err == nil {
-		t.Error("nobody is there, and all is well")
+	for _, d := range []*OpenSIPS{c.driver(), {Address: "http://127.0.0.1:1/mi", Transports: both}} {
+		if err := d.Apply(t.Context(), policy(gate.Rule{})); err == nil {
+			t.Errorf("nobody is at %s, and all is well", d.Address)
+		}
 	}
 }
 
-// TestOpenSIPSCommand: a runbook's command has its parameters by name.
+// TestOpenSIPSCommand: a runbook's command has its parameters by name, and is told
+// once.
 func TestOpenSIPSCommand(t *testing.T) {
 	c := newCached(t)
-	got, err := c.driver().Command(t.Context(), []string{"ps", "filter=udp"})
-	c.with(func() {
-		if err != nil || got != `"OK"` || c.other != "udp" {
-			t.Errorf("%q, %v, %q", got, err, c.other)
-		}
-	})
-	for _, words := range [][]string{nil, {"ps", "udp"}, {"unheard_of"}} {
-		if _, err := c.driver().Command(t.Context(), words); err == nil {
-			t.Errorf("%v: no error", words)
+	for _, d := range []*OpenSIPS{c.driver(), c.web(t)} {
+		c.with(func() { c.other = "" })
+		got, err := d.Command(t.Context(), []string{"ps", "filter=udp"})
+		c.with(func() {
+			if err != nil || got != `"OK"` || c.other != "udp" {
+				t.Errorf("%q, %v, %q", got, err, c.other)
+			}
+		})
+		for _, words := range [][]string{nil, {"ps", "udp"}, {"unheard_of"}} {
+			if _, err := d.Command(t.Context(), words); err == nil {
+				t.Errorf("%v: no error", words)
+			}
 		}
 	}
+	d := c.web(t)
+	c.with(func() { c.deaf, c.other = 1, "" })
+	if _, err := d.Command(t.Context(), []string{"ps", "filter=udp"}); err == nil {
+		t.Error("no answer, and it is done")
+	}
+	c.with(func() {
+		if c.other != "" {
+			t.Error("it was told twice")
+		}
+	})
 }
