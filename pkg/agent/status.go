@@ -55,7 +55,7 @@ func (a *Agent) effect() api.Effect {
 	now, _ := a.pub.served()
 	e := api.Effect{
 		Agent: string(a.cfg.Name), Epoch: now.state.Epoch, Gates: map[string]string{},
-		Problem: cmp.Or(now.problem, a.keepingProblem(), a.signingProblem(now.state), a.updateProblem(), a.pub.staleProblem()), Time: time.Now(), Applied: a.appliedIndex(),
+		Problem: cmp.Or(now.problem, a.keepingProblem(), a.signingProblem(now.state), a.updateProblem(), a.auditProblem(), a.pub.staleProblem()), Time: time.Now(), Applied: a.appliedIndex(),
 		Commands: steer.CommandVersion, Attention: a.attention(), Sealing: a.sealingName(), Stale: a.pub.staleness(),
 	}
 	policy, ok := a.gatePolicyInForce()
