@@ -159,6 +159,9 @@ func (a *Agent) doHere(ctx context.Context, cmd steer.Command, start time.Time) 
 	if err := refuseNobody(cmd, a.machine.State()); err != nil {
 		return api.Result{}, err
 	}
+	if err := guardTouches(a.machine.State(), &cmd); err != nil {
+		return api.Result{}, err
+	}
 	if err := a.runMayStart(ctx, cmd); err != nil {
 		return api.Result{}, err
 	}

@@ -46,7 +46,7 @@ type TenantChange struct {
 	Part    int    `json:"part,omitempty" minimum:"0" maximum:"4096" doc:"Number of the part, from 0; for tenant-commit how many there are."`
 	Rows    string `json:"rows,omitempty" maxLength:"1000000" doc:"domain service, with a comma behind each, in order of the domains; a service of - removes."`
 	Replace bool   `json:"replace,omitempty" doc:"Drop the tenants that the import does not name."`
-	Touches int    `json:"touches,omitempty" minimum:"0" doc:"How many tenants that are there are known to be changed."`
+	Touches int    `json:"touches,omitempty" minimum:"0" doc:"How many tenants that are there, or names that are answered in another way, are known to be changed."`
 }
 
 // TenantBackend is the part of a Backend that knows tenants.

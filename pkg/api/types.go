@@ -203,7 +203,7 @@ type CommandRequest struct {
 	KeyTag   uint16          `json:"key_tag,omitempty" doc:"For the kinds that begin with key, but for key-add."`
 	Book     string          `json:"book,omitempty" maxLength:"32768" doc:"Text of a runbook file, for book-save; its name, for book-drop."`
 	Run      *RunRequest     `json:"run,omitempty" doc:"For the kinds that begin with run."`
-	Tenants  *TenantChange   `json:"tenants,omitempty" doc:"For the kinds that begin with tenant; for set-fleet its touches."`
+	Tenants  *TenantChange   `json:"tenants,omitempty" doc:"For the kinds that begin with tenant; for set-fleet, drain, undrain, failover, failback, approve and rollback its touches."`
 	Incident *IncidentChange `json:"incident,omitempty" doc:"For the kinds that begin with incident."`
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,6 +26,9 @@ type wish struct {
 	out string // plan and tenant import only: where to save the plan
 	// file is what a tenant import reads.
 	file *plan.File
+	// touches is how many names are known to be answered in another way; 0 is not
+	// said.
+	touches int
 }
 
 // flags adds those that every change has.
@@ -41,6 +45,11 @@ func (w *wish) scopeFlags(c *cobra.Command) {
 	f.StringVar(&w.req.Service, "service", "", "only this service; default all")
 	f.StringVar(&w.req.Transport, "transport", "", "only this transport: udp, tcp, tls, ws, wss; default all")
 	f.StringSliceVar(&w.req.Override, "override", nil, "pass this guard by name; repeatable")
+	w.touchesFlag(c)
+}
+
+func (w *wish) touchesFlag(c *cobra.Command) {
+	c.Flags().IntVar(&w.touches, "touches", 0, "do it only if so many names (services and tenants) are answered in another way; needed with --yes above policy.touches_above")
 }
 
 func (w *wish) cohortFlag(c *cobra.Command) {
@@ -205,6 +214,12 @@ func (a *app) complete(v verb, w *wish) error {
 	if why := badFor(w.req.For); why != "" {
 		return &usageError{fmt.Sprintf("--for %q %s", w.req.For, why), fmt.Sprintf("%s --reason %q --for 2h   # 72h at most", line, w.req.Reason)}
 	}
+	switch {
+	case w.touches < 0:
+		return &usageError{fmt.Sprintf("--touches is %d", w.touches), "the number of names that the plan shows"}
+	case w.touches > 0:
+		w.req.Tenants = &api.TenantChange{Touches: w.touches}
+	}
 	w.req.ID = requestID()
 	return nil
 }
@@ -305,17 +320,29 @@ func (a *app) confirm(ctx context.Context, cs clients, w *wish) error {
 		return api.AsError(p.Refusal)
 	}
 	p.Write(a.streams.Err)
-	word := w.req.Site
-	if word == "" {
-		word = "yes"
-	}
+	word := confirming(w.req.Site, p)
 	fmt.Fprintf(a.streams.Err, "\ntype %s to go on: ", word)
 	line, _ := bufio.NewReader(a.streams.In).ReadString('\n')
 	if strings.TrimSpace(line) != word {
 		return &usageError{"not confirmed; nothing was changed", ""}
 	}
 	w.req.ExpectEpoch = p.Epoch
+	if p.Touches > 0 && w.touches == 0 { // who has typed the word has read how many
+		w.req.Tenants = &api.TenantChange{Touches: p.Touches}
+	}
 	return nil
+}
+
+// confirming is what a person types to go on: the site's name; without a site the
+// number of the names, where they are many.
+func confirming(site string, p plan.Plan) string {
+	switch n := p.Names; {
+	case site != "":
+		return site
+	case n != nil && n.Touched > n.Limit():
+		return strconv.Itoa(n.Touched)
+	}
+	return "yes"
 }
 
 // printResult says what was done and where it is seen. An agent that was not

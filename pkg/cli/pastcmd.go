@@ -144,6 +144,7 @@ Tenants stay as they are; sipsteer tenant rollback --epoch brings theirs back.`,
 	}
 	w.flags(c)
 	c.Flags().StringSliceVar(&w.req.Override, "override", nil, "pass this guard by name; repeatable")
+	w.touchesFlag(c)
 	c.RunE = run(func(cmd *cobra.Command, args []string) error {
 		epoch, err := epochOf(args[0])
 		if err != nil {

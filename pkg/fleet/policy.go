@@ -25,6 +25,9 @@ type Policy struct {
 	// RecoveryTarget is how long it may take until nobody is left at a site that
 	// is led out. A drill that takes longer has failed. Default: none.
 	RecoveryTarget Duration `json:"recovery_target,omitzero" yaml:"recovery_target,omitempty" jsonschema_description:"How long it may take until no phone is left at a site that is led out; a drill that takes longer has failed. Default: none."`
+	// TouchesAbove is the share of the names, in per cent, above which what a person
+	// does to their answers needs their number. Default: never.
+	TouchesAbove int `json:"touches_above,omitempty" yaml:"touches_above,omitempty" jsonschema:"minimum=1,maximum=99" jsonschema_description:"Per cent of the names (services and tenants) above which a drain, a failover, a return or a rollback is taken only from who has confirmed it at a terminal or says with --touches how many names it touches. Default: never asked; imports and fleet files have a limit of their own."`
 	// MaxMovesPerHour is how often automation may take a site out in an hour.
 	// Default 6.
 	MaxMovesPerHour int `json:"max_moves_per_hour,omitempty" yaml:"max_moves_per_hour,omitempty" jsonschema:"minimum=1" jsonschema_description:"How often automation may take a site out in an hour. Default: 6."`

@@ -5,10 +5,14 @@ import (
 	"slices"
 )
 
-// drills checks those that begin by themselves.
+// drills checks those that begin by themselves, and what else people practise and
+// confirm.
 func (v *validation) drills(p Policy) {
 	if p.RecoveryTarget < 0 || p.RecoveryTarget > maxWait {
 		v.add("$.policy.recovery_target", "for example 5m", "recovery_target is %s", p.RecoveryTarget)
+	}
+	if p.TouchesAbove < 0 || p.TouchesAbove > 99 {
+		v.add("$.policy.touches_above", "for example 30; leave it out to be never asked", "touches_above is %d per cent", p.TouchesAbove)
 	}
 	for i, d := range p.Drills {
 		path := fmt.Sprintf("$.policy.drills[%d]", i)

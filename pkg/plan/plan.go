@@ -38,8 +38,10 @@ type Plan struct {
 	Moved *Moved     `json:"moved,omitempty"`
 	// Settings are what another fleet file changes in it.
 	Settings []Setting `json:"settings,omitempty"`
-	// Names says how many names a fleet file touches.
-	Names *steer.NameReach `json:"names,omitempty"`
+	// Names says how many names are answered in another way. Touches is their number
+	// where the policy wants it from who does not confirm at a terminal; else 0.
+	Names   *steer.NameReach `json:"names,omitempty"`
+	Touches int              `json:"touches,omitempty"`
 	// Tenants says what happens to the tenants, for changes of their table.
 	Tenants *steer.TenantReach `json:"tenants,omitempty"`
 	// File is what a tenant import reads: its rows are not in the plan.
@@ -113,10 +115,7 @@ func Make(s steer.State, c steer.Command, now time.Time) (Plan, error) {
 		p.Tenants = &reach
 		return p, nil // answers of services stay as they are
 	}
-	if c.Kind == steer.KindSetFleet && s.Fleet != nil {
-		reach := steer.FleetReach(s, after)
-		p.Names = &reach
-	}
+	p.addNames(s, after)
 	if s.Fleet != nil && s.Fleet != after.Fleet {
 		if p.Settings, err = fleetDiff(s.Fleet, after.Fleet); err != nil {
 			return Plan{}, err
@@ -150,6 +149,23 @@ func refusedToo(s steer.State, c steer.Command, last *steer.Refusal) (also []ste
 		last = next
 	}
 	return also
+}
+
+func (p *Plan) addNames(before, after steer.State) {
+	var reach steer.NameReach
+	switch c := p.Command; {
+	case before.Fleet == nil:
+		return
+	case c.Kind == steer.KindSetFleet:
+		reach = steer.FleetReach(before, after)
+	case c.Kind.Reaches():
+		if reach = steer.ActReach(before, after, c); reach.Asked(before.Fleet.Policy) {
+			p.Touches = reach.Touched
+		}
+	default:
+		return
+	}
+	p.Names = &reach
 }
 
 // lookAhead runs the leader's policy forward in time, with the verdicts as

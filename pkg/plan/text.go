@@ -32,6 +32,9 @@ func (p Plan) Write(w io.Writer) {
 	}
 	if n := p.Names; n != nil && n.Touched > 0 {
 		fmt.Fprintf(w, "\nthis touches %d %% of the names: %d of %d services and tenants\n", n.Percent(), n.Touched, n.Of)
+		if p.Touches > 0 {
+			fmt.Fprintf(w, "with --yes it needs --touches %d (policy.touches_above)\n", p.Touches)
+		}
 	}
 	writeSettings(w, "fleet file, at once", p.Settings)
 	p.writeRecords(w, "records, at once")

@@ -56,6 +56,41 @@ func FleetReach(before, after State) NameReach {
 	return r
 }
 
+// Reaches reports whether a person's command of the kind has names answered in
+// another way, beside those that bring a table or a fleet file.
+func (k Kind) Reaches() bool {
+	switch k {
+	case KindDrain, KindUndrain, KindFailover, KindFailback, KindApprove, KindRollback:
+		return true
+	}
+	return false
+}
+
+// ActReach is FleetReach of such a command: of one about a cohort, the tenants in it.
+func ActReach(before, after State, c Command) NameReach {
+	r := FleetReach(before, after)
+	if c.Cohort.IsZero() || before.Fleet == nil {
+		return r
+	}
+	r.Touched = 0
+	if sameAnswers(&before, &after, nil, nil) {
+		return r
+	}
+	var last fleet.ServiceID
+	for _, slot := range SlotsOf(before.Fleet, c.Site, c.Service, c.Transport) { // ordered by service
+		if slot.Service != last {
+			r.Touched += TenantsOf(before, slot.Service, c.Cohort)
+		}
+		last = slot.Service
+	}
+	return r
+}
+
+// Asked reports whether the policy wants who does it to know the number.
+func (r NameReach) Asked(p fleet.Policy) bool {
+	return p.TouchesAbove > 0 && r.Touched > 0 && r.Percent() > p.TouchesAbove
+}
+
 // withoutLabels takes the labels in front away that begin with an underscore.
 func withoutLabels(name string) string {
 	for strings.HasPrefix(name, "_") {

@@ -42,7 +42,7 @@ func newPolicy(f *fleet.Fleet) bool {
 		return false
 	}
 	p := f.Policy
-	if !p.Failback.IsZero() || !p.Isolate.IsZero() || len(p.EmergencyCountries)+len(p.Drills) > 0 || p.RecoveryTarget != 0 {
+	if !p.Failback.IsZero() || !p.Isolate.IsZero() || len(p.EmergencyCountries)+len(p.Drills) > 0 || p.RecoveryTarget != 0 || p.TouchesAbove != 0 {
 		return true
 	}
 	old := []string{"tcp", "http", "dns", "exec", "storage"}
