@@ -30,6 +30,8 @@ func newStoreCollector(a *Agent) *storeCollector {
 		"free":     d("disk_free_bytes", "Free on the disk of the data directory."),
 		"disk":     d("disk_error", "1 while the disk refuses writes."),
 		"differs":  d("state_in_doubt", "1 while the State here differs from the majority's."),
+		"waiting":  d("audit_waiting", "Records of the audit trail that a receiver has not taken, at most 10000 counted.", "to"),
+		"untaken":  d("audit_failed", "1 while this agent sends the audit trail to a receiver that does not take it.", "to"),
 		"identity": d("identity_seconds_left", "Until this agent's certificate ends."),
 	}}
 }
@@ -68,6 +70,10 @@ func (c *storeCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	if free, size := diskSpace(c.a.cfg.Dir); size > 0 {
 		gauge("free", float64(free))
+	}
+	for _, t := range c.a.auditTargets() {
+		gauge("waiting", float64(t.Waiting), t.To)
+		gauge("untaken", flag(t.Problem != ""), t.To)
 	}
 	gauge("disk", flag(st.DiskError != ""))
 	gauge("differs", flag(c.a.pub.frozen() != ""))
