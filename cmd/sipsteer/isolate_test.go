@@ -34,7 +34,7 @@ func TestIsolate(t *testing.T) {
 		return stranger.Stranger{Addr: a, Domain: "west." + lab.Zone}
 	}
 	loud, quiet := []stranger.Stranger{source(0), source(1)}, source(2)
-	l.setPolicy("isolate: {automation: act, per_second: 50, max_sources: 1, learn: 5s, window: 1s, for: 30m}")
+	l.setPolicy("isolate: {automation: act, per_second: 50, max_sources: 1, learn: 1s, window: 1s, for: 30m}")
 	l.must(0, "incident", "declare", "--site", "calgary", "--summary", "calls fail now and then")
 
 	calm := l.flood(at, loud...)
