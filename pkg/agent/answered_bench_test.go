@@ -21,20 +21,31 @@ import (
 func BenchmarkAnswered(b *testing.B) {
 	w := newWorld(b, nil)
 	for _, at := range []string{"leader", "follower"} {
-		b.Run("issued-at-"+at, func(b *testing.B) {
-			var answered, returned []time.Duration
-			for i := 0; b.Loop(); i++ {
-				issuer := w.leader()
-				if at == "follower" {
-					issuer = (issuer + 1) % len(w.agents)
-				}
-				a, r := w.timeHold(b, issuer, fmt.Sprintf("%s-%d", at, i))
-				answered, returned = append(answered, a), append(returned, r)
+		for _, pace := range []time.Duration{0, 50 * time.Millisecond} {
+			name := "issued-at-" + at + "/in-a-row"
+			if pace > 0 {
+				name = "issued-at-" + at + "/paced"
 			}
-			quantiles(b, "answered", answered)
-			quantiles(b, "returned", returned)
-		})
+			b.Run(name, func(b *testing.B) { w.benchAnswered(b, at == "follower", pace) })
+		}
 	}
+}
+
+// benchAnswered issues one hold after the other, at most one in each pace.
+func (w *world) benchAnswered(b *testing.B, atFollower bool, pace time.Duration) {
+	var answered, returned []time.Duration
+	for i := 0; b.Loop(); i++ {
+		rest := time.NewTimer(pace)
+		issuer := w.leader()
+		if atFollower {
+			issuer = (issuer + 1) % len(w.agents)
+		}
+		a, r := w.timeHold(b, issuer, fmt.Sprintf("%s-%d", b.Name(), i))
+		answered, returned = append(answered, a), append(returned, r)
+		<-rest.C
+	}
+	quantiles(b, "answered", answered)
+	quantiles(b, "returned", returned)
 }
 
 // timeHold issues a hold and watches the serial of all name servers.
