@@ -88,6 +88,10 @@ func TestCrashedChild(t *testing.T) {
 	w.eventually("a fleet", func() bool { return a.Load().state().Fleet != nil })
 	w.hold(0, "awake "+strconv.Itoa(os.Getpid())) // comes behind everything that earlier lives decided
 	w.eventually("answers and gate as decided", func() bool { return a.Load().served() })
+	w.eventually("something that the next life begins with", func() bool {
+		_, err := os.Stat(a.Load().mem.path)
+		return err == nil
+	})
 	fmt.Println("has", a.Load().dns.Epoch(), reasons(a.Load()))
 	armed.Store(true)
 	for i := 0; i < 1 || c.Point != ""; i++ {
