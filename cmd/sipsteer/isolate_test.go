@@ -24,6 +24,7 @@ import (
 // left alone.
 func TestIsolate(t *testing.T) {
 	l := newLab(t, 47)
+	began := time.Now()
 	at := l.place(0).Gate[fleet.UDP]
 	first := lab.Layout{Net: l.net}.Stranger()
 	source := func(n int) stranger.Stranger {
@@ -34,9 +35,12 @@ func TestIsolate(t *testing.T) {
 		return stranger.Stranger{Addr: a, Domain: "west." + lab.Zone}
 	}
 	loud, quiet := []stranger.Stranger{source(0), source(1)}, source(2)
-	l.setPolicy("isolate: {automation: act, per_second: 50, max_sources: 1, learn: 1s, window: 1s, for: 30m}")
+	l.setPolicy("isolate: {automation: act, per_second: 50, times: 3, max_sources: 1, learn: 1s, window: 1s, for: 30m}")
 	l.must(0, "incident", "declare", "--site", "calgary", "--summary", "calls fail now and then")
 
+	// What a gate meets in its first looks is usual to it. This one looks each
+	// second, or each other one.
+	eventually(t, "the gate has been there for a while", patience, func() bool { return time.Since(began) > 6*time.Second })
 	calm := l.flood(at, loud...)
 	var kept []api.Quarantine
 	eventually(t, "automation keeps a source out", patience, func() bool {

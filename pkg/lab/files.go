@@ -58,7 +58,7 @@ policy:
   common_cause_window: 10s
   # A source that floods a gate is named after some seconds, and not by the phones
   # of a site that come all at once.
-  isolate: {per_second: 200, learn: 1s, window: 1s, for: 1m}
+  isolate: {per_second: 200, times: 3, learn: 1s, window: 1s, for: 1m}
 checks:
   interval: %s
   timeout: %s
