@@ -20,6 +20,7 @@ import (
 func TestSeedsThatBrokeARule(t *testing.T) {
 	reached := map[string]func(steer.State) bool{
 		"last-site-coming-back": lastOneComesBackAndFails,
+		"end-while-returning":   endsWhileLastOneReturns,
 	}
 	dirs, err := filepath.Glob(filepath.Join("testdata", "seeds", "*"))
 	if err != nil || len(dirs) != len(reached) {
@@ -69,6 +70,19 @@ func lastOneComesBackAndFails(s steer.State) bool {
 	return slices.ContainsFunc(all, func(x steer.Standing) bool {
 		return x.Place == steer.Returning && x.Status == health.Down && !slices.ContainsFunc(all, func(y steer.Standing) bool {
 			return y.Service == x.Service && y.Transport == x.Transport && y.Site != x.Site && y.Place != steer.Gone
+		})
+	})
+}
+
+// endsWhileLastOneReturns: the last site of an answer is on its way back, while the
+// end of a failover of that site has been put off because of it.
+func endsWhileLastOneReturns(s steer.State) bool {
+	all := steer.Standings(s)
+	return slices.ContainsFunc(all, func(x steer.Standing) bool {
+		return x.Place == steer.Returning && !slices.ContainsFunc(all, func(y steer.Standing) bool {
+			return y.Service == x.Service && y.Transport == x.Transport && y.Site != x.Site && y.Place != steer.Gone
+		}) && slices.ContainsFunc(s.Outs, func(o steer.Out) bool {
+			return o.Site == x.Site && o.Until.Equal(s.Now.Add(s.Fleet.Policy.FailbackInterval.D()))
 		})
 	})
 }
