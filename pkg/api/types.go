@@ -181,7 +181,7 @@ type AdviceStatus struct {
 // CommandRequest is what an operator wants done.
 type CommandRequest struct {
 	ID          string   `json:"id,omitempty" maxLength:"64" doc:"Of the request: repeating it with the same ID has no second effect."`
-	Kind        string   `json:"kind" enum:"drain,undrain,failover,failback,approve,hold,release,ack,quarantine,unquarantine,set-fleet,rollback,tenant-stage,tenant-commit,tenant-rollback,incident-declare,incident-note,incident-identify,incident-resolve,run-start,run-approve,run-pause,run-resume,run-skip,run-abort,run-undo,book-save,book-drop,concern-ack,concern-unack,key-add,key-confirm,key-drop"`
+	Kind        string   `json:"kind" enum:"drain,undrain,failover,failback,approve,hold,release,ack,quarantine,unquarantine,set-fleet,rollback,tenant-stage,tenant-commit,tenant-rollback,incident-declare,incident-note,incident-identify,incident-resolve,run-start,run-approve,run-pause,run-resume,run-skip,run-abort,run-undo,book-save,book-drop,concern-ack,concern-unack,key-add,key-confirm,key-drop,key-unsign,key-gone"`
 	Site        string   `json:"site,omitempty" maxLength:"63"`
 	Service     string   `json:"service,omitempty" maxLength:"253"`
 	Transport   string   `json:"transport,omitempty" maxLength:"8"`
