@@ -268,7 +268,8 @@ func manualBack(s Step) error {
 }
 
 // endsGently: at the end of a failover nothing comes back at once, and a return in
-// steps begins only to where all that returns is up.
+// steps begins only to where all that returns is up, but for what waited to return
+// before.
 func endsGently(s Step) error {
 	for _, o := range s.Before.Outs {
 		if !outFor(s.Before, o.Slot).Without(outFor(s.After, o.Slot)).IsZero() {
@@ -280,6 +281,11 @@ func endsGently(s Step) error {
 			continue
 		}
 		for _, slot := range f.Slots {
+			if slices.ContainsFunc(s.Before.Failbacks, func(x steer.Failback) bool {
+				return x.Site == f.Site && x.Cohort == f.Cohort && slices.Contains(x.Slots, slot)
+			}) {
+				continue
+			}
 			if st := s.Before.SiteStatus(slot.Site, slot.Transport); st != health.Up {
 				return fmt.Errorf("%s comes back by the end of a failover while it is %s", slot, st)
 			}
