@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -42,12 +41,8 @@ const (
 )
 
 func (p PowerDNS) withDefaults() (PowerDNS, error) {
-	u, err := url.Parse(p.URL)
-	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
-		return p, errors.New("the URL of the API is none, as https://dns.example.net:8081 is") // it may hold a secret
-	}
-	if addr, err := netip.ParseAddr(u.Hostname()); u.Scheme == "http" && (err != nil || !addr.IsLoopback()) {
-		return p, errors.New("the API key would go over the network in clear: use https")
+	if err := checkAPI(p.URL, "https://dns.example.net:8081", "the API key"); err != nil {
+		return p, err
 	}
 	if p.Key == "" {
 		return p, errors.New("no API key")
@@ -72,10 +67,7 @@ type powerDNS struct {
 }
 
 func newPowerDNS(c Config) *powerDNS {
-	return &powerDNS{cfg: *c.PowerDNS, zone: c.Zone, pause: c.Pause, client: &http.Client{
-		Timeout:       c.Timeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the key goes nowhere else
-	}}
+	return &powerDNS{cfg: *c.PowerDNS, zone: c.Zone, pause: c.Pause, client: apiClient(c.Timeout)}
 }
 
 func (p *powerDNS) where() string { return p.cfg.URL }

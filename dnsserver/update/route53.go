@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
@@ -45,12 +44,8 @@ func (r Route53) withDefaults() (Route53, error) {
 	if r.URL == "" {
 		r.URL = route53URL
 	}
-	u, err := url.Parse(r.URL)
-	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
-		return r, errors.New("the URL of the API is none, as " + route53URL + " is")
-	}
-	if addr, err := netip.ParseAddr(u.Hostname()); u.Scheme == "http" && (err != nil || !addr.IsLoopback()) {
-		return r, errors.New("requests would go over the network in clear: use https")
+	if err := checkAPI(r.URL, route53URL, "requests"); err != nil {
+		return r, err
 	}
 	r.ZoneID = strings.TrimPrefix(strings.TrimPrefix(r.ZoneID, "/"), "hostedzone/")
 	if !regexp.MustCompile(`^[A-Z0-9]{1,32}$`).MatchString(r.ZoneID) {
@@ -80,10 +75,7 @@ type route53 struct {
 }
 
 func newRoute53(c Config) *route53 {
-	return &route53{cfg: *c.Route53, zone: c.Zone, pause: max(c.Pause, route53Pause), client: &http.Client{
-		Timeout:       c.Timeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	return &route53{cfg: *c.Route53, zone: c.Zone, pause: max(c.Pause, route53Pause), client: apiClient(c.Timeout)}
 }
 
 func (r *route53) where() string { return "Route 53, hosted zone " + r.cfg.ZoneID }

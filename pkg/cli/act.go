@@ -299,11 +299,7 @@ func (a *app) act(ctx context.Context, w *wish) error {
 			return err
 		}
 	}
-	res, err := each(ctx, cs, actTimeout, func(ctx context.Context, c *api.Client) (api.Result, error) { return c.Do(ctx, w.req) })
-	if err != nil {
-		return err
-	}
-	return a.printResult(res)
+	return a.give(ctx, cs, w.req)
 }
 
 // confirm shows what would happen. What is confirmed is that plan: the command

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -56,11 +55,7 @@ func (a *app) concernVerb(v verb) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		res, err := each(cmd.Context(), cs, actTimeout, func(ctx context.Context, c *api.Client) (api.Result, error) { return c.Do(ctx, w.req) })
-		if err != nil {
-			return err
-		}
-		return a.printResult(res)
+		return a.give(cmd.Context(), cs, w.req)
 	})
 	return c
 }

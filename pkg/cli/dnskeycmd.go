@@ -289,9 +289,5 @@ func (a *app) changeKey(ctx context.Context, v verb, w *wish) error {
 			return &usageError{"not confirmed; nothing was changed", ""}
 		}
 	}
-	res, err := each(ctx, cs, actTimeout, func(ctx context.Context, c *api.Client) (api.Result, error) { return c.Do(ctx, w.req) })
-	if err != nil {
-		return err
-	}
-	return a.printResult(res)
+	return a.give(ctx, cs, w.req)
 }

@@ -184,3 +184,12 @@ func planOf(req api.RunRequest) func(context.Context, *api.Client) (runbook.Plan
 func doing(req api.CommandRequest) func(context.Context, *api.Client) (api.Result, error) {
 	return func(ctx context.Context, c *api.Client) (api.Result, error) { return c.Do(ctx, req) }
 }
+
+// give has a command carried out and prints what came of it.
+func (a *app) give(ctx context.Context, cs clients, req api.CommandRequest) error {
+	res, err := each(ctx, cs, actTimeout, doing(req))
+	if err != nil {
+		return err
+	}
+	return a.printResult(res)
+}

@@ -164,11 +164,7 @@ func (a *app) remark(cmd *cobra.Command, r *remark) error {
 		r.req.By = a.owner()
 	}
 	r.req.ID = requestID()
-	res, err := each(cmd.Context(), cs, actTimeout, func(ctx context.Context, c *api.Client) (api.Result, error) { return c.Do(ctx, r.req) })
-	if err != nil {
-		return err
-	}
-	return a.printResult(res)
+	return a.give(cmd.Context(), cs, r.req)
 }
 
 func (a *app) incidentNoteCmd() *cobra.Command {

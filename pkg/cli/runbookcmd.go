@@ -292,7 +292,7 @@ func (a *app) startRun(ctx context.Context, w *wish, name string, set []string) 
 		}
 		w.req.ExpectEpoch = p.Epoch
 	}
-	return each(ctx, cs, actTimeout, func(ctx context.Context, c *api.Client) (api.Result, error) { return c.Do(ctx, w.req) })
+	return each(ctx, cs, actTimeout, doing(w.req))
 }
 
 // startedRun is the run that a result began.

@@ -103,11 +103,7 @@ func (a *app) bookVerb(use, short string, kind steer.Kind, long, example string,
 		if err != nil {
 			return err
 		}
-		res, err := each(cmd.Context(), cs, actTimeout, doing(w.req))
-		if err != nil {
-			return err
-		}
-		return a.printResult(res)
+		return a.give(cmd.Context(), cs, w.req)
 	})
 	return c
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"strings"
 
@@ -68,11 +67,7 @@ func (a *app) runVerbCmd(v runVerb) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		res, err := each(cmd.Context(), cs, actTimeout, func(ctx context.Context, c *api.Client) (api.Result, error) { return c.Do(ctx, w.req) })
-		if err != nil {
-			return err
-		}
-		return a.printResult(res)
+		return a.give(cmd.Context(), cs, w.req)
 	})
 	return c
 }

@@ -116,11 +116,7 @@ func (a *app) commitTenants(ctx context.Context, cs clients, w *wish, upload str
 		a.giveUp(ctx, cs, w, upload)
 		return err
 	}
-	res, err := each(ctx, cs, actTimeout, func(ctx context.Context, c *api.Client) (api.Result, error) { return c.Do(ctx, w.req) })
-	if err != nil {
-		return err
-	}
-	return a.printResult(res)
+	return a.give(ctx, cs, w.req)
 }
 
 // tenantParts reads the file and checks it against the fleet. What it says of the
@@ -179,7 +175,7 @@ func (a *app) stage(ctx context.Context, cs clients, w *wish, upload string, par
 			ID: fmt.Sprintf("%s-%d", upload, i), Kind: string(steer.KindTenantStage), By: w.req.By, Reason: w.req.Reason, ExpectEpoch: w.req.ExpectEpoch,
 			Tenants: &api.TenantChange{Upload: upload, Part: i, Rows: rows},
 		}
-		if _, err := each(ctx, cs, actTimeout, func(ctx context.Context, c *api.Client) (api.Result, error) { return c.Do(ctx, req) }); err != nil {
+		if _, err := each(ctx, cs, actTimeout, doing(req)); err != nil {
 			return err
 		}
 		if terminal(a.streams.Err) {
@@ -195,7 +191,7 @@ func (a *app) stage(ctx context.Context, cs clients, w *wish, upload string, par
 // giveUp forgets staged rows. If it fails the next import does it.
 func (a *app) giveUp(ctx context.Context, cs clients, w *wish, upload string) {
 	req := api.CommandRequest{ID: upload + "-end", Kind: string(steer.KindTenantStage), By: w.req.By, Reason: w.req.Reason, Tenants: &api.TenantChange{Upload: upload}}
-	_, _ = each(ctx, cs, actTimeout, func(ctx context.Context, c *api.Client) (api.Result, error) { return c.Do(ctx, req) })
+	_, _ = each(ctx, cs, actTimeout, doing(req))
 }
 
 // tenantsWanted shows what the import would do, and says whether to go on.

@@ -215,7 +215,15 @@ func (v *view) verdicts(s Slot) iter.Seq[*health.Verdict] {
 
 // SiteStatus returns what is believed of a transport at a site.
 func (s State) SiteStatus(site fleet.SiteID, t fleet.Transport) health.Status {
-	return newView(&s).at(site, t)
+	if s.Fleet == nil {
+		return health.Unknown
+	}
+	f := s.Fleet.Site(site)
+	if f == nil || !f.Serves(t) {
+		return health.Unknown
+	}
+	sv := siteView{verdicts: verdictsOf(s.Verdicts, site)} // one question needs no view of all sites
+	return sv.combined(f, t)
 }
 
 // slots returns the standings of a service's transport in order of preference,
