@@ -293,6 +293,9 @@ func failbacks(s steer.State) []api.FailbackStatus {
 		if waits {
 			st.Waits = "for the failback window (" + s.Fleet.Policy.Failback.String() + ")"
 		}
+		if s.ReturnBefore(&f) != nil {
+			st.Waits = strings.TrimPrefix(st.Waits+", until the return under way is over", ", ")
+		}
 		if sick := notUp(s, f); sick != "" {
 			st.Waits = strings.TrimPrefix(st.Waits+", when it is up over "+sick, ", ")
 		}

@@ -64,7 +64,11 @@ func intents(s steer.State) map[string]string {
 		out["out "+o.String()+who(o.Cohort)] = fmt.Sprintf("by %s: %s; %s", o.By, o.Reason, o.Lasts())
 	}
 	for _, f := range s.Failbacks {
-		out["failback "+string(f.Site)+who(f.Cohort)] = fmt.Sprintf("step %d, by %s: %s", f.Step, f.Owner, f.Reason)
+		name := "failback "
+		if s.ReturnBefore(&f) != nil {
+			name = "next failback "
+		}
+		out[name+string(f.Site)+who(f.Cohort)] = fmt.Sprintf("step %d, by %s: %s", f.Step, f.Owner, f.Reason)
 	}
 	for _, h := range s.Holds {
 		out["hold "+string(h.Service)] = fmt.Sprintf("by %s: %s", h.Owner, h.Reason)

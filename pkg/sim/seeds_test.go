@@ -20,7 +20,9 @@ import (
 func TestSeedsThatBrokeARule(t *testing.T) {
 	reached := map[string]func(steer.State) bool{
 		"last-site-coming-back": lastOneComesBackAndFails,
-		"end-while-returning":   endsWhileLastOneReturns,
+		"end-while-returning":   moreWaitsWhileLastOneReturns,
+
+		"drain-ends-while-returning": moreWaitsWhileLastOneReturns,
 	}
 	dirs, err := filepath.Glob(filepath.Join("testdata", "seeds", "*"))
 	if err != nil || len(dirs) != len(reached) {
@@ -74,15 +76,16 @@ func lastOneComesBackAndFails(s steer.State) bool {
 	})
 }
 
-// endsWhileLastOneReturns: the last site of an answer is on its way back, while the
-// end of a failover of that site has been put off because of it.
-func endsWhileLastOneReturns(s steer.State) bool {
+// moreWaitsWhileLastOneReturns: the last site of an answer is on its way back, and
+// more of the site waits for that.
+func moreWaitsWhileLastOneReturns(s steer.State) bool {
 	all := steer.Standings(s)
-	return slices.ContainsFunc(all, func(x steer.Standing) bool {
-		return x.Place == steer.Returning && !slices.ContainsFunc(all, func(y steer.Standing) bool {
-			return y.Service == x.Service && y.Transport == x.Transport && y.Site != x.Site && y.Place != steer.Gone
-		}) && slices.ContainsFunc(s.Outs, func(o steer.Out) bool {
-			return o.Site == x.Site && o.Until.Equal(s.Now.Add(s.Fleet.Policy.FailbackInterval.D()))
+	return slices.ContainsFunc(s.Failbacks, func(f steer.Failback) bool {
+		first := s.ReturnBefore(&f)
+		return first != nil && slices.ContainsFunc(first.Slots, func(x steer.Slot) bool {
+			return !slices.ContainsFunc(all, func(y steer.Standing) bool {
+				return y.Service == x.Service && y.Transport == x.Transport && y.Site != x.Site && y.Place != steer.Gone
+			})
 		})
 	})
 }

@@ -152,6 +152,7 @@ func (d *decision) failbacks() {
 		case status == health.Down && f.Step >= 0 && len(v.mayStepBack(&f)) == 0: // nothing else is left
 		case status == health.Down && f.Step >= 0:
 			d.propose(Command{Kind: KindFailbackAbort, Site: f.Site, Cohort: f.Cohort, Reason: "failing again while traffic came back"})
+		case d.state.ReturnBefore(&f) != nil: // one after the other
 		case status != health.Up || f.NotBefore.After(d.in.Now) || !d.state.mayReturn(&f, d.in.Now, d.in.Offset):
 		case f.Step < 0, !f.StepAt.Add(d.state.Fleet.Policy.FailbackInterval.D()).After(d.in.Now):
 			d.propose(Command{Kind: KindFailbackStep, Site: f.Site, Cohort: f.Cohort, Reason: f.Reason})

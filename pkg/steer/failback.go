@@ -1,7 +1,6 @@
 package steer
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -92,7 +91,8 @@ func (t *transition) failback() error {
 	who := everyoneIfNone(t.cmd.Cohort)
 	slots := deleted(scope, func(s Slot) bool { return v.outOf(s).And(who).IsZero() })
 	if i := slices.IndexFunc(t.Drains, func(d Drain) bool {
-		return d.Site == t.cmd.Site && !everyoneIfNone(d.Cohort).And(who).IsZero()
+		both := everyoneIfNone(d.Cohort).And(who)
+		return !both.IsZero() && slices.ContainsFunc(scope, func(s Slot) bool { return d.covers(s, both.Least()) })
 	}); i >= 0 {
 		d := t.Drains[i]
 		return &Invalid{Field: "site", Message: fmt.Sprintf("%s is drained by %s (%s)", d.Scope(), d.Owner, d.Reason), Hint: "sipsteer undrain " + string(d.Site) + " --reason …"}
@@ -121,48 +121,10 @@ func (t *transition) failback() error {
 		t.event(EventFailback, Event{Site: t.cmd.Site, Service: t.cmd.Service, Transport: t.cmd.Transport, Word: "100", Text: fmt.Sprintf("%s is back in %s at once%s", t.cmd.Site, describe(slots), forCohort(t.cmd.Cohort))})
 		return nil
 	}
-	t.startFailback(Failback{Site: t.cmd.Site, Cohort: t.cmd.Cohort, Slots: slots, NotBefore: t.Now, Owner: t.cmd.By, Reason: t.cmd.Reason})
+	if t.startFailback(Failback{Site: t.cmd.Site, Cohort: t.cmd.Cohort, Slots: slots, NotBefore: t.Now, Owner: t.cmd.By, Reason: t.cmd.Reason}) {
+		return nil
+	}
 	return t.failbackStep()
-}
-
-// onTheWay reports whether a failback that has taken its first step brings all
-// of the slots back.
-func (t *transition) onTheWay(slots []Slot) bool {
-	i := slices.IndexFunc(t.Failbacks, func(f Failback) bool { return t.named(f) && f.Step >= 0 })
-	return i >= 0 && !slices.ContainsFunc(slots, func(s Slot) bool { return !slices.Contains(t.Failbacks[i].Slots, s) })
-}
-
-// named reports whether the command is about that failback.
-func (t *transition) named(f Failback) bool {
-	return f.Site == t.cmd.Site && f.Cohort == t.cmd.Cohort
-}
-
-func compareFailbacks(a, b Failback) int {
-	return cmp.Or(strings.Compare(string(a.Site), string(b.Site)), compareCohorts(a.Cohort, b.Cohort))
-}
-
-// pace is by what the steps go that the command begins.
-func (t *transition) pace() fleet.Pace {
-	if p := cmp.Or(t.cmd.Pace, t.Fleet.Policy.Failback.Pace); p != fleet.PaceWeights {
-		return p
-	}
-	return ""
-}
-
-// startFailback queues slots to come back; slots that are on their way already
-// begin again together with the new ones.
-func (t *transition) startFailback(f Failback) {
-	if len(f.Slots) == 0 {
-		return
-	}
-	f.Step, f.StepAt, f.Since, f.Pace = -1, t.Now, t.Now, t.pace()
-	f.AnyTime = t.Fleet.Policy.Failback.Timed() && slices.Contains(t.cmd.Override, RuleFailbackTime)
-	if i, on := slices.BinarySearchFunc(t.Failbacks, f, compareFailbacks); on {
-		for _, s := range t.Failbacks[i].Slots {
-			f.Slots = inserted(f.Slots, s, Slot.Compare)
-		}
-	}
-	t.Failbacks = inserted(t.Failbacks, f, compareFailbacks)
 }
 
 // failbackStep goes one step further. It is proposed by Decide after the
@@ -180,6 +142,7 @@ func (t *transition) failbackStep() error {
 	if r := v.guardProvenSite(change{site: f.Site, slots: f.Slots, retry: "sipsteer failback " + string(f.Site), override: t.cmd.Override}); r != nil {
 		return r
 	}
+	t.Failbacks = slices.Delete(slices.Clone(t.Failbacks), i, i+1)
 	f.Step, f.StepAt = f.Step+1, t.Now
 	t.decided = true
 	steps := t.Fleet.Policy.FailbackSteps
@@ -211,7 +174,7 @@ func (t *transition) failbackAbort() error {
 	if len(leave) == 0 {
 		return nil
 	}
-	t.Failbacks = deleted(t.Failbacks, t.named)
+	t.Failbacks = slices.Delete(slices.Clone(t.Failbacks), i, i+1)
 	if stay := deleted(f.Slots, func(s Slot) bool { return slices.Contains(leave, s) }); len(stay) > 0 {
 		f.Slots = stay
 		t.Failbacks = inserted(t.Failbacks, f, compareFailbacks)

@@ -43,6 +43,11 @@ func FailbackDue(s State, f Failback, now time.Time) (due time.Time, waits bool)
 	if f.Step >= 0 {
 		due = f.StepAt.Add(s.Fleet.Policy.FailbackInterval.D())
 	}
+	if first := s.ReturnBefore(&f); first != nil {
+		if over := s.returnsWhole(first); over.After(due) {
+			due = over
+		}
+	}
 	if s.mayReturn(&f, due, s.Offset) && due.After(now) {
 		return due, false
 	}

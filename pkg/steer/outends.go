@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/sipsteer/sipsteer/pkg/fleet"
 )
 
 // versionEnds is the version of commands from which on a failover may have an
@@ -125,10 +123,6 @@ func (t *transition) endOuts(o Out, slots []Slot) {
 		mark(time.Time{}, "") // somebody brings it back already
 		return
 	}
-	if t.underWay(o.Site, o.Cohort) {
-		mark(t.Now.Add(max(t.Fleet.Policy.FailbackInterval.D(), time.Second)), "")
-		return
-	}
 	t.decided = true
 	what := fmt.Sprintf("the failover of %s by %s has ended by its time", o.Site, o.By)
 	if r := t.refusesReturn(&o, slots); r != nil {
@@ -157,13 +151,6 @@ func (t *transition) returning(o *Out, slots []Slot) bool {
 		}
 		return !left.IsZero()
 	})
-}
-
-// underWay reports whether a return of the site has taken its first step. The end
-// of a failover waits until it is over: to begin again together would take what
-// returns out of the answers, where it may be all that is left by now.
-func (t *transition) underWay(site fleet.SiteID, cohort fleet.Cohort) bool {
-	return slices.ContainsFunc(t.Failbacks, func(f Failback) bool { return f.Site == site && f.Cohort == cohort && f.Step >= 0 })
 }
 
 // refusesReturn asks what a person is asked who types failback. A failback window

@@ -38,7 +38,7 @@ type State struct {
 
 	Drains    []Drain    `json:"drains,omitempty"`    // ordered by ID
 	Outs      []Out      `json:"outs,omitempty"`      // ordered by Slot, Cohort; cohorts of one slot have no tenant in common
-	Failbacks []Failback `json:"failbacks,omitempty"` // ordered by Site, Cohort
+	Failbacks []Failback `json:"failbacks,omitempty"` // ordered by Site, Cohort; what is on its way before what waits for it
 	Fading    []Fading   `json:"fading,omitempty"`    // ordered by Service, Bucket
 	Holds     []Hold     `json:"holds,omitempty"`     // ordered by Service; "" is the whole fleet
 	Blocks    []Block    `json:"blocks,omitempty"`    // ordered by Service
