@@ -19,14 +19,17 @@ type versions struct {
 	known map[fleet.AgentID]int
 }
 
-// gateVersions refuses commands that a voter could not apply. Only versions
-// above the first need to be asked for.
+// gateVersions refuses commands that a voter could not apply. Voters need not be
+// asked about what the State's own format shows that they know: each said so
+// before the first command of that version, and who joined later could not have
+// read the State otherwise. So a voter that is dead keeps nothing from a fleet
+// that has used such commands before.
 func (a *Agent) gateVersions(ctx context.Context, cmds []steer.Command) error {
 	need := 1
 	for _, c := range cmds {
 		need = max(need, c.Version)
 	}
-	if need <= 1 {
+	if need <= max(1, a.machine.State().Format) {
 		return nil
 	}
 	for _, m := range a.store.Members() {

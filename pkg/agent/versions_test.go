@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/steer"
 )
 
@@ -29,5 +30,30 @@ func TestNewerCommandsWaitForEveryVoter(t *testing.T) {
 	}
 	if err := a.gateVersions(t.Context(), newer); err != nil {
 		t.Errorf("every voter knows it: %v", err)
+	}
+}
+
+// A fleet with failback windows stamps every command with the offset of its
+// zone, which needs version 2. When the site of an agent dies, the leader may not
+// be able to ask that agent what it knows: it acts all the same, since the fleet
+// has used that version before.
+func TestADeadVoterDoesNotStopWhatTheFleetKnows(t *testing.T) {
+	w := newWorld(t, nil)
+	quarantine := func() error {
+		i := w.leader()
+		_, err := w.agents[i].Do(t.Context(), api.CommandRequest{Kind: string(steer.KindQuarantine), By: "test", Reason: "test", Source: "203.0.113.7", For: "1h"}, false)
+		return err
+	}
+	if err := quarantine(); err != nil {
+		t.Fatal(err)
+	}
+	dead := (w.leader() + 1) % len(w.agents)
+	w.stop(dead)
+	a := w.agents[w.leader()]
+	a.versions.mu.Lock()
+	a.versions.known = map[fleet.AgentID]int{} // as a leader that has just begun
+	a.versions.mu.Unlock()
+	if err := quarantine(); err != nil {
+		t.Errorf("with one voter of three dead: %v", err)
 	}
 }
