@@ -50,7 +50,10 @@ func (k Key) String() string { return k.Name + " " + k.Type.String() }
 
 // Compare orders keys by name, then type.
 func (k Key) Compare(o Key) int {
-	return cmp.Or(strings.Compare(k.Name, o.Name), cmp.Compare(k.Type, o.Type))
+	if c := strings.Compare(k.Name, o.Name); c != 0 {
+		return c
+	}
+	return cmp.Compare(k.Type, o.Type)
 }
 
 // Errors of Check.
@@ -213,7 +216,16 @@ func pointsTo(data []Data, host string) bool {
 
 // Sort brings the sets into the order that Check demands.
 func (z *Zone) Sort() {
-	slices.SortFunc(z.Sets, func(a, b RRset) int { return a.Key().Compare(b.Key()) })
+	order := make([]int32, len(z.Sets)) // lighter to move about than sets
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(a, b int32) int { return z.Sets[a].Key().Compare(z.Sets[b].Key()) })
+	sets := make([]RRset, len(z.Sets))
+	for i, at := range order {
+		sets[i] = z.Sets[at]
+	}
+	z.Sets = sets
 }
 
 // String prints the zone in master file format (RFC 1035 §5), with the epoch

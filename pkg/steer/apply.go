@@ -332,7 +332,7 @@ func appendBounded[T any](s []T, limit int, add ...T) []T {
 	if len(add) == 0 {
 		return s
 	}
-	out := append(slices.Clone(s), add...)
+	out := slices.Concat(s, add)
 	return out[max(0, len(out)-limit):]
 }
 
@@ -347,12 +347,12 @@ func deleted[T any](s []T, del func(T) bool) []T {
 // inserted puts x into the ordered s, replacing its equal, on a copy.
 func inserted[T any](s []T, x T, compare func(a, b T) int) []T {
 	i, found := slices.BinarySearchFunc(s, x, compare)
-	out := slices.Clone(s)
+	out := append(make([]T, 0, len(s)+1), s[:i]...)
+	out = append(out, x)
 	if found {
-		out[i] = x
-		return out
+		i++
 	}
-	return slices.Insert(out, i, x)
+	return append(out, s[i:]...)
 }
 
 // merged puts many into the ordered s, replacing their equals, on a copy.

@@ -181,9 +181,7 @@ func (t *transition) withdraw() error {
 	}
 	cause := health.CauseNone
 	known := slices.ContainsFunc(t.Outs, func(o Out) bool { return o.Site == c.site && o.By == AutomationOwner })
-	var added []Slot
-	var outs []Out
-	var blocks []Block
+	added, outs, blocks := make([]Slot, 0, len(c.slots)), make([]Out, 0, len(c.slots)), make([]Block, 0, len(c.slots))
 	for _, s := range c.slots {
 		if v.wholeOut(s) {
 			continue

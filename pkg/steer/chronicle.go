@@ -102,7 +102,7 @@ func belongs(e *Event, in *Incident) bool {
 // entered adds an event to an incident. When the timeline is full the oldest
 // one after the head gives way.
 func (t *transition) entered(in Incident, e Event) Incident {
-	tl := append(slices.Clone(in.Timeline), e)
+	tl := slices.Concat(in.Timeline, []Event{e})
 	if len(tl) > MaxTimeline {
 		tl = slices.Delete(tl, TimelineHead, TimelineHead+1)
 		in.Omitted++
@@ -110,7 +110,7 @@ func (t *transition) entered(in Incident, e Event) Incident {
 	in.Timeline = tl
 	if in.MovedAt.IsZero() && e.away() && slices.Contains(in.Sites, e.Site) {
 		in.MovedAt, in.MovedBy = e.At, e.By
-		in.HorizonAt = e.At.Add(newView(&t.State).longestTTL(SlotsOf(t.Fleet, e.Site, e.Service, e.Transport)).D())
+		in.HorizonAt = e.At.Add(t.viewed().longestTTL(SlotsOf(t.Fleet, e.Site, e.Service, e.Transport)).D())
 	}
 	return in
 }

@@ -42,13 +42,13 @@ func (t *transition) severity(in Incident) Severity {
 // of the failing ones, and whether any of its sites is.
 func (v *view) reached(svc *fleet.Service, tr fleet.Transport, failing []fleet.SiteID) (first, any bool) {
 	first, served := true, false
-	row := v.of(svc).row
-	for i, site := range svc.Sites {
-		if row[i] == nil || !row[i].serves[tr] {
+	for i, n := range v.order(svc) {
+		site := v.standsAt(n)
+		if site == nil || !site.serves[tr] {
 			continue
 		}
-		down := row[i].status[tr] == health.Down
-		if !served && down && slices.Contains(failing, site) {
+		down := site.status[tr] == health.Down
+		if !served && down && slices.Contains(failing, svc.Sites[i]) {
 			first = false
 		}
 		served = true

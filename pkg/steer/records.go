@@ -25,6 +25,7 @@ func Records(s State) srv.Zone {
 	v := newView(&s)
 	f := s.Fleet
 	b := &zoneBuilder{fleet: f, zone: srv.Zone{Origin: f.FQDN(f.Zone + "."), Epoch: s.Epoch, TenantAnswers: f.TenantAnswers, Tenants: s.Tenants.Names()}}
+	b.zone.Sets = make([]srv.RRset, 0, b.likely())
 	b.apex()
 	b.keys(&s)
 	for i := range f.Sites {
@@ -37,6 +38,15 @@ func Records(s State) srv.Zone {
 	b.zone.Sort()
 	b.zone.SortCohorts()
 	return b.zone
+}
+
+// likely is about how many sets there will be, of a fleet without cohorts.
+func (b *zoneBuilder) likely() int {
+	n := 8 + 2*len(b.fleet.NameServers) + 2*len(b.fleet.Sites)
+	for i := range b.fleet.Services {
+		n += 3 + len(b.fleet.Services[i].Transports)
+	}
+	return n
 }
 
 type zoneBuilder struct {
@@ -153,7 +163,7 @@ func (b *zoneBuilder) service(v *view, svc *fleet.Service) {
 // sets adds what is answered to a bucket of the service's tenants, at and below
 // a name.
 func (b *zoneBuilder) sets(v *view, svc *fleet.Service, name string, bucket int, ttl uint32) {
-	var naptr []srv.Data
+	naptr := make([]srv.Data, 0, len(svc.Transports))
 	for i, t := range svc.Transports {
 		owner := t.Label() + "." + name
 		data := make([]srv.Data, 0, len(svc.Sites))
@@ -193,7 +203,8 @@ func (v *view) displaced(svc *fleet.Service) bool {
 	if len(sv.outs) > 0 || len(v.cohorts(svc)) > 1 {
 		return true
 	}
-	for i, site := range sv.row {
+	for i, n := range v.order(svc) {
+		site := v.standsAt(n)
 		if site == nil || !site.drained {
 			continue
 		}
@@ -209,9 +220,13 @@ func (v *view) displaced(svc *fleet.Service) bool {
 // anyDownOf reports whether a service has a site that is down on one of its
 // transports.
 func (v *view) anyDownOf(svc *fleet.Service) bool {
-	for _, site := range v.of(svc).row {
+	for _, n := range v.order(svc) {
+		site := v.standsAt(n)
+		if site == nil {
+			continue
+		}
 		for _, t := range svc.Transports {
-			if site != nil && site.serves[t] && site.status[t] == health.Down {
+			if site.serves[t] && site.status[t] == health.Down {
 				return true
 			}
 		}
@@ -235,12 +250,15 @@ type Target struct {
 // stale beats an empty one (never-empty): then those that are up come first,
 // and those that are down last. The result is ordered best first, since many
 // phones look no further.
-func Answer(slots []Standing, policy fleet.Policy) []Target {
+func Answer(slots []Standing, policy fleet.Policy) []Target { return answer(nil, slots, policy) }
+
+// answer is Answer, in room that is given.
+func answer(room []Target, slots []Standing, policy fleet.Policy) []Target {
 	if allGone(slots) {
 		return lastResort(slots)
 	}
 	best, group := bestGroup(slots)
-	out := make([]Target, 0, len(slots))
+	out := slices.Grow(room, len(slots))
 	shared := 0 // per cent that returning sites take from the best ones
 	for i := range slots {
 		s := &slots[i]

@@ -83,8 +83,8 @@ func (v *view) fewServe(svc *fleet.Service) bool {
 	away := len(v.sitesOut(""))
 	for _, t := range svc.Transports {
 		n := 0
-		for _, site := range v.of(svc).row {
-			if site != nil && site.serves[t] {
+		for _, at := range v.order(svc) {
+			if site := v.standsAt(at); site != nil && site.serves[t] {
 				n++
 			}
 		}

@@ -85,7 +85,6 @@ func oneOf[T ~string](word T, right []T) string {
 // SlotsOf returns the slots of a site, ordered; an empty service or a zero
 // transport means all.
 func SlotsOf(f *fleet.Fleet, site fleet.SiteID, service fleet.ServiceID, transport fleet.Transport) []Slot {
-	var out []Slot
 	fs := f.Site(site)
 	if fs == nil {
 		return nil
@@ -94,6 +93,13 @@ func SlotsOf(f *fleet.Fleet, site fleet.SiteID, service fleet.ServiceID, transpo
 	for _, t := range fs.Transports() {
 		serves[t] = true
 	}
+	n := 0
+	for i := range f.Services {
+		if service == "" || f.Services[i].Name == service {
+			n += len(f.Services[i].Transports)
+		}
+	}
+	out := make([]Slot, 0, n)
 	for i := range f.Services {
 		svc := &f.Services[i]
 		if (service != "" && svc.Name != service) || !slices.Contains(svc.Sites, site) {
@@ -104,6 +110,9 @@ func SlotsOf(f *fleet.Fleet, site fleet.SiteID, service fleet.ServiceID, transpo
 				out = append(out, Slot{svc.Name, site, tr})
 			}
 		}
+	}
+	if len(out) == 0 {
+		return nil
 	}
 	if !slices.IsSortedFunc(out, Slot.Compare) {
 		slices.SortFunc(out, Slot.Compare)

@@ -25,7 +25,7 @@ type view struct {
 	away     []fleet.SiteID // from which anything is taken away
 	stays    []stay         // buffers of staysOf
 	rests    []*Standing
-	spare    []Standing // room that nobody uses
+	free     *serviceView // that nobody looks at any more
 	// Most questions are about the service of the one before.
 	lastService *fleet.Service
 	lastView    *serviceView
@@ -40,7 +40,7 @@ type layout struct {
 }
 
 func newLayout(f *fleet.Fleet) *layout {
-	l := &layout{sited: make(map[fleet.SiteID]int, len(f.Sites))}
+	l := &layout{sited: make(map[fleet.SiteID]int, len(f.Sites)), orders: make(map[*fleet.Service][]int, len(f.Services))}
 	for i := range f.Sites {
 		l.sited[f.Sites[i].Name] = i
 	}
@@ -52,9 +52,6 @@ func newLayout(f *fleet.Fleet) *layout {
 func (l *layout) order(svc *fleet.Service) []int {
 	if order := l.orders[svc]; order != nil {
 		return order
-	}
-	if l.orders == nil {
-		l.orders = map[*fleet.Service][]int{}
 	}
 	order := make([]int, len(svc.Sites))
 	for i, id := range svc.Sites {
@@ -245,16 +242,15 @@ func (v *view) answer(svc *fleet.Service, t fleet.Transport) []Target {
 // answerFor is what is answered to a bucket of the tenants.
 func (v *view) answerFor(svc *fleet.Service, t fleet.Transport, bucket int) []Target {
 	set := v.set(svc, t, bucket)
-	if set.answer == nil {
-		set.answer = Answer(set.slots, v.Fleet.Policy)
+	if len(set.answer) == 0 {
+		set.answer = answer(set.answer, set.slots, v.Fleet.Policy)
 	}
 	return set.answer
 }
 
 // serviceView is what is known of a service.
 type serviceView struct {
-	row   []*siteView // of its sites, in order of preference
-	outs  []Out       // of its slots
+	outs  []Out // of its slots
 	parts []fleet.Cohort
 	room  []Standing // what is left for the standings of the next sets
 	first []Standing // room at its beginning
@@ -285,7 +281,10 @@ func (v *view) of(svc *fleet.Service) *serviceView {
 		if v.known == nil {
 			v.known = make(map[*fleet.Service]*serviceView, len(v.Fleet.Services))
 		}
-		sv = &serviceView{row: v.rowOf(svc), outs: outsOf(v.Outs, svc.Name)}
+		if sv = v.free; sv == nil {
+			sv = &serviceView{}
+		}
+		v.free, sv.outs = nil, outsOf(v.Outs, svc.Name)
 		v.known[svc] = sv
 	}
 	v.lastOf, v.lastView = svc, sv
@@ -314,23 +313,24 @@ func (v *view) set(svc *fleet.Service, t fleet.Transport, bucket int) *setView {
 
 func (v *view) place(svc *fleet.Service, sv *serviceView, t fleet.Transport, bucket int) []Standing {
 	if n := len(svc.Sites); cap(sv.room) < n {
-		sv.room = v.roomFor(n * len(svc.Transports))
+		sv.room = make([]Standing, 0, n*len(svc.Transports))
 		sv.first = sv.room
 	}
-	out := sv.room
-	for i, site := range svc.Sites {
-		if sv.row[i] == nil || !sv.row[i].serves[t] {
+	out, row := sv.room, v.order(svc)
+	for i, id := range svc.Sites {
+		site := v.standsAt(row[i])
+		if site == nil || !site.serves[t] {
 			continue
 		}
 		n := len(out)
 		out = out[:n+1]
 		st := &out[n]
-		st.Slot, st.Status = Slot{svc.Name, site, t}, sv.row[i].status[t]
-		if len(sv.outs) > 0 || sv.row[i].drained {
+		st.Slot, st.Status = Slot{svc.Name, id, t}, site.status[t]
+		if len(sv.outs) > 0 || site.drained {
 			v.stand(st, sv.outs, bucket)
 		}
 		st.rank, st.weight = n, defaultWeight
-		if w, shared := svc.Weight(site); shared {
+		if w, shared := svc.Weight(id); shared {
 			st.rank, st.weight = 0, w
 		}
 	}
@@ -338,22 +338,17 @@ func (v *view) place(svc *fleet.Service, sv *serviceView, t fleet.Transport, buc
 	return out[:len(out):len(out)]
 }
 
-// roomFor returns empty room for standings.
-func (v *view) roomFor(n int) []Standing {
-	if cap(v.spare) < n {
-		return make([]Standing, 0, n)
-	}
-	room := v.spare[:cap(v.spare)]
-	clear(room)
-	v.spare = nil
-	return room[:0]
-}
-
 // leave forgets the sets of a service that nobody looks at any more; the next
 // service has their room.
 func (v *view) leave(svc *fleet.Service) {
-	if sv := v.known[svc]; sv != nil && len(sv.more) == 0 && cap(sv.first) > cap(v.spare) {
-		v.spare = sv.first
+	if sv := v.known[svc]; sv != nil && len(sv.more) == 0 {
+		room := sv.first[:cap(sv.first)]
+		clear(room)
+		*sv = serviceView{room: room[:0], first: room[:0], own: sv.own}
+		for t := range sv.own {
+			sv.own[t] = setView{answer: sv.own[t].answer[:0]}
+		}
+		v.free = sv
 	}
 	delete(v.known, svc)
 	v.lastOf, v.lastView = nil, nil
@@ -377,13 +372,10 @@ func outsOf(outs []Out, id fleet.ServiceID) []Out {
 	return outs[low:end]
 }
 
-// rowOf makes what is known of a service's sites, in order of preference.
-func (v *view) rowOf(svc *fleet.Service) []*siteView {
-	row := make([]*siteView, len(svc.Sites))
-	for i, n := range v.order(svc) {
-		if n >= 0 {
-			row[i] = &v.sites[n]
-		}
+// standsAt is what is known of the site at a place of the fleet; nil for -1.
+func (v *view) standsAt(n int) *siteView {
+	if n < 0 {
+		return nil
 	}
-	return row
+	return &v.sites[n]
 }
