@@ -127,8 +127,8 @@ func compareTenants(old, now *fleet.Tenants) TenantReach {
 }
 
 // tenantStage takes one part of an import; one without rows gives the import up.
-// Another import that was begun before
-// gives way: it is not half done, it has done nothing.
+// Another import that was begun before gives way: it is not half done, it has done
+// nothing.
 func (t *transition) tenantStage() error {
 	c := t.cmd.Tenants
 	if err := t.ownerAndReason(); err != nil {
@@ -145,7 +145,9 @@ func (t *transition) tenantStage() error {
 	case err != nil:
 		return err
 	case c.Rows == "":
-		t.Staging = nil // given up
+		if t.Staging != nil && (t.Staging.Upload == c.Upload || t.cmd.Version < versionEnds) {
+			t.Staging = nil // given up; programs before versionEnds gave up a colleague's too
+		}
 		return nil
 	case c.Part == 0:
 		t.Staging = &Staging{Upload: c.Upload, By: t.cmd.By, Since: t.Now, Parts: []string{c.Rows}}

@@ -98,6 +98,28 @@ func TestHalfAnImportIsNone(t *testing.T) {
 	}
 }
 
+// TestGivingUpLeavesOthersAlone: who gives an import up does not take away what a
+// colleague has staged meanwhile. Programs before version 3 did, and their logs lead
+// to where they led.
+func TestGivingUpLeavesOthersAlone(t *testing.T) {
+	for version, stays := range map[int]bool{1: false, 3: true} {
+		g := newGuarded(t, nil)
+		n := g.stage("theirs", tenantRows(10, "west"))
+		c := steer.Command{Version: version, Kind: steer.KindTenantStage, At: g.now, By: "bob", Reason: "no", Tenants: &steer.TenantChange{Upload: "mine"}}
+		var err error
+		if g.s, _, err = steer.Apply(g.s, c); err != nil {
+			t.Fatal(err)
+		}
+		err = g.apply(steer.Command{Kind: steer.KindTenantCommit, Tenants: &steer.TenantChange{Upload: "theirs", Part: n}})
+		if (err == nil) != stays {
+			t.Errorf("version %d: the colleague's import: %v", version, err)
+		}
+	}
+	if c := (steer.Command{Kind: steer.KindTenantStage, Tenants: &steer.TenantChange{Upload: "mine"}}); c.Needs() != 3 {
+		t.Errorf("giving up needs version %d", c.Needs())
+	}
+}
+
 func TestReachIsSaidByWhoWantsIt(t *testing.T) {
 	g := newGuarded(t, nil)
 	if err := g.importTenants(tenantRows(2000, "west"), steer.TenantChange{}); err != nil {
