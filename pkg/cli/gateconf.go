@@ -57,6 +57,10 @@ func gateDriver(name string, file *config.Agent) (divert.Driver, error) {
 		if g.Edge.OpenSIPS != "" {
 			return &divert.OpenSIPS{Address: g.Edge.OpenSIPS, Transports: edgeTransports(g)}, nil
 		}
+		if g.Edge.FreeSWITCH != "" {
+			password, err := privateText("freeswitch_password_file", g.Edge.FreeSWITCHPasswordFile)
+			return &divert.FreeSWITCH{Address: g.Edge.FreeSWITCH, Password: password, Transports: edgeTransports(g)}, err
+		}
 		return &divert.Kamailio{Address: g.Edge.Kamailio, Transports: edgeTransports(g)}, nil
 	}
 	return &divert.Exec{Command: g.Edge.Command, Site: file.Site, Transports: edgeTransports(g)}, nil

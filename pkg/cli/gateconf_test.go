@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"errors"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/rs/zerolog"
@@ -34,9 +37,35 @@ func TestGateDrivers(t *testing.T) {
 	if err != nil || !is[*divert.OpenSIPS](got.Driver) {
 		t.Errorf("opensips: %+v, %v", got, err)
 	}
+	testFreeSWITCHDriver(t)
 	for _, own := range []string{"inline", "listen"} {
 		if got, err := divertConfig(&config.Agent{Gate: &config.Gate{Driver: own}}, zerolog.Nop()); got != nil || err != nil {
 			t.Errorf("%s: %v, %v", own, got, err)
+		}
+	}
+}
+
+// testFreeSWITCHDriver: its password comes from a file that is private.
+func testFreeSWITCHDriver(t *testing.T) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "password")
+	for mode, want := range map[os.FileMode]string{0o600: "ClueCon", 0o644: ""} {
+		if err := errors.Join(os.WriteFile(file, []byte("ClueCon\n"), mode), os.Chmod(file, mode)); err != nil {
+			t.Fatal(err)
+		}
+		edge := config.GateEdge{FreeSWITCH: "127.0.0.1:8021", FreeSWITCHPasswordFile: file}
+		got, err := divertConfig(&config.Agent{Gate: &config.Gate{Driver: "edge", Edge: edge}}, zerolog.Nop())
+		if want == "" {
+			if err == nil {
+				t.Errorf("mode %o: anybody may read the password", mode)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f, ok := got.Driver.(*divert.FreeSWITCH); !ok || f.Password != want {
+			t.Errorf("freeswitch: %T", got.Driver)
 		}
 	}
 }

@@ -166,6 +166,10 @@ type GateEdge struct {
 	Kamailio string `yaml:"kamailio,omitempty" json:"kamailio,omitempty" jsonschema_description:"For edge: HOST:PORT of the datagram socket of its module jsonrpcs. docs/gate.md has what to include in its configuration."`
 	// OpenSIPS is the management interface of an OpenSIPS, for edge.
 	OpenSIPS string `yaml:"opensips,omitempty" json:"opensips,omitempty" jsonschema_description:"For edge, in place of kamailio: HOST:PORT of the datagram socket of OpenSIPS' module mi_datagram, or the URL of its module mi_http, such as http://127.0.0.1:8888/mi. docs/gate.md has what to include in its configuration."`
+	// FreeSWITCH is the event socket of a FreeSWITCH, for edge.
+	FreeSWITCH string `yaml:"freeswitch,omitempty" json:"freeswitch,omitempty" jsonschema_description:"For edge, in place of kamailio: HOST:PORT of the event socket of a FreeSWITCH. It refuses calls; registrations leave by DNS. docs/gate.md has what to include in its dialplan."`
+	// FreeSWITCHPasswordFile is private: mode 0600.
+	FreeSWITCHPasswordFile string `yaml:"freeswitch_password_file,omitempty" json:"freeswitch_password_file,omitempty" jsonschema_description:"File with the password of that event socket, mode 0600 at most; relative to this file."`
 	// Command is the program and its arguments, for exec.
 	Command []string `yaml:"command,omitempty" json:"command,omitempty" jsonschema_description:"For exec: the program and its arguments. It gets an order in JSON on its standard input, and ends with 0 when it is followed."`
 	// Transports are those that it serves.
@@ -291,7 +295,7 @@ func (a *Agent) defaults(dir string) {
 	files = append(files, &a.Identity)
 	if a.Gate != nil {
 		set(&a.Gate.Driver, "inline")
-		files = append(files, &a.Gate.Certificate, &a.Gate.Key, &a.Gate.UpstreamRoots)
+		files = append(files, &a.Gate.Certificate, &a.Gate.Key, &a.Gate.UpstreamRoots, &a.Gate.Edge.FreeSWITCHPasswordFile)
 		for i := range a.Gate.Certificates {
 			files = append(files, &a.Gate.Certificates[i].Certificate, &a.Gate.Certificates[i].Key)
 		}

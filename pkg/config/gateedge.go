@@ -23,16 +23,7 @@ func (c *agentCheck) edge() {
 	g := c.agent.Gate
 	c.fallback()
 	if g.Uses("edge") {
-		switch {
-		case g.Edge.Kamailio == "" && g.Edge.OpenSIPS == "":
-			c.at("$.gate.edge", `edge: {kamailio: "127.0.0.1:9062"}`, "driver edge needs the edge")
-		case g.Edge.Kamailio == "":
-			c.opensips(g.Edge.OpenSIPS)
-		case g.Edge.OpenSIPS == "":
-			c.dialled("$.gate.edge.kamailio", g.Edge.Kamailio)
-		default:
-			c.at("$.gate.edge.opensips", "the one that stands in front", "a site has one edge, kamailio or opensips")
-		}
+		c.oneEdge()
 	}
 	if g.Driver == "edge" && !g.Uses("nftables") && len(g.Listen) > 0 {
 		c.at("$.gate.listen", "delete it", "with driver edge the gate itself listens nowhere")
@@ -52,6 +43,12 @@ func (c *agentCheck) edge() {
 	if !g.Uses("edge") && g.Edge.OpenSIPS != "" {
 		c.at("$.gate.edge.opensips", "driver: edge", "driver %s does not speak to OpenSIPS", g.Driver)
 	}
+	if !g.Uses("edge") && g.Edge.FreeSWITCH != "" {
+		c.at("$.gate.edge.freeswitch", "driver: edge", "driver %s does not speak to FreeSWITCH", g.Driver)
+	}
+	if g.Edge.FreeSWITCH == "" && g.Edge.FreeSWITCHPasswordFile != "" {
+		c.at("$.gate.edge.freeswitch_password_file", `freeswitch: "127.0.0.1:8021", or delete it`, "there is no event socket that the password is for")
+	}
 	if !g.Uses("edge") && len(c.agent.Outward.Edge) > 0 {
 		c.at("$.outward.edge", "gate: {driver: edge}, or delete it", "driver %s tells no edge single commands", g.Driver)
 	}
@@ -59,6 +56,37 @@ func (c *agentCheck) edge() {
 		c.at("$.gate.edge.command", "driver: exec", "driver %s starts no program", g.Driver)
 	}
 	c.nftables()
+}
+
+// oneEdge checks that there is one edge, and how it is reached.
+func (c *agentCheck) oneEdge() {
+	e := c.agent.Gate.Edge
+	named := 0
+	for _, edge := range []struct{ path, at string }{
+		{"$.gate.edge.kamailio", e.Kamailio}, {"$.gate.edge.opensips", e.OpenSIPS}, {"$.gate.edge.freeswitch", e.FreeSWITCH},
+	} {
+		if edge.at == "" {
+			continue
+		}
+		if named++; named > 1 {
+			c.at(edge.path, "the one that stands in front", "a site has one edge, kamailio, opensips or freeswitch")
+		}
+	}
+	switch {
+	case named > 1:
+	case e.Kamailio != "":
+		c.dialled("$.gate.edge.kamailio", e.Kamailio)
+	case e.OpenSIPS != "":
+		c.opensips(e.OpenSIPS)
+	case e.FreeSWITCH != "":
+		c.dialled("$.gate.edge.freeswitch", e.FreeSWITCH)
+		if e.FreeSWITCHPasswordFile == "" {
+			c.at("$.gate.edge.freeswitch", "freeswitch_password_file: event-socket.password", "the event socket asks for a password")
+		}
+		c.exists("$.gate.edge.freeswitch_password_file", e.FreeSWITCHPasswordFile)
+	default:
+		c.at("$.gate.edge", `edge: {kamailio: "127.0.0.1:9062"}`, "driver edge needs the edge")
+	}
 }
 
 // opensips checks where its management interface is: a socket, or a URL.

@@ -1,17 +1,13 @@
 package metrics
 
 import (
-	"bufio"
 	"context"
-	"fmt"
-	"io"
-	"net"
-	"net/textproto"
+	"errors"
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 
+	"github.com/sipsteer/sipsteer/pkg/eventsocket"
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/health"
 	"github.com/sipsteer/sipsteer/probes"
@@ -31,11 +27,12 @@ func freeswitch(ctx context.Context, spec probes.Spec, metrics []string) (map[st
 		return nil, fault
 	}
 	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	s := newEventSocket(ctx, conn)
-	if fault := s.login(spec.Login.Password); fault != nil {
-		return nil, fault
+	// The tap is left out: the password would be written down. What goes over
+	// the wire is remarked instead.
+	s := eventsocket.New(ctx, eventsocket.Config{Conn: conn, Remark: func(text string) { wire.Remark(ctx, "%s", wire.Clean(text)) }})
+	defer s.Close()
+	if err := s.Login(spec.Login.Password); err != nil {
+		return nil, socketFault("log in", err)
 	}
 	out, answers := map[string]float64{}, map[string]string{}
 	for _, m := range metrics {
@@ -45,9 +42,9 @@ func freeswitch(ctx context.Context, spec probes.Spec, metrics []string) (map[st
 			return nil, &wire.Fault{Cause: health.CauseLocal, Detail: "not sent, since it may change something: " + wire.Clean(command)}
 		}
 		if _, asked := answers[command]; !asked {
-			text, fault := s.api(command)
-			if fault != nil {
-				return nil, fault
+			text, err := s.API(command)
+			if err != nil {
+				return nil, socketFault("ask", err)
 			}
 			answers[command] = text
 		}
@@ -58,92 +55,19 @@ func freeswitch(ctx context.Context, spec probes.Spec, metrics []string) (map[st
 	return out, nil
 }
 
-// eventSocket is one connection to FreeSWITCH: header lines as in mail, and
-// perhaps a body of Content-Length octets.
-type eventSocket struct {
-	ctx  context.Context // of the one probe that opened it
-	conn net.Conn
-	r    *textproto.Reader
-}
-
-// newEventSocket leaves the tap out: the password would be written down. What
-// goes over the wire is remarked instead.
-func newEventSocket(ctx context.Context, conn net.Conn) *eventSocket {
-	return &eventSocket{ctx, conn, textproto.NewReader(bufio.NewReader(io.LimitReader(conn, maxAnswer)))}
-}
-
-func (s *eventSocket) login(password string) *wire.Fault {
-	greeting, _, fault := s.receive()
-	if fault != nil {
-		return fault
+// socketFault is what an error of the event socket means.
+func socketFault(while string, err error) *wire.Fault {
+	cause := health.CauseMalformed
+	switch {
+	case errors.Is(err, eventsocket.ErrPassword), errors.Is(err, eventsocket.ErrTurnedAway):
+		cause = health.CauseAuth
+	case errors.Is(err, eventsocket.ErrClosed):
+		cause = health.CauseReset
+	case errors.Is(err, eventsocket.ErrRefused), errors.Is(err, eventsocket.ErrMalformed):
+	default:
+		return wire.Classify(while, err)
 	}
-	if t := greeting.Get("Content-Type"); t != "auth/request" {
-		return odd("the event socket begins with %q instead of asking for the password", t)
-	}
-	if strings.ContainsAny(password, "\r\n") {
-		return &wire.Fault{Cause: health.CauseLocal, Detail: "the password of the event socket has a line end"}
-	}
-	if _, err := fmt.Fprintf(s.conn, "auth %s\n\n", password); err != nil {
-		return wire.Classify("log in", err)
-	}
-	wire.Remark(s.ctx, "sent auth, the password hidden")
-	said, _, fault := s.receive()
-	if fault != nil {
-		return fault
-	}
-	if text := said.Get("Reply-Text"); !strings.HasPrefix(text, "+OK") {
-		return &wire.Fault{Cause: health.CauseAuth, Detail: "the event socket refuses the password: " + wire.Clean(text)}
-	}
-	return nil
-}
-
-func (s *eventSocket) api(command string) (string, *wire.Fault) {
-	wire.Remark(s.ctx, "api %s", command)
-	if _, err := fmt.Fprintf(s.conn, "api %s\n\n", command); err != nil {
-		return "", wire.Classify("ask", err)
-	}
-	for {
-		head, body, fault := s.receive()
-		if fault != nil {
-			return "", fault
-		}
-		switch head.Get("Content-Type") {
-		case "api/response":
-			if strings.HasPrefix(body, "-ERR") || strings.HasPrefix(body, "-USAGE") {
-				return "", odd("%s: %s", command, body)
-			}
-			return body, nil
-		case "text/disconnect-notice":
-			return "", &wire.Fault{Cause: health.CauseReset, Detail: "the event socket was closed"}
-		}
-	}
-}
-
-// receive reads one message.
-func (s *eventSocket) receive() (textproto.MIMEHeader, string, *wire.Fault) {
-	head, err := s.r.ReadMIMEHeader()
-	if err != nil {
-		if s.ctx.Err() != nil {
-			err = s.ctx.Err()
-		}
-		f := wire.Classify("event socket", err)
-		if f.Cause == health.CauseLocal && s.ctx.Err() == nil {
-			f.Cause = health.CauseMalformed
-		}
-		return nil, "", f
-	}
-	length := 0
-	if text := head.Get("Content-Length"); text != "" {
-		if length, err = strconv.Atoi(text); err != nil || length < 0 || length > maxAnswer {
-			return nil, "", odd("event socket: Content-Length %q", text)
-		}
-	}
-	body := make([]byte, length)
-	if _, err := io.ReadFull(s.r.R, body); err != nil {
-		return nil, "", wire.Classify("event socket", err)
-	}
-	wire.Remark(s.ctx, "%s: %s", head.Get("Content-Type"), wire.Clean(head.Get("Reply-Text")+string(body)))
-	return head, string(body), nil
+	return &wire.Fault{Cause: cause, Detail: wire.Clean(err.Error())}
 }
 
 // digits finds a number that is not part of a word.
