@@ -40,7 +40,7 @@ func (l *testLab) stale(server string) (target string, stale bool) {
 // is torn while nobody is there to repair it: both answer the last decision, say
 // what to do, and take part again by themselves when they can.
 func TestAnswersWithoutAStore(t *testing.T) {
-	l := newLab(t, 21)
+	l := newLab(t)
 	calgary, dir := l.servers()[0].String(), filepath.Join(l.dir, "data", "calgary")
 	l.must(0, "drain", "calgary", "--now", "--reason", "kernel", "--for", "1h", "--yes")
 	l.must(0, "lab", "break", "calgary", "agent-kill")

@@ -25,7 +25,7 @@ func TestKilledAgentsLoseNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	l := newLab(t, 12)
+	l := newLab(t)
 	random := rand.New(rand.NewPCG(1, 2))
 	sites := []string{"calgary", "ottawa", "vancouver"}
 	pids := map[string]bool{}

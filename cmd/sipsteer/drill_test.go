@@ -18,7 +18,7 @@ import (
 // TestDrillWithRealAgents practises the loss of a site in a lab: the verdict, the
 // measured times and the stop conditions, each seen from outside.
 func TestDrillWithRealAgents(t *testing.T) {
-	l := startLab(t, 12, "5s")
+	l := startLab(t, "5s")
 	file := filepath.Join(t.TempDir(), "drill.yaml")
 	if err := os.WriteFile(file, runbook.Drill{Lasts: 3 * time.Second, StopIf: []string{`stragglers("vancouver") > 50`}}.Text(), 0o600); err != nil {
 		t.Fatal(err)

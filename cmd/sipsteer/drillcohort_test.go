@@ -20,7 +20,7 @@ import (
 // led elsewhere and nobody else is; status and why say so; afterwards all are
 // answered alike again.
 func TestDrillOfACohortWithRealAgents(t *testing.T) {
-	l := startLab(t, 14, "5s")
+	l := startLab(t, "5s")
 	// mover is a tenant of the half that leaves, stayer one of the other.
 	var mover, stayer string
 	for i := 0; mover == "" || stayer == ""; i++ {

@@ -37,7 +37,7 @@ func TestDrainForecast(t *testing.T) {
 		t.Skipf("%s is not set: make drain-forecast", phonesVariable)
 	}
 	refresh := 60 * time.Second
-	l := startLab(t, 13, "5s")
+	l := startLab(t, "5s")
 	l.longRegistrations(refresh)
 	crowd := l.crowd(n, refresh)
 	before := crowd.Snapshot()

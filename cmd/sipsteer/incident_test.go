@@ -13,7 +13,7 @@ import (
 
 // TestIncident is an outage at the command line, from the break to the report.
 func TestIncident(t *testing.T) {
-	l := newLab(t, 6)
+	l := newLab(t)
 	list := func() []steer.Incident {
 		var out []steer.Incident
 		if err := json.Unmarshal([]byte(l.must(0, "incident", "list", "--json").out), &out); err != nil {

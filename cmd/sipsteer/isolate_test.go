@@ -23,7 +23,7 @@ import (
 // Others' calls and calls for help pass; a person lets it in again, and then it is
 // left alone.
 func TestIsolate(t *testing.T) {
-	l := newLab(t, 47)
+	l := newLab(t)
 	began := time.Now()
 	at := l.place(0).Gate[fleet.UDP]
 	first := lab.Layout{Net: l.net}.Stranger()

@@ -22,7 +22,7 @@ const (
 // TestOperator is a shift at the command line: look, plan, drain, bring back,
 // and be refused.
 func TestOperator(t *testing.T) {
-	l := newLab(t, 1)
+	l := newLab(t)
 	w := l.watch(10*time.Millisecond, westUDP, westTCP, westTLS, eastUDP)
 	eventually(t, "all three answer alike", patience, l.answered(w, westUDP, "calgary", "vancouver", "ottawa"))
 	eventually(t, "all three answer alike", patience, l.answered(w, eastUDP, "ottawa", "calgary", "vancouver"))
@@ -135,7 +135,7 @@ func TestOperator(t *testing.T) {
 
 // TestFaults breaks softswitches and looks from outside at what follows.
 func TestFaults(t *testing.T) {
-	l := newLab(t, 2)
+	l := newLab(t)
 	w := l.watch(10*time.Millisecond, westUDP, westTCP, westTLS, eastUDP)
 
 	// TLS only: the other transports stay.
@@ -185,7 +185,7 @@ func TestFaults(t *testing.T) {
 // TestLeaderKilled kills the leader in the middle of a drain: the drain is
 // whole or absent, can be repeated, and no name server misses an answer.
 func TestLeaderKilled(t *testing.T) {
-	l := newLab(t, 3)
+	l := newLab(t)
 	leader := l.status().Leader
 	w := l.watch(5*time.Millisecond, westUDP) // 200 questions a second at each server
 
@@ -222,7 +222,7 @@ func TestLeaderKilled(t *testing.T) {
 // TestEverythingKilled kills all processes and starts again on the same
 // directory: the same answers, the same intents, no older epoch.
 func TestEverythingKilled(t *testing.T) {
-	l := newLab(t, 4)
+	l := newLab(t)
 	l.must(0, "drain", "calgary", "--now", "--transport", "tls", "--reason", "certificate", "--for", "1h", "--yes")
 	before := l.status()
 	l.kill()
@@ -245,7 +245,7 @@ func TestEverythingKilled(t *testing.T) {
 // TestPartition cuts agents off: the rest goes on, the cut-off one answers what
 // it knew and changes nothing.
 func TestPartition(t *testing.T) {
-	l := newLab(t, 5)
+	l := newLab(t)
 	w := l.watch(10*time.Millisecond, westUDP)
 	eventually(t, "all answer", patience, l.answered(w, westUDP, "calgary", "vancouver", "ottawa"))
 	l.must(0, "lab", "break", "vancouver", "partition")

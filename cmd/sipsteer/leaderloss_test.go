@@ -104,7 +104,7 @@ func TestNoQuestionUnansweredWithoutALeader(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	l := newLab(t, 22)
+	l := newLab(t)
 	leader := l.status().Leader
 	killed := slices.Index([]string{"calgary", "ottawa", "vancouver"}, leader)
 	var askers []*asker

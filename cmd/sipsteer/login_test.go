@@ -26,7 +26,7 @@ func (l *testLab) loginsUp() {
 // TestLoginBrokenAtOneSite: OPTIONS and TLS stay green, no phone can log in:
 // the site is left, and its gate does not refuse by itself what still works.
 func TestLoginBrokenAtOneSite(t *testing.T) {
-	l := newLab(t, 10)
+	l := newLab(t)
 	w := l.watch(10*time.Millisecond, westUDP, westTLS)
 	l.loginsUp()
 	for _, tt := range []struct{ fault, cause string }{{"auth-reset", "auth-rejected"}, {"register-timeout", "timeout"}} {
@@ -60,7 +60,7 @@ func TestLoginBrokenAtOneSite(t *testing.T) {
 // TestLoginBrokenAtTwoSites: keys that were reset at two sites are no reason to
 // move anybody. It is named, and the answers stay.
 func TestLoginBrokenAtTwoSites(t *testing.T) {
-	l := newLab(t, 11)
+	l := newLab(t)
 	w := l.watch(10*time.Millisecond, westUDP, westTCP, westTLS)
 	l.loginsUp()
 	var both sync.WaitGroup

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -98,21 +99,27 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
+// Tests of what operators do at the desk, which no sick check can disturb, run in
+// parallel at the end; those that wait for verdicts have the machine for themselves.
+
 // newLab starts a lab whose probes have more time than those of a lab by hand: a
 // busy machine is no sick site.
-func newLab(t *testing.T, number int) *testLab {
+func newLab(t *testing.T) *testLab {
 	t.Helper()
-	return startLab(t, number, "2s")
+	return startLab(t, "2s")
 }
 
+// labs counts the labs of this run.
+var labs atomic.Int64
+
 // startLab picks addresses that no other test uses: the process ID spreads runs
-// apart, the test's own number tests of one run.
-func startLab(t *testing.T, number int, probes string) *testLab {
+// apart, the count the tests of one run.
+func startLab(t *testing.T, probes string) *testLab {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("starts real processes; left out by -short")
 	}
-	l := &testLab{t: t, dir: t.TempDir(), net: 20 + (os.Getpid()*7+number)%230, probes: probes}
+	l := &testLab{t: t, dir: t.TempDir(), net: 20 + (os.Getpid()*7+int(labs.Add(1)))%230, probes: probes}
 	l.up()
 	t.Cleanup(l.down)
 	return l

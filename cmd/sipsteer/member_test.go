@@ -80,7 +80,7 @@ func untilStopped(t *testing.T, cmd *exec.Cmd, ended func(error)) (stop func()) 
 
 // TestClusterLife lets an agent join, vote, lose its store, come back and leave.
 func TestClusterLife(t *testing.T) {
-	l := newLab(t, 10)
+	l := newLab(t)
 	file := l.fourth("edmonton")
 	if r := l.must(2, "agent", "join", "--config", file); !strings.Contains(r.err, "agent invite edmonton") {
 		t.Errorf("join without a token: %s", r.err)
@@ -152,7 +152,8 @@ func (l *testLab) member(name string) string {
 // TestRecoverFromOneDirectory loses two of three agents for good and goes on
 // with what the third has; the others come back, one with its old store.
 func TestRecoverFromOneDirectory(t *testing.T) {
-	l := newLab(t, 11)
+	t.Parallel()
+	l := newLab(t)
 	l.must(0, "drain", "calgary", "--now", "--reason", "kernel", "--for", "1h", "--yes")
 	before := l.status().Epoch
 	l.kill()

@@ -10,7 +10,7 @@ import (
 // itself where it is well, at every name server, and stays out, saying why, where
 // it is not.
 func TestFailoverWithAnEnd(t *testing.T) {
-	l := newLab(t, 25)
+	l := newLab(t)
 	l.loginsUp()
 	answered := func(site string) bool {
 		for _, targets := range l.status().Services[0].Transports {

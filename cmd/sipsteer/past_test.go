@@ -16,7 +16,8 @@ import (
 // TestBackInTime looks at the past, brings it back, and finds a byte of it that
 // was changed on one agent's disk.
 func TestBackInTime(t *testing.T) {
-	l := newLab(t, 6)
+	t.Parallel()
+	l := newLab(t)
 	w := l.watch(10*time.Millisecond, westUDP)
 	good := l.status().Epoch
 	l.must(0, "drain", "calgary", "--now", "--reason", "kernel", "--for", "1h", "--yes")

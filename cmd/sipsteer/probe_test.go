@@ -13,7 +13,7 @@ import (
 // TestProbesByHand looks at one lab with checks, probe run and parity, before
 // and after its keys are reset at one site.
 func TestProbesByHand(t *testing.T) {
-	l := newLab(t, 12)
+	l := newLab(t)
 	l.loginsUp()
 	eventually(t, "every agent sees all up", 60*time.Second, func() bool {
 		r := l.run("checks", "--bad")

@@ -21,7 +21,7 @@ func TestReadme(t *testing.T) {
 	if len(session) < 3 {
 		t.Fatalf("found %d commands in the README", len(session))
 	}
-	l := newLab(t, 9)
+	l := newLab(t)
 	eventually(t, "all is up", patience, func() bool {
 		for _, s := range l.status().Sites {
 			for _, state := range s.Transports {

@@ -74,7 +74,7 @@ func (d *sickDisk) fail() {
 // finds an error, and is still so when the agent starts: it answers throughout,
 // says what is wrong and what to do, and takes part again when it can write.
 func TestDiskTurnsReadOnly(t *testing.T) {
-	l := newLab(t, 23)
+	l := newLab(t)
 	calgary := l.servers()[0].String()
 	config := filepath.Join(l.dir, "calgary.yaml")
 	first := func() string { target, _ := l.stale(calgary); return target }

@@ -160,7 +160,7 @@ func (x thirty) kill(leader string, after time.Duration) {
 // TestRunbookSurvivesItsLeaders kills the leader at random moments of a runbook's
 // steps: it finishes, and each effect has happened once.
 func TestRunbookSurvivesItsLeaders(t *testing.T) {
-	l := newLab(t, 7)
+	l := newLab(t)
 	hooks := l.receiver()
 	res := l.must(0, "runbook", "run", l.thirtySteps(), "--reason", "test", "--yes", "--json")
 	var started struct{ Events []steer.Event }
@@ -231,7 +231,7 @@ func (l *testLab) onceEach(hooks *receiver) {
 // TestRunbookAtTheDesk is a person with a runbook: plan, refusals, two-person
 // approval, undo.
 func TestRunbookAtTheDesk(t *testing.T) {
-	l := newLab(t, 8)
+	l := newLab(t)
 	for _, name := range []string{"evacuate-site", "failover", "failback", "tls-off", "cutover", "restart-one-at-a-time", "key-reset", "region-restore", "stragglers"} {
 		if r := l.must(0, "runbook", "list"); !strings.Contains(r.out, name) {
 			t.Errorf("list lacks %s", name)

@@ -15,7 +15,8 @@ import (
 // TestTenantsAtTheDesk imports tenants, and looks at their answers from outside
 // and with the commands that compute them.
 func TestTenantsAtTheDesk(t *testing.T) {
-	l := newLab(t, 1)
+	t.Parallel()
+	l := newLab(t)
 	write := func(text string) string {
 		path := filepath.Join(t.TempDir(), "tenants.csv")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
