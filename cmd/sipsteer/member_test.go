@@ -152,7 +152,6 @@ func (l *testLab) member(name string) string {
 // TestRecoverFromOneDirectory loses two of three agents for good and goes on
 // with what the third has; the others come back, one with its old store.
 func TestRecoverFromOneDirectory(t *testing.T) {
-	t.Parallel()
 	l := newLab(t)
 	l.must(0, "drain", "calgary", "--now", "--reason", "kernel", "--for", "1h", "--yes")
 	before := l.status().Epoch
