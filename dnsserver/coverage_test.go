@@ -12,7 +12,7 @@ import (
 // its rows names one or says "not done".
 func TestCoverageNamesTests(t *testing.T) {
 	declared := map[string]bool{}
-	for _, place := range []string{"*_test.go", "../pkg/srv/*_test.go", "../pkg/steer/*_test.go", "*/*_test.go"} {
+	for _, place := range []string{"*_test.go", "../pkg/srv/*_test.go", "../pkg/steer/*_test.go", "../pkg/agent/*_test.go", "*/*_test.go"} {
 		files, err := filepath.Glob(place)
 		if err != nil {
 			t.Fatal(err)
