@@ -17,7 +17,7 @@ import (
 // ofTheLeader are the kinds of commands that no person sends.
 var ofTheLeader = []steer.Kind{
 	steer.KindVerdicts, steer.KindWithdraw, steer.KindAdvise, steer.KindDrainStage, steer.KindDrainExpire, steer.KindHoldExpire, steer.KindOutExpire,
-	steer.KindFailbackStep, steer.KindFailbackAbort, steer.KindUnblock, steer.KindQuarantineExpire, steer.KindGateWord, steer.KindKeyStep,
+	steer.KindFailbackStep, steer.KindFailbackAbort, steer.KindUnblock, steer.KindQuarantineExpire, steer.KindGateWord, steer.KindFloods, steer.KindKeyStep,
 	steer.KindNotified, steer.KindLook, steer.KindRunMove,
 }
 

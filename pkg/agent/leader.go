@@ -44,6 +44,7 @@ func (a *Agent) lead(ctx context.Context, term uint64) {
 	beside.Go(func() { a.leadNotify(ctx) })
 	beside.Go(func() { a.leadGateWords(ctx) })
 	beside.Go(func() { a.leadHeartbeat(ctx) })
+	beside.Go(func() { a.leadVersions(ctx) })
 	beside.Go(func() { a.watchUnseen(ctx) })
 	for ctx.Err() == nil {
 		if a.pub.frozen() != "" {
@@ -83,7 +84,10 @@ func (a *Agent) decide(now time.Time, settled bool) []steer.Command {
 	if s.Fleet == nil {
 		return a.firstFleet(now)
 	}
-	return steer.Decide(s, steer.Input{Now: now, Verdicts: a.opinions.verdicts(s, now), Settled: settled, Offset: a.offset(now), Loud: a.loudAtGates(time.Now())})
+	return steer.Decide(s, steer.Input{
+		Now: now, Verdicts: a.opinions.verdicts(s, now), Settled: settled, Offset: a.offset(now),
+		Loud: a.loudAtGates(time.Now()), Newest: a.newest(),
+	})
 }
 
 // firstFleet proposes the fleet file that this agent was started with to a

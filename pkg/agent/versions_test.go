@@ -17,6 +17,7 @@ func TestNewerCommandsWaitForEveryVoter(t *testing.T) {
 	if err := a.gateVersions(t.Context(), []steer.Command{{Version: 1}}); err != nil {
 		t.Error(err)
 	}
+	w.eventually("what every voter knows", func() bool { return a.newest() == steer.CommandVersion })
 	var e *api.Error
 	newer := []steer.Command{{Version: 1}, {Version: steer.CommandVersion + 1}}
 	if err := a.gateVersions(t.Context(), newer); !errors.As(err, &e) || e.Category != api.Refused || e.Hint == "" {
@@ -25,9 +26,11 @@ func TestNewerCommandsWaitForEveryVoter(t *testing.T) {
 	if _, err := a.propose(t.Context(), newer); !errors.As(err, &e) {
 		t.Errorf("proposed: %v", err)
 	}
+	a.versions.mu.Lock()
 	for _, p := range a.others() { // they were upgraded
 		a.versions.known[p.Name] = steer.CommandVersion + 1
 	}
+	a.versions.mu.Unlock()
 	if err := a.gateVersions(t.Context(), newer); err != nil {
 		t.Errorf("every voter knows it: %v", err)
 	}
@@ -53,6 +56,9 @@ func TestADeadVoterDoesNotStopWhatTheFleetKnows(t *testing.T) {
 	a.versions.mu.Lock()
 	a.versions.known = map[fleet.AgentID]int{} // as a leader that has just begun
 	a.versions.mu.Unlock()
+	if n := a.newest(); n != 1 {
+		t.Errorf("newest %d of a voter that nobody could ask", n)
+	}
 	if err := quarantine(); err != nil {
 		t.Errorf("with one voter of three dead: %v", err)
 	}

@@ -128,6 +128,9 @@ func (a *app) writeWhy(e steer.Explanation) {
 			fmt.Fprintf(w, "    %s\n", p.dim(clean(c)))
 		}
 	}
+	for _, h := range e.HeldBack {
+		fmt.Fprintf(w, "\n  %s %s over %s (%s)\n    %s\n    next: %s\n", p.warn("held back:"), h.Site, h.Transport, h.Rule, clean(h.Text), clean(h.Next))
+	}
 	for _, k := range e.KeptOut {
 		fmt.Fprintf(w, "\n  %s %s\n    %s\n", p.warn("kept out:"), sourceAt(k.Source, string(k.Site)), clean(k.Reason))
 		fmt.Fprintf(w, "    %s\n", p.dim(fmt.Sprintf("by %s, until %s", clean(k.Owner), k.Until.UTC().Format("15:04:05 UTC"))))

@@ -3,6 +3,7 @@ package health
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -21,7 +22,10 @@ type Common struct {
 	Since     time.Time // when the first of them went down
 	// Certificate is the one that all of them showed; empty when there is none.
 	Certificate string
-	Sentence    string // for people
+	// Source is the one that floods all of them; invalid when there is none. Set
+	// by SharedSources.
+	Source   netip.Prefix
+	Sentence string // for people
 }
 
 // CommonCause finds the checks of one kind and transport that went down at two

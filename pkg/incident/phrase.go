@@ -54,6 +54,9 @@ func (l *language) what(e *steer.Event) string {
 	case steer.EventNotify:
 		return l.say("ev.notify", plain(e.Reason))
 	case steer.EventBrake:
+		if e.Word == "set" && e.Value != "" { // whose address is nobody else's business
+			return l.say("ev.brake.source")
+		}
 		return l.say("ev.brake."+e.Word, transport)
 	case steer.EventRefused, steer.EventOverride:
 		return l.say("ev."+string(e.Kind), e.Rule)

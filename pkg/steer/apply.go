@@ -180,6 +180,8 @@ func (t *transition) run() error {
 		return t.outExpire()
 	case KindGateWord:
 		return t.gateWord()
+	case KindFloods:
+		return t.floods()
 	}
 	return fmt.Errorf("%w: kind %q; upgrade this agent", ErrUnknownCommand, c.Kind)
 }

@@ -126,11 +126,15 @@ func (v *view) guardBlock(slot Slot, now time.Time) *Refusal {
 func (v *view) guardCommonCause(slot Slot, now time.Time) *Refusal {
 	for i := range v.Brakes {
 		if b := &v.Brakes[i]; b.holds(slot.Site, slot.Transport) {
-			return &Refusal{
+			r := &Refusal{
 				Rule: RuleCommonCause, Hard: true, Text: "common cause: " + b.Sentence + "; moving traffic would not cure it",
 				Value: plural(len(b.Sites), "site"), Limit: "1 site inside " + v.Fleet.Policy.CommonCauseWindow.String(),
 				Next: v.remedy(b, slot),
 			}
+			if b.Source.IsValid() {
+				r.Limit = "1 site" // whenever they failed
+			}
+			return r
 		}
 	}
 	for verdict := range v.verdicts(slot) {
@@ -220,5 +224,5 @@ func (t *transition) advise() error {
 }
 
 func (v *view) commonCauses(now time.Time) []health.Common {
-	return health.CommonCause(v.Verdicts, v.Fleet.Policy.CommonCauseWindow.D(), now)
+	return v.State.commonCauses(now)
 }

@@ -2,6 +2,7 @@ package steer
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +21,8 @@ type Brake struct {
 	Sites     []fleet.SiteID  `json:"sites"` // sorted
 	Since     time.Time       `json:"since"`
 	Sentence  string          `json:"sentence"`
+	// Source floods all of these sites, if it is that.
+	Source netip.Prefix `json:"source,omitzero"`
 }
 
 func compareBrakes(a, b Brake) int {
@@ -37,8 +40,8 @@ func (b *Brake) holds(site fleet.SiteID, t fleet.Transport) bool {
 // updateBrakes sets the brakes that the verdicts ask for and lifts those whose
 // cause is gone.
 func (t *transition) updateBrakes() {
-	for _, cc := range health.CommonCause(t.Verdicts, t.Fleet.Policy.CommonCauseWindow.D(), t.Now) {
-		t.brake(Brake{Kind: cc.Kind, Transport: cc.Transport, Sites: cc.Sites, Since: cc.Since, Sentence: cc.Sentence})
+	for _, cc := range t.commonCauses(t.Now) {
+		t.brake(Brake{Kind: cc.Kind, Transport: cc.Transport, Sites: cc.Sites, Since: cc.Since, Sentence: cc.Sentence, Source: cc.Source})
 	}
 	for _, b := range t.Brakes {
 		if t.anyDown(b) {
@@ -49,7 +52,17 @@ func (t *transition) updateBrakes() {
 	}
 }
 
-// brake sets a brake, or widens the one that is set.
+// commonCauses are those that the verdicts show, and the floods.
+func (s *State) commonCauses(now time.Time) []health.Common {
+	window := s.Fleet.Policy.CommonCauseWindow.D()
+	found := health.CommonCause(s.Verdicts, window, now)
+	if len(s.Floods) == 0 {
+		return found
+	}
+	return health.SharedSources(found, s.Verdicts, s.Floods, window, now)
+}
+
+// brake sets a brake, or widens the one that is set. A source that is named stays.
 func (t *transition) brake(b Brake) {
 	i, found := slices.BinarySearchFunc(t.Brakes, b, compareBrakes)
 	if found {
@@ -57,13 +70,23 @@ func (t *transition) brake(b Brake) {
 		all := append(slices.Clone(old.Sites), b.Sites...)
 		slices.Sort(all)
 		b.Sites = slices.Compact(all)
-		if len(b.Sites) == len(old.Sites) {
+		if !b.Source.IsValid() {
+			b.Source = old.Source
+		}
+		if len(b.Sites) == len(old.Sites) && b.Source == old.Source {
 			return
 		}
 		b.Since = old.Since
 	}
 	t.Brakes = inserted(t.Brakes, b, compareBrakes)
-	t.event(EventBrake, Event{Transport: b.Transport, Rule: RuleCommonCause, Word: "set", Text: "common cause: " + b.Sentence + "; automation moves nothing because of it"})
+	e := Event{Transport: b.Transport, Rule: RuleCommonCause, Word: "set", Text: "common cause: " + b.Sentence + "; automation moves nothing because of it"}
+	if b.Source.IsValid() {
+		e.Value = b.Source.String()
+		if slices.ContainsFunc(t.events, func(o Event) bool { return o.Text == e.Text }) {
+			return // said for another of its checks
+		}
+	}
+	t.event(EventBrake, e)
 }
 
 func (t *transition) anyDown(b Brake) bool {

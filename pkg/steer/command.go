@@ -15,7 +15,7 @@ import (
 // program applies. A new kind of command, or a new field that changes what a
 // kind does, raises it; it is proposed only when every voter can apply it.
 // Needs says which commands that are.
-const CommandVersion = 3
+const CommandVersion = 4
 
 // Kind is the kind of a command. The words travel in the Raft log and are
 // append-only.
@@ -84,6 +84,7 @@ const (
 	KindQuarantineExpire Kind = "quarantine-expire"
 	KindOutExpire        Kind = "out-expire"
 	KindGateWord         Kind = "gate-word"
+	KindFloods           Kind = "floods"
 )
 
 // Command is one proposal. Which fields count depends on Kind.
@@ -133,6 +134,7 @@ type Command struct {
 	Notified uint64           `json:"notified,omitempty"` // KindNotified: revision of the last event told
 	Book     *SavedBook       `json:"book,omitempty"`     // KindBook…
 	Gate     *GateWord        `json:"gate,omitempty"`     // KindGateWord
+	Floods   []health.Flood   `json:"floods,omitempty"`   // KindFloods: all that there are now; only Prefix and Site count
 	Concerns []Concern        `json:"concerns,omitempty"` // KindLook: all that there are now; KindConcern…: the one
 }
 
@@ -141,7 +143,7 @@ type Command struct {
 func (c Command) Automation() bool {
 	switch c.Kind {
 	case KindKeyStep, KindRunMove, KindNotified, KindLook, KindVerdicts, KindWithdraw, KindAdvise, KindDrainStage, KindDrainExpire, KindHoldExpire,
-		KindFailbackStep, KindFailbackAbort, KindUnblock, KindQuarantineExpire, KindOutExpire, KindGateWord:
+		KindFailbackStep, KindFailbackAbort, KindUnblock, KindQuarantineExpire, KindOutExpire, KindGateWord, KindFloods:
 		return true
 	}
 	return false

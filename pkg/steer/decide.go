@@ -28,6 +28,10 @@ type Input struct {
 	// Loud are sources that send far more than others, in the order in which they
 	// are looked at.
 	Loud []LoudSource
+	// Newest is the newest version of commands that every voter applies; 0 is this
+	// program's. What needs a newer one is not proposed, so that it holds up
+	// nothing else while a fleet is upgraded.
+	Newest int
 }
 
 // Decide is the leader's policy: what to propose now, in this order. It
@@ -39,6 +43,7 @@ func Decide(s State, in Input) []Command {
 	}
 	d := &decision{state: s, in: in}
 	d.verdicts()
+	d.floods()
 	d.expiries()
 	d.stages()
 	d.keySteps()
@@ -71,6 +76,9 @@ func (d *decision) view() *view {
 func (d *decision) propose(c Command) bool {
 	c.At, c.Offset, c.By = d.in.Now, d.in.Offset, AutomationOwner
 	c.Version = c.Needs()
+	if d.in.Newest != 0 && c.Version > max(d.in.Newest, d.state.Format) {
+		return false
+	}
 	t, err := apply(d.state, c, d.seen)
 	if err != nil {
 		return false

@@ -18,6 +18,7 @@ func (t *transition) followUp() {
 	if t.Fleet == nil {
 		return
 	}
+	t.dropFloods()
 	t.updateBrakes()
 	down := t.downSites()
 	for _, site := range down {
@@ -44,6 +45,9 @@ func (t *transition) downSites() []fleet.SiteID {
 // openIncident joins a failing site to the incident with the same cause, or
 // opens a new one.
 func (t *transition) openIncident(site fleet.SiteID) {
+	if len(t.Floods) > 0 && slices.ContainsFunc(t.Incidents, func(in Incident) bool { return in.Open() && slices.Contains(in.Sites, site) }) {
+		return // a source may be found to be what the sites of two incidents share
+	}
 	for i, in := range t.Incidents {
 		if !in.Open() {
 			continue

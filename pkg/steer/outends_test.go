@@ -48,7 +48,7 @@ func TestEndsNeedPrograms(t *testing.T) {
 		t.Errorf("format %d", g.s.Format)
 	}
 	g.until(2 * time.Hour)
-	if g.s.Format != steer.StateFormat {
+	if g.s.Format != 3 {
 		t.Errorf("format %d after a failover with an end: an older program would read it", g.s.Format)
 	}
 }

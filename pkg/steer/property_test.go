@@ -23,6 +23,7 @@ type model struct {
 	now      time.Time
 	state    steer.State
 	verdicts []health.Verdict
+	loud     []steer.LoudSource
 }
 
 func newModel() *model {
@@ -116,6 +117,7 @@ func (m *model) step(t *rapid.T, c steer.Command) error {
 	m.oneAtATime(t, before, c)
 	m.manualBack(t, before, c)
 	m.perTransport(t, before, c)
+	m.oneSource(t, before, c)
 	m.namesFade(t, before)
 	if err != nil && c.Kind != steer.KindVerdicts {
 		m.refusedChangesNothing(t, before, c, err)
@@ -281,6 +283,43 @@ func (m *model) perTransport(t *rapid.T, before steer.State, c steer.Command) {
 	}
 }
 
+// oneSource: automation takes nothing out while one source floods a failing check
+// there and one at another site. This is said anew, from the State alone: who is
+// flooded, and when its check went down.
+func (m *model) oneSource(t *rapid.T, before steer.State, c steer.Command) {
+	if c.Kind != steer.KindWithdraw {
+		return
+	}
+	window := before.Fleet.Policy.CommonCauseWindow.D()
+	hit := func(f health.Flood, v health.Verdict) bool {
+		if v.Status != health.Down || v.Check.Site != f.Site {
+			return false
+		}
+		began, ended := f.Since, m.state.Now
+		if !f.Over.IsZero() {
+			ended = f.Over
+		}
+		return v.Since.Sub(began) >= -window && v.Since.Sub(ended) <= window
+	}
+	for _, o := range m.state.Outs {
+		if slices.Contains(before.Outs, o) {
+			continue
+		}
+		for _, f := range before.Floods {
+			for _, g := range before.Floods {
+				if f.Prefix != g.Prefix || f.Site != o.Site || g.Site == o.Site {
+					continue
+				}
+				mine := slices.ContainsFunc(before.Verdicts, func(v health.Verdict) bool { return hit(f, v) && v.Check.Transport == o.Transport })
+				theirs := slices.ContainsFunc(before.Verdicts, func(v health.Verdict) bool { return hit(g, v) })
+				if mine && theirs {
+					t.Fatalf("common-cause: %s was taken out while %s floods it and %s", o.Slot, f.Prefix, g.Site)
+				}
+			}
+		}
+	}
+}
+
 func (m *model) refusedChangesNothing(t *rapid.T, before steer.State, c steer.Command, err error) {
 	var refusal *steer.Refusal
 	if errors.As(err, &refusal) && (refusal.Rule == "" || refusal.Value == "" || refusal.Limit == "" || refusal.Next == "" || refusal.Text == "") {
@@ -317,9 +356,21 @@ func (m *model) fail(t *rapid.T) {
 	}
 }
 
+// flood draws what the gates find loud.
+func (m *model) flood(t *rapid.T) {
+	m.loud = nil
+	for _, site := range m.state.Fleet.SiteIDs() {
+		for _, source := range []string{"203.0.113.7/32", "2001:db8::/64"} {
+			if rapid.Bool().Draw(t, "loud") {
+				m.loud = append(m.loud, loudAt(site, source)...)
+			}
+		}
+	}
+}
+
 // decide plays the leader and checks that its policy comes to rest.
 func (m *model) decide(t *rapid.T) {
-	in := steer.Input{Now: m.now, Verdicts: m.verdicts, Settled: true}
+	in := steer.Input{Now: m.now, Verdicts: m.verdicts, Settled: true, Loud: m.loud}
 	cmds := steer.Decide(m.state, in)
 	for i, c := range cmds {
 		// One who begins here, and knows nothing of what came before, goes on in
@@ -358,6 +409,10 @@ func TestRulesHold(t *testing.T) {
 			},
 			"verdict": func(t *rapid.T) {
 				m.fail(t)
+				m.decide(t)
+			},
+			"flood": func(t *rapid.T) {
+				m.flood(t)
 				m.decide(t)
 			},
 			"time": func(t *rapid.T) {

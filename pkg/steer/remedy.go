@@ -14,7 +14,7 @@ const suspectTime = time.Hour
 
 // remedy is what to type at a common cause, beside moving all the same: back to
 // before the change of the fleet file that it followed, or to the certificate
-// that fails everywhere. What runs at the softswitches is not ours to put back.
+// that fails everywhere, or without the source that floods everywhere. What runs at the softswitches is not ours to put back.
 func (v *view) remedy(b *Brake, slot Slot) string {
 	anyway := "to move all the same: sipsteer failover " + string(slot.Site)
 	if c := v.sharedCertificate(b); c != nil {
@@ -23,6 +23,9 @@ func (v *view) remedy(b *Brake, slot Slot) string {
 			next += fmt.Sprintf("; until then, if phones may fall back to clear: sipsteer runbook run tls-off --set site=%s --reason …", slot.Site)
 		}
 		return next + "; " + anyway
+	}
+	if b.Source.IsValid() {
+		return v.keepOut(b) + "; " + anyway
 	}
 	if e := v.changeBefore(b.Since); e != nil {
 		return fmt.Sprintf("sipsteer rollback %d --reason …   # what %s changed %s before it is undone: %.120s; %s",

@@ -40,6 +40,7 @@ type world struct {
 	now      time.Time
 	state    steer.State
 	verdicts map[health.Check]health.Verdict
+	loud     []steer.LoudSource
 	settled  bool
 	out      strings.Builder
 }
@@ -52,6 +53,12 @@ func (w *world) run(t *testing.T, d *datadriven.TestData) string {
 		w.setFleet(d)
 	case "verdict": // SITE STATUS [transport=…] [cause=…]: all its transports, or one
 		w.verdict(d)
+	case "loud": // SITE SOURCE: what its gate finds
+		w.loud = append(w.loud, loudAt(fleet.SiteID(d.CmdArgs[0].Key), d.CmdArgs[1].Key)...)
+		w.decide()
+	case "quiet": // SITE
+		w.loud = slices.DeleteFunc(w.loud, func(l steer.LoudSource) bool { return string(l.Site) == d.CmdArgs[0].Key })
+		w.decide()
 	case "op": // KIND SITE [now] [service=] [transport=] [for=] [reason=] [by=] [override=] [epoch=]
 		w.op(d)
 	case "advance": // DURATION in steps of one second, deciding at each
@@ -200,7 +207,7 @@ func (w *world) apply(c steer.Command) {
 }
 
 func (w *world) decide() {
-	in := steer.Input{Now: w.now, Settled: w.settled}
+	in := steer.Input{Now: w.now, Settled: w.settled, Loud: w.loud}
 	for _, v := range w.verdicts {
 		in.Verdicts = append(in.Verdicts, v)
 	}

@@ -10,7 +10,7 @@ import (
 // StateFormat is the newest version of the State's encoding that this program
 // knows. A State is of the first until a command of a newer version was
 // applied, so that programs that do not know what it may hold refuse it.
-const StateFormat = 3
+const StateFormat = 4
 
 // State is everything that the agents agree on. It is a value: Apply returns a
 // new one and leaves the old one as it was, so readers need no lock.
@@ -60,6 +60,8 @@ type State struct {
 	Quarantines []Quarantine `json:"quarantines,omitempty"`
 	// Spared are sources that automation leaves alone, ordered by Prefix, Site.
 	Spared []Spared `json:"spared,omitempty"`
+	// Floods are sources that are loud where checks fail, ordered by Prefix, Site.
+	Floods []health.Flood `json:"floods,omitempty"`
 	// Books are runbook files of the fleet, ordered by Name.
 	Books []SavedBook `json:"books,omitempty"`
 }

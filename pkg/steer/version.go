@@ -7,15 +7,18 @@ import (
 )
 
 // Needs is the version of the encoding that a command needs: the oldest one
-// whose programs apply it as it is meant. That is 3 for failovers that have an
-// end, for a zone that is to be unsigned in order and for an import of tenants that
-// is given up; 2 for keys of the zone, quarantines, looks at readiness, what is
+// whose programs apply it as it is meant. That is 4 for the sources that flood
+// failing sites; 3 for failovers that have an end, for a zone that is to be
+// unsigned in order and for an import of tenants that is given up; 2 for keys of
+// the zone, quarantines, looks at readiness, what is
 // acknowledged of them and words of gates, for what names cohorts of tenants, a
 // pace or failback windows, and for a fleet file or a runbook of which older
 // programs would leave something out; 1 for all else. Commands travel with it,
 // so that a fleet of several versions can still do what the oldest knows.
 func (c Command) Needs() int {
 	switch {
+	case c.Kind == KindFloods:
+		return versionFloods
 	case c.Kind == KindTenantStage && c.Tenants != nil && c.Tenants.Rows == "", c.Kind == KindKeyUnsign, c.Kind == KindKeyGone, c.Kind == KindOutExpire, c.Kind == KindFailover && c.For != 0, c.Past != nil && endsOuts(c.Past.Outs),
 		c.Run != nil && c.Run.Procedure != nil && endsFailover(c.Run.Procedure):
 		return versionEnds

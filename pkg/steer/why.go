@@ -19,6 +19,8 @@ type Explanation struct {
 	Epoch   uint64            `json:"epoch"`
 	Records []ExplainedRecord `json:"records"`
 	LeftOut []ExplainedSlot   `json:"left_out"` // sites of the service that are not answered
+	// HeldBack are failing sites that automation leaves in the answers, and why.
+	HeldBack []ExplainedAdvice `json:"held_back,omitempty"`
 	// KeptOut are the sources whose new work the gates of its sites drop: their
 	// calls do not come through, whatever is answered.
 	KeptOut []ExplainedQuarantine `json:"kept_out,omitempty"`
@@ -67,6 +69,15 @@ type ExplainedSlot struct {
 	Checks    []string        `json:"checks,omitempty"`
 }
 
+// ExplainedAdvice is what automation would take out and does not.
+type ExplainedAdvice struct {
+	Site      fleet.SiteID    `json:"site"`
+	Transport fleet.Transport `json:"transport"`
+	Rule      Rule            `json:"rule"`
+	Text      string          `json:"text"`
+	Next      string          `json:"next"` // the command to type
+}
+
 // ExplainedQuarantine is a source that is kept out, and by whom.
 type ExplainedQuarantine struct {
 	Source string       `json:"source"`
@@ -106,6 +117,7 @@ func Explain(s State, name string) (Explanation, error) {
 	if a.service != nil {
 		for _, t := range a.transports {
 			e.LeftOut = append(e.LeftOut, v.leftOut(a, t)...)
+			e.HeldBack = append(e.HeldBack, v.heldBack(a.service, t)...)
 		}
 		e.KeptOut = v.keptOut(a.service)
 		e.Events = v.eventsOf(a.service)
@@ -274,6 +286,17 @@ func (v *view) leftOut(a asked, t fleet.Transport) []ExplainedSlot {
 	return out
 }
 
+// heldBack is what automation leaves in the answers of a service.
+func (v *view) heldBack(svc *fleet.Service, t fleet.Transport) []ExplainedAdvice {
+	var out []ExplainedAdvice
+	for _, a := range v.Advice {
+		if a.Service == svc.Name && a.Transport == t {
+			out = append(out, ExplainedAdvice{a.Site, t, a.Rule, a.Text, a.Next})
+		}
+	}
+	return out
+}
+
 // keptOut are the quarantines that are in force at sites of the service.
 func (v *view) keptOut(svc *fleet.Service) []ExplainedQuarantine {
 	var out []ExplainedQuarantine
@@ -292,7 +315,8 @@ func (v *view) eventsOf(svc *fleet.Service) []Event {
 		if e.Kind == EventRefused || e.Kind == EventIncident {
 			continue
 		}
-		if e.Service == svc.Name || (e.Service == "" && slices.Contains(svc.Sites, e.Site)) {
+		common := e.Kind == EventBrake && slices.Contains(svc.Transports, e.Transport) // of several sites
+		if e.Service == svc.Name || (e.Service == "" && slices.Contains(svc.Sites, e.Site)) || common {
 			out = append(out, e)
 		}
 	}
