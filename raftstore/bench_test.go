@@ -5,17 +5,11 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/hashicorp/go-hclog"
-	"github.com/hashicorp/raft"
-	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 
 	"github.com/sipsteer/sipsteer/raftstore"
 	"github.com/sipsteer/sipsteer/raftstore/raftstoretest"
@@ -175,7 +169,7 @@ func report(b *testing.B, times []time.Duration, prefix string) {
 func newProposer(b *testing.B, kind string) proposer {
 	switch kind {
 	case "bare":
-		return newBare(b)
+		return bareProposer{raftstoretest.NewBare(b)}
 	case "etcd":
 		return newEtcd(b, false)
 	}
@@ -192,6 +186,11 @@ func newProposer(b *testing.B, kind string) proposer {
 	}
 	return storeProposer{c, leader.Store}
 }
+
+type bareProposer struct{ *raftstoretest.Bare }
+
+func (p bareProposer) propose(data []byte) error { return p.Propose(data) }
+func (p bareProposer) close()                    { p.Close() }
 
 type storeProposer struct {
 	cluster *raftstoretest.Cluster
@@ -215,98 +214,6 @@ func (nothing) Snapshot() (func(io.Writer) error, error) {
 func (nothing) Restore(io.Reader) error { return nil }
 func (nothing) Sum() func() (raftstore.Hash, error) {
 	return func() (raftstore.Hash, error) { return raftstore.Hash{}, nil }
-}
-
-// bare is the anchor.
-type bare struct {
-	rafts   []*raft.Raft
-	leader  *raft.Raft
-	sockets []*raft.NetworkTransport
-	closers []func() error
-}
-
-type bareFSM struct{}
-
-func (bareFSM) Apply(*raft.Log) any                 { return nil }
-func (bareFSM) Snapshot() (raft.FSMSnapshot, error) { return nil, fmt.Errorf("none") }
-func (bareFSM) Restore(io.ReadCloser) error         { return nil }
-
-func newBare(b *testing.B) *bare {
-	p := &bare{}
-	var servers []raft.Server
-	var starts []func() error
-	for i := range 3 {
-		transport, err := raft.NewTCPTransportWithLogger("127.0.0.1:0", nil, 3, 10*time.Second, hclog.NewNullLogger())
-		if err != nil {
-			b.Fatal(err)
-		}
-		p.sockets = append(p.sockets, transport)
-		dir := filepath.Join(b.TempDir(), fmt.Sprint(i))
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			b.Fatal(err)
-		}
-		store, err := raftboltdb.NewBoltStore(filepath.Join(dir, "log.db"))
-		if err != nil {
-			b.Fatal(err)
-		}
-		p.closers = append(p.closers, transport.Close, store.Close)
-		id := raft.ServerID(fmt.Sprint("b", i))
-		servers = append(servers, raft.Server{ID: id, Address: transport.LocalAddr()})
-		starts = append(starts, func() error {
-			conf := raft.DefaultConfig()
-			conf.LocalID = id
-			conf.Logger = hclog.NewNullLogger()
-			snaps := raft.NewInmemSnapshotStore()
-			if err := raft.BootstrapCluster(conf, store, store, snaps, transport, raft.Configuration{Servers: servers}); err != nil {
-				return err
-			}
-			r, err := raft.NewRaft(conf, bareFSM{}, store, store, snaps, transport)
-			p.rafts = append(p.rafts, r)
-			return err
-		})
-	}
-	for _, start := range starts {
-		if err := start(); err != nil {
-			b.Fatal(err)
-		}
-	}
-	raftstoretest.Eventually(b, "a leader", func() bool {
-		i := slices.IndexFunc(p.rafts, func(r *raft.Raft) bool { return r.State() == raft.Leader })
-		if i >= 0 {
-			p.leader = p.rafts[i]
-		}
-		return i >= 0 && p.leader.Barrier(0).Error() == nil
-	})
-	return p
-}
-
-func (p *bare) propose(data []byte) error { return p.leader.Apply(data, 0).Error() }
-
-// loseLeader takes the leader's sockets away, as the death of its process does,
-// and returns how long it took until another one committed.
-func (p *bare) loseLeader(b *testing.B) time.Duration {
-	start := time.Now()
-	for i, r := range p.rafts {
-		if r == p.leader {
-			p.sockets[i].CloseStreams()
-			_ = p.sockets[i].Close()
-			_ = r.Shutdown()
-		}
-	}
-	raftstoretest.Eventually(b, "another leader", func() bool {
-		i := slices.IndexFunc(p.rafts, func(r *raft.Raft) bool { return r != p.leader && r.State() == raft.Leader })
-		return i >= 0 && p.rafts[i].Apply(benchEntry, 0).Error() == nil
-	})
-	return time.Since(start)
-}
-
-func (p *bare) close() {
-	for _, r := range p.rafts {
-		_ = r.Shutdown().Error()
-	}
-	for _, c := range p.closers {
-		_ = c()
-	}
 }
 
 // silence stands between members and can make one vanish: its messages, and

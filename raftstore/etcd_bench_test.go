@@ -150,9 +150,9 @@ func (e *etcd) close() {
 func BenchmarkPeersLeaderKilled(b *testing.B) {
 	for name, lose := range map[string]func(b *testing.B) time.Duration{
 		"bare": func(b *testing.B) time.Duration {
-			p := newBare(b)
-			defer p.close()
-			return p.loseLeader(b)
+			p := raftstoretest.NewBare(b)
+			defer p.Close()
+			return p.LoseLeader(b, benchEntry)
 		},
 		"etcd": func(b *testing.B) time.Duration {
 			e := newEtcd(b, false)
