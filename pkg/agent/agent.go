@@ -382,9 +382,8 @@ func (a *Agent) openOrRefuse(cfg raftstore.Config) (*raftstore.Store, error) {
 func (a *Agent) startLoops() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	a.cancel = cancel
-	a.loops.Go(func() { a.mem.run(ctx) })
+	a.loops.Go(func() { a.keepBehind(ctx) })
 	a.loops.Go(func() { a.writeStatusPages(ctx) })
-	a.loops.Go(func() { a.past.run(ctx) })
 	a.loops.Go(func() { a.observe(ctx) })
 	a.loops.Go(func() { a.report(ctx) })
 	a.loops.Go(func() { a.guard(ctx) })

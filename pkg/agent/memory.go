@@ -2,7 +2,6 @@ package agent
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -12,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"github.com/rs/zerolog"
 
@@ -22,7 +20,7 @@ import (
 // memory keeps the last State that was served in a file, so that an agent that
 // restarts while it is cut off from its peers goes on answering. The Raft log
 // cannot serve for that: without a leader nobody knows what of it is
-// committed. The file is written beside the answers, never before them.
+// committed. The file is written behind the answers, never before them.
 type memory struct {
 	path string
 	log  zerolog.Logger
@@ -39,15 +37,6 @@ type memory struct {
 	notify  chan struct{}
 }
 
-const (
-	// keepRetry is how often what a disk refused is written to it again.
-	keepRetry = 5 * time.Second
-	// keepPause is what a writer rests after each write: of decisions that follow
-	// each other closely the first is written at once, and the others together,
-	// so that the encoding of one does not hold up the answering of the next.
-	keepPause = 50 * time.Millisecond
-)
-
 func newMemory(dir string, log zerolog.Logger) *memory {
 	return &memory{path: filepath.Join(dir, "served.json"), log: log, notify: make(chan struct{}, 1)}
 }
@@ -60,30 +49,6 @@ func (m *memory) keep(s steer.State) {
 	select {
 	case m.notify <- struct{}{}:
 	default:
-	}
-}
-
-// run writes until ctx ends, and what is left then.
-func (m *memory) run(ctx context.Context) { keepWriting(ctx, m.notify, m.flush) }
-
-// keepWriting flushes whenever there is something new, what a disk refused from
-// time to time, and what is left when ctx ends.
-func keepWriting(ctx context.Context, notify <-chan struct{}, flush func()) {
-	retry := time.NewTicker(keepRetry)
-	defer retry.Stop()
-	for {
-		select {
-		case <-notify:
-		case <-retry.C:
-		case <-ctx.Done():
-			flush()
-			return
-		}
-		flush()
-		select {
-		case <-time.After(keepPause):
-		case <-ctx.Done():
-		}
 	}
 }
 

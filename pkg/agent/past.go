@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -36,7 +35,7 @@ type past struct {
 	notify  chan struct{}
 	reached points // told how far a decision has come; may be nil
 
-	writing sync.Mutex // one writer at a time: run or flush
+	writing sync.Mutex // one writer at a time: see flush
 	// guarded by writing: the table noted last, with its sum and name
 	table *steer.TenantTable
 	sum   archive.Hash
@@ -76,9 +75,6 @@ func (p *past) note(e raftstore.Entry, s steer.State, events []steer.Event) {
 	default:
 	}
 }
-
-// run writes until ctx ends, and what is left then.
-func (p *past) run(ctx context.Context) { keepWriting(ctx, p.notify, p.flush) }
 
 // maxWaiting bounds the moments that wait for a disk that refuses; then the
 // oldest are given up.
