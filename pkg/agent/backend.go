@@ -171,6 +171,10 @@ func (a *Agent) doHere(ctx context.Context, cmd steer.Command, start time.Time) 
 	if err := a.addKey(ctx, &cmd); err != nil {
 		return api.Result{}, err
 	}
+	push, err := a.choosePush(ctx, &cmd)
+	if err != nil || push != nil && len(push.order.Targets) == 0 {
+		return a.nothingDone(start), err
+	}
 	out, err := a.propose(ctx, []steer.Command{cmd})
 	if err != nil {
 		return api.Result{}, err
@@ -178,11 +182,26 @@ func (a *Agent) doHere(ctx context.Context, cmd steer.Command, start time.Time) 
 	if out.err != nil {
 		return api.Result{}, out.err
 	}
+	var pushed *api.PushAnswer
+	if len(out.events) > 0 { // a repeated request asks nobody twice
+		if pushed, err = a.sendPush(ctx, push); err != nil {
+			return api.Result{}, err
+		}
+	}
 	reached, missed := a.waitEffect(ctx, out.epoch)
 	return api.Result{
+		Push:  pushed,
 		Epoch: out.epoch, Changed: len(out.events) > 0, Events: append([]steer.Event{}, out.events...),
 		Reached: reached, Missed: missed, Took: time.Since(start).Round(time.Millisecond).String(),
 	}, nil
+}
+
+// nothingDone is the result of a command that finds all as it is wanted.
+func (a *Agent) nothingDone(start time.Time) api.Result {
+	return api.Result{
+		Epoch: a.machine.State().Epoch, Events: []steer.Event{}, Reached: []string{}, Missed: []api.MissedAgent{},
+		Took: time.Since(start).Round(time.Millisecond).String(),
+	}
 }
 
 // waitEffect asks every agent until it serves the epoch.
@@ -283,6 +302,7 @@ func command(req api.CommandRequest, f *fleet.Fleet) (steer.Command, error) {
 	if err := quarantineChange(&c, req); err != nil {
 		return c, err
 	}
+	pushChange(&c, req)
 	tenantChange(&c, req)
 	keyChange(&c, req)
 	concernChange(&c, req)

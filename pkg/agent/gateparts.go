@@ -23,13 +23,9 @@ func partsLeft(domains []meter.Tenant, s steer.State) []api.PartLeft {
 		bucket  int
 	}
 	left := map[part]int{}
-	names := s.Tenants.Names()
 	for _, d := range domains {
-		domain := strings.TrimSuffix(strings.ToLower(d.Domain), ".")
-		if svc := s.Fleet.Service(fleet.ServiceID(domain)); svc != nil {
-			left[part{svc.Name, fleet.OwnName}] += d.Left
-		} else if svc, ok := names.Service(fleet.TenantID(domain)); ok {
-			left[part{svc, fleet.BucketOf(fleet.TenantID(domain))}] += d.Left
+		if svc, bucket, ok := placeOf(d.Domain, s); ok {
+			left[part{svc, bucket}] += d.Left
 		}
 	}
 	out := make([]api.PartLeft, 0, len(left))
@@ -40,6 +36,20 @@ func partsLeft(domains []meter.Tenant, s steer.State) []api.PartLeft {
 		return cmp.Or(strings.Compare(a.Service, b.Service), cmp.Compare(a.Bucket, b.Bucket))
 	})
 	return out
+}
+
+// placeOf is the service and the bucket of a domain that devices register at; false
+// for one that is none of the fleet's.
+func placeOf(domain string, s steer.State) (fleet.ServiceID, int, bool) {
+	if s.Fleet == nil {
+		return "", 0, false
+	}
+	domain = strings.TrimSuffix(strings.ToLower(domain), ".")
+	if svc := s.Fleet.Service(fleet.ServiceID(domain)); svc != nil {
+		return svc.Name, fleet.OwnName, true
+	}
+	svc, ok := s.Tenants.Names().Service(fleet.TenantID(domain))
+	return svc, fleet.BucketOf(fleet.TenantID(domain)), ok
 }
 
 // partsOf are the parts of a gate's report as conditions are asked of them.

@@ -10,7 +10,6 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/api"
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/gate"
-	"github.com/sipsteer/sipsteer/pkg/gate/meter"
 )
 
 // OwnGate implements api.GateBackend.
@@ -147,6 +146,7 @@ func gateReport(l gate.Live) api.GateReport {
 			HungUp: l.Stats.HungUp, Isolated: l.Stats.Isolated, Dropped: l.Stats.Dropped, Malformed: l.Stats.Malformed,
 		},
 		Tenants: []api.TenantLeft{}, Methods: rates(l.Methods), Agents: rates(l.Agents), Shares: []api.Share{},
+		Push:       api.PushTotals(l.Asking),
 		Quarantine: []api.QuarantineCount{}, Sources: topSources(l.Sources), Offenders: []api.Offender{}, Certs: []api.Certificate{},
 	}
 	for _, c := range l.Certificates {
@@ -175,10 +175,11 @@ func rates(all []gate.Rate) []api.Rate {
 	return out
 }
 
-func straggler(s meter.Straggler) api.Straggler {
+func straggler(s gate.Straggler) api.Straggler {
 	return api.Straggler{
 		AoR: s.AoR, Trunk: s.Trunk, Source: s.Source.String(), Transport: s.Transport.String(), UserAgent: s.Agent,
 		First: s.First.UTC(), Last: s.Last.UTC(), Refusals: s.Refusals, Every: s.Every.String(), Reason: string(s.Reason), Step: s.Step,
+		Asked: timeOrNil(s.Asked.At), Answer: askedText(s.Asked),
 	}
 }
 

@@ -110,7 +110,7 @@ func TestGateWordOf(t *testing.T) {
 func TestDriversAreTold(t *testing.T) {
 	s := healthy(t)
 	for word, want := range map[string]string{
-		steer.GateDriverFailed: "major", steer.GateFellBack: "minor", steer.GateDriverWorks: "", steer.GateReflex: "", steer.GateReflexOver: "", steer.GateStragglers: "",
+		steer.GateDriverFailed: "major", steer.GateFellBack: "minor", steer.GateDriverWorks: "", steer.GateReflex: "", steer.GateReflexOver: "", steer.GateStragglers: "", steer.GatePush: "",
 	} {
 		if got := severityOf(&s, &steer.Event{Kind: steer.EventGate, Word: word}); got != want {
 			t.Errorf("%s: %q, want %q", word, got, want)

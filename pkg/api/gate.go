@@ -22,6 +22,8 @@ type GateBackend interface {
 	TellEdge(ctx context.Context, c EdgeCommand) (EdgeAnswer, error)
 	// OwnStragglers lists who still comes to this agent's gate.
 	OwnStragglers() []Straggler
+	// OwnPush has this agent's gate ask devices to look again.
+	OwnPush(ctx context.Context, o PushOrder) (PushAnswer, error)
 	// Registered returns those of the addresses of record that are registered
 	// at this agent's site.
 	Registered(aors []string) []string
@@ -58,6 +60,7 @@ type GateReport struct {
 	Offenders  []Offender        `json:"offenders" doc:"Sources that send more than they may, the worst first."`
 	Certs      []Certificate     `json:"certificates" doc:"Of the TLS listeners."`
 	Shares     []Share           `json:"shares" doc:"How many devices each answer has moved."`
+	Push       PushTotals        `json:"push" doc:"Devices that were asked to look again."`
 }
 
 // GateTotals count requests since the gate was started.
@@ -153,18 +156,20 @@ type StragglerList struct {
 
 // Straggler is a device or trunk that still comes to a drained site.
 type Straggler struct {
-	AoR          string    `json:"aor"`
-	Trunk        bool      `json:"trunk" doc:"It sends calls and never registered."`
-	Source       string    `json:"source"`
-	Transport    string    `json:"transport"`
-	UserAgent    string    `json:"user_agent"`
-	First        time.Time `json:"first"`
-	Last         time.Time `json:"last"`
-	Refusals     int       `json:"refusals"`
-	Every        string    `json:"every" doc:"Between its last two attempts."`
-	Reason       string    `json:"reason"`
-	Step         string    `json:"step" doc:"What to try."`
-	RegisteredAt string    `json:"registered_at,omitempty" doc:"Another site where it is registered: it moved, and asks here first."`
+	AoR          string     `json:"aor"`
+	Trunk        bool       `json:"trunk" doc:"It sends calls and never registered."`
+	Source       string     `json:"source"`
+	Transport    string     `json:"transport"`
+	UserAgent    string     `json:"user_agent"`
+	First        time.Time  `json:"first"`
+	Last         time.Time  `json:"last"`
+	Refusals     int        `json:"refusals"`
+	Every        string     `json:"every" doc:"Between its last two attempts."`
+	Reason       string     `json:"reason"`
+	Step         string     `json:"step" doc:"What to try."`
+	RegisteredAt string     `json:"registered_at,omitempty" doc:"Another site where it is registered: it moved, and asks here first."`
+	Asked        *time.Time `json:"asked,omitempty" doc:"When it was last asked to look again, within the hour."`
+	Answer       string     `json:"answer,omitempty" doc:"What it said to that: a status, waiting, silence, not reached."`
 }
 
 // AoRs are addresses of record.
@@ -197,6 +202,7 @@ func (s *server) gates(a huma.API, b GateBackend) {
 		func(context.Context, *struct{}) (*body[[]Straggler], error) {
 			return answer(b.OwnStragglers(), nil)
 		})
+	s.pushes(a, b)
 	huma.Register(a, op("registered", http.MethodPost, "/v1/peer/registered", "Which of these are registered at this agent's site"),
 		func(_ context.Context, in *struct{ Body AoRs }) (*body[AoRs], error) {
 			return answer(AoRs{b.Registered(in.Body.AoRs)}, nil)

@@ -70,6 +70,7 @@ func Roles() map[string]Role {
 		"GET /v1/peer/gate":               RoleAgent,
 		"POST /v1/peer/edge":              RoleAgent,
 		"GET /v1/peer/stragglers":         RoleAgent,
+		"POST /v1/peer/push":              RoleAgent,
 		"POST /v1/peer/registered":        RoleAgent,
 		"POST /v1/peer/rejoin":            RoleAgent,
 		"POST /v1/peer/renew":             RoleAgent,

@@ -181,11 +181,11 @@ type AdviceStatus struct {
 // CommandRequest is what an operator wants done.
 type CommandRequest struct {
 	ID          string   `json:"id,omitempty" maxLength:"64" doc:"Of the request: repeating it with the same ID has no second effect."`
-	Kind        string   `json:"kind" enum:"drain,undrain,failover,failback,approve,hold,release,ack,quarantine,unquarantine,set-fleet,rollback,tenant-stage,tenant-commit,tenant-rollback,incident-declare,incident-note,incident-identify,incident-resolve,run-start,run-approve,run-pause,run-resume,run-skip,run-abort,run-undo,book-save,book-drop,concern-ack,concern-unack,key-add,key-confirm,key-drop,key-unsign,key-gone"`
+	Kind        string   `json:"kind" enum:"drain,undrain,failover,failback,approve,hold,release,ack,quarantine,unquarantine,push,set-fleet,rollback,tenant-stage,tenant-commit,tenant-rollback,incident-declare,incident-note,incident-identify,incident-resolve,run-start,run-approve,run-pause,run-resume,run-skip,run-abort,run-undo,book-save,book-drop,concern-ack,concern-unack,key-add,key-confirm,key-drop,key-unsign,key-gone"`
 	Site        string   `json:"site,omitempty" maxLength:"63"`
 	Service     string   `json:"service,omitempty" maxLength:"253"`
 	Transport   string   `json:"transport,omitempty" maxLength:"8"`
-	Cohort      string   `json:"cohort,omitempty" maxLength:"300" doc:"Only these tenants, for drain, undrain and failback: a share of them, 5%, or buckets, 0-4,17; own stands for devices without a tenant. Default: everyone."`
+	Cohort      string   `json:"cohort,omitempty" maxLength:"300" doc:"Only these tenants, for drain, undrain, failback and push: a share of them, 5%, or buckets, 0-4,17; own stands for devices without a tenant. Default: everyone."`
 	Pace        string   `json:"pace,omitempty" enum:"weights,cohorts" doc:"By what the steps of a failback or undrain go. Default: the policy's."`
 	Now         bool     `json:"now,omitempty" doc:"Skip the gentle phases."`
 	By          string   `json:"by" maxLength:"128" doc:"Who wants it."`
@@ -197,6 +197,7 @@ type CommandRequest struct {
 	ExpectEpoch uint64   `json:"expect_epoch,omitempty" doc:"Refuse when the fleet is at another epoch."`
 	Epoch       uint64   `json:"epoch,omitempty" doc:"To go back to, for rollback."`
 	Source      string   `json:"source,omitempty" maxLength:"64" doc:"Address or network, for quarantine and unquarantine."`
+	Devices     []string `json:"devices,omitempty" maxItems:"1000" doc:"Addresses of record, for push. Default: all stragglers of the site."`
 	Concern     string   `json:"concern,omitempty" maxLength:"400" doc:"Name of a concern of readiness, for concern-ack and concern-unack."`
 	Fleet       string   `json:"fleet,omitempty" maxLength:"4194304" doc:"Text of a fleet file, for set-fleet."`
 
@@ -217,6 +218,7 @@ type Result struct {
 	Reached []string      `json:"reached"`
 	Missed  []MissedAgent `json:"missed"`
 	Took    string        `json:"took" doc:"From the request to the effect."`
+	Push    *PushAnswer   `json:"push,omitempty" doc:"Whom the gate asks, for push."`
 }
 
 // MissedAgent is an agent on which the effect was not seen.

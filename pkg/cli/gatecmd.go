@@ -23,7 +23,7 @@ comes although it should not.`,
 		Example: "  sipsteer gate status calgary\n  sipsteer gate top calgary\n  sipsteer gate stragglers calgary --csv",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	c.AddCommand(a.gateStatusCmd(), a.gateTopCmd(), a.stragglersCmd(), a.quarantineCmd())
+	c.AddCommand(a.gateStatusCmd(), a.gateTopCmd(), a.stragglersCmd(), a.quarantineCmd(), a.pushCmd())
 	return c
 }
 
@@ -198,6 +198,9 @@ func writeGate(w io.Writer, p palette, g api.GateReport) {
 		}
 		fmt.Fprintln(w)
 		table(w, p, rows)
+	}
+	if n := g.Push; n.Asked > 0 {
+		fmt.Fprintf(w, "\nasked to look again: %d (%d took it, %d refused it, %d silent, %d gone, %d waiting)\n", n.Asked, n.Taken, n.Refused, n.Silent, n.Gone, n.Waiting)
 	}
 	if g.Stragglers > 0 {
 		fmt.Fprintf(w, "\n%s %s\n", p.warn(fmt.Sprintf("%d stragglers:", g.Stragglers)), "sipsteer stragglers "+g.Site)

@@ -78,20 +78,27 @@ func writeStragglers(w io.Writer, p palette, l api.StragglerList) {
 			reason = p.good("registered at " + clean(s.RegisteredAt))
 		}
 		fmt.Fprintf(w, "  %s: %s\n", reason, clean(s.Step))
+		if s.Asked != nil {
+			fmt.Fprintf(w, "  asked to look again at %s UTC: %s\n", s.Asked.UTC().Format(time.TimeOnly), said(p, s.Answer))
+		}
 	}
 }
 
 func writeStragglerCSV(w io.Writer, l api.StragglerList) error {
 	out := csv.NewWriter(w)
-	_ = out.Write([]string{"site", "aor", "kind", "source", "transport", "user_agent", "first", "last", "refusals", "every", "reason", "registered_at", "step"})
+	_ = out.Write([]string{"site", "aor", "kind", "source", "transport", "user_agent", "first", "last", "refusals", "every", "reason", "registered_at", "step", "asked", "answer"})
 	for _, s := range l.Items {
 		kind := "device"
 		if s.Trunk {
 			kind = "trunk"
 		}
+		asked := ""
+		if s.Asked != nil {
+			asked = s.Asked.UTC().Format(time.RFC3339)
+		}
 		_ = out.Write([]string{
 			l.Site, cell(s.AoR), kind, s.Source, s.Transport, cell(s.UserAgent), s.First.UTC().Format(time.RFC3339), s.Last.UTC().Format(time.RFC3339),
-			fmt.Sprint(s.Refusals), s.Every, s.Reason, cell(s.RegisteredAt), s.Step,
+			fmt.Sprint(s.Refusals), s.Every, s.Reason, cell(s.RegisteredAt), s.Step, asked, s.Answer,
 		})
 	}
 	out.Flush()

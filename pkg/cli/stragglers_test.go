@@ -19,8 +19,8 @@ func TestStragglerCSV(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "site,aor,kind,source,transport,user_agent,first,last,refusals,every,reason,registered_at,step\n" +
-		"calgary,'+1403@carrier.example,trunk,203.0.113.1:5060,udp,'=cmd|' /C calc'!A0,2026-01-01T00:00:00Z,2026-01-01T00:00:00Z,2,30s,long cache,,\"call, now\"\n"
+	want := "site,aor,kind,source,transport,user_agent,first,last,refusals,every,reason,registered_at,step,asked,answer\n" +
+		"calgary,'+1403@carrier.example,trunk,203.0.113.1:5060,udp,'=cmd|' /C calc'!A0,2026-01-01T00:00:00Z,2026-01-01T00:00:00Z,2,30s,long cache,,\"call, now\",,\n"
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
 	}

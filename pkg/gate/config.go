@@ -103,6 +103,13 @@ type Config struct {
 	// CallHold keeps a connection open that long after it carried a dialog or
 	// an INVITE that was passed on, also while draining. Default 1 h.
 	CallHold time.Duration
+	// AskEvery is the mean time between two devices that are asked to look again.
+	// Default 50 ms: what such a device fetches then, others serve.
+	AskEvery time.Duration
+	// AskAgain is how long a device is not asked a second time. Default 1 h.
+	AskAgain time.Duration
+	// AskSilence is how long an answer is waited for. Default 32 s (64·T1).
+	AskSilence time.Duration
 }
 
 // withDefaults fills in what is zero.
@@ -121,6 +128,9 @@ func (c Config) withDefaults() Config {
 	c.DialTimeout = cmp.Or(c.DialTimeout, 3*time.Second)
 	c.DrainSpread = cmp.Or(c.DrainSpread, 10*time.Second)
 	c.CallHold = cmp.Or(c.CallHold, time.Hour)
+	c.AskEvery = cmp.Or(c.AskEvery, 50*time.Millisecond)
+	c.AskAgain = cmp.Or(c.AskAgain, time.Hour)
+	c.AskSilence = cmp.Or(c.AskSilence, 32*time.Second)
 	return c
 }
 

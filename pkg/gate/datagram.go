@@ -34,6 +34,7 @@ func (w *worker) datagram(rs *ruleset, l *local, b []byte, src netip.AddrPort, o
 		case Refuse, Redirect:
 			to = replyTo(m, src)
 		}
+	case fault == sipwire.None && w.asked(src.Addr()):
 	case fault == sipwire.None:
 		var ok bool
 		if out, to, ok = w.response(rs, l, out); ok {

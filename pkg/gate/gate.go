@@ -29,6 +29,7 @@ type Gate struct {
 	talkers   *talkers
 	admission admission
 	jails     jailCounts
+	asking    *asking
 	certs     *certificates // nil when the Config brings its own TLS
 
 	mu       sync.Mutex // held for everything below
@@ -60,6 +61,7 @@ func New(cfg Config) (*Gate, error) {
 	if len(cfg.Certificates) > 0 {
 		g.certs = newCertificates(&g.cfg)
 	}
+	g.asking = newAsking()
 	g.conns = newConnections(g)
 	g.rules.Store(compile(Policy{Refusals: cfg.Refusals}, cfg.Site))
 	return g, nil

@@ -172,6 +172,7 @@ func (p *phone) message(b []byte) bool {
 	switch {
 	case w.m.IsRequest():
 		action, ok = p.request(w, rs, fault)
+	case fault == sipwire.None && w.asked(p.src.Addr()):
 	case fault == sipwire.None:
 		if up := p.upstream(); up != nil {
 			if out, _, good := w.response(rs, p.local, w.out[:0]); good {

@@ -63,13 +63,15 @@ type Live struct {
 	Quarantine []QuarantineReport
 	// Certificates are those of the TLS listeners that come from files.
 	Certificates []CertificateState
+	// Asking counts the devices that were asked to look again.
+	Asking AskTotals
 }
 
 // Live counts what goes on now. It takes time in proportion to the devices that
 // are known.
 func (g *Gate) Live() Live {
 	now := time.Now()
-	l := Live{Report: g.meter.Report(now), Stats: g.Stats(), Offenders: g.sources.list(), Quarantine: g.rules.Load().quarantine()}
+	l := Live{Report: g.meter.Report(now), Stats: g.Stats(), Offenders: g.sources.list(), Quarantine: g.rules.Load().quarantine(), Asking: g.asking.counts()}
 	l.Sources, l.SourcesAt = g.talkers.last(g.cfg.Exempt)
 	if g.certs != nil {
 		l.Certificates = g.certs.states()
@@ -83,8 +85,21 @@ func (g *Gate) Live() Live {
 	return l
 }
 
+// Straggler is who still comes, with what came of asking it to look again.
+type Straggler struct {
+	meter.Straggler
+	Asked Asked
+}
+
 // Stragglers lists who still comes though it should not.
-func (g *Gate) Stragglers() []meter.Straggler { return g.meter.Stragglers(time.Now()) }
+func (g *Gate) Stragglers() []Straggler {
+	all := g.meter.Stragglers(time.Now())
+	out := make([]Straggler, len(all))
+	for i, s := range all {
+		out[i] = Straggler{s, g.asking.of(s.AoR, s.Source.Addr())}
+	}
+	return out
+}
 
 // Registered returns those of the addresses of record that are registered here.
 func (g *Gate) Registered(aors []string) []string { return g.meter.Registered(time.Now(), aors) }

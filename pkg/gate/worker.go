@@ -27,11 +27,12 @@ type worker struct {
 	sources   *sourceLimit
 	talkers   *talkers
 	admission *admission
+	asking    *asking
 	now       time.Time // of the message at hand; many may share it
 }
 
 func (g *Gate) newWorker(c *counters) *worker {
-	return &worker{d: newDigest(g.key), count: c, meter: g.meter, sources: g.sources, talkers: g.talkers, admission: &g.admission}
+	return &worker{d: newDigest(g.key), count: c, meter: g.meter, sources: g.sources, talkers: g.talkers, admission: &g.admission, asking: g.asking}
 }
 
 // local is a public address as messages carry it.
@@ -102,7 +103,7 @@ func (w *worker) watch(v verdict, src netip.AddrPort, l *local) {
 	default:
 		return
 	}
-	w.meter.Request(w.now, &w.m, src, l.transport, o)
+	w.meter.Request(w.now, &w.m, meter.Flow{Source: src, Local: l.addr, Transport: l.transport}, o)
 }
 
 // passable checks what RFC 3261 §16.3 asks before a request is passed on. An

@@ -70,11 +70,11 @@ func TestEveryEventHasWords(t *testing.T) {
 			}
 		}
 	}
-	for _, word := range []string{steer.GateReflex, steer.GateReflexOver, steer.GateDriverFailed, steer.GateFellBack, steer.GateDriverWorks, steer.GateStragglers} {
+	for _, word := range []string{steer.GateReflex, steer.GateReflexOver, steer.GateDriverFailed, steer.GateFellBack, steer.GateDriverWorks, steer.GateStragglers, steer.GatePush} {
 		for _, l := range []*language{&english, &french} {
 			got := l.phrase(&steer.Event{Kind: steer.EventGate, Word: word, Site: "calgary", Value: "udp, tls", By: steer.AutomationOwner})
 			told := strings.Contains(got, "UDP, TLS")
-			if strings.Contains(got, "ev.") || strings.Contains(got, "%!") || told != (word == steer.GateReflex || word == steer.GateStragglers) {
+			if strings.Contains(got, "ev.") || strings.Contains(got, "%!") || told != (word == steer.GateReflex || word == steer.GateStragglers || word == steer.GatePush) {
 				t.Errorf("gate %s in %s: %q", word, l.words["lang"], got)
 			}
 		}

@@ -174,6 +174,8 @@ func (t *transition) run() error {
 		return t.quarantine()
 	case KindUnquarantine:
 		return t.unquarantine()
+	case KindPush:
+		return t.push()
 	case KindQuarantineExpire:
 		return t.quarantineExpire()
 	case KindOutExpire:

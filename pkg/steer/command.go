@@ -36,6 +36,7 @@ const (
 
 	KindQuarantine   Kind = "quarantine"
 	KindUnquarantine Kind = "unquarantine"
+	KindPush         Kind = "push"
 
 	KindTenantStage    Kind = "tenant-stage"
 	KindTenantCommit   Kind = "tenant-commit"
@@ -135,6 +136,7 @@ type Command struct {
 	Book     *SavedBook       `json:"book,omitempty"`     // KindBook…
 	Gate     *GateWord        `json:"gate,omitempty"`     // KindGateWord
 	Floods   []health.Flood   `json:"floods,omitempty"`   // KindFloods: all that there are now; only Prefix and Site count
+	Push     *Push            `json:"push,omitempty"`     // KindPush
 	Concerns []Concern        `json:"concerns,omitempty"` // KindLook: all that there are now; KindConcern…: the one
 }
 

@@ -48,6 +48,7 @@ const (
 	GateFellBack     = "fell-back"     // another driver refuses
 	GateDriverWorks  = "driver-works"  // again
 	GateStragglers   = "stragglers"    // Value: how many
+	GatePush         = "push"          // Value: how many devices a person has asked to look again
 )
 
 // MaxGateWords is how many words of one gate become events in an hour: one that

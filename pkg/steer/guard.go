@@ -41,6 +41,7 @@ const (
 	RuleKeyTrust     Rule = "key-trust"
 	RuleOwnSites     Rule = "own-sites"
 	RuleIsolate      Rule = "isolate"
+	RuleCallsSurvive Rule = "calls-survive"
 )
 
 // RuleDoc is a guard as the documentation and the CLI show it.
@@ -77,6 +78,7 @@ func RuleDocs() []RuleDoc {
 		{RuleRole, "A step of a runbook is done for who has the role that it needs.", true},
 		{RuleOwnSites, "A quarantine holds no address of the fleet's own sites, softswitches and agents, and is a /16 (IPv6: /32) at most.", true},
 		{RuleIsolate, "Automation keeps out single sources only, where policy.isolate says act, at most max_sources at one time, and none that a person let in again before the block is over.", true},
+		{RuleCallsSurvive, "Devices are asked to look again only when no call is up through their gate: some restart on it.", false},
 		{RuleDrillWindow, "No drill begins in the hours that the fleet file blocks.", false},
 	}
 }

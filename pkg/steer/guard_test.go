@@ -274,6 +274,10 @@ func guardCases() []guardCase {
 			other: &steer.Command{Kind: steer.KindQuarantine, Source: netip.MustParsePrefix("203.0.113.7/32"), For: fleet.Duration(time.Hour)},
 		},
 		{
+			rule: steer.RuleCallsSurvive, command: steer.Command{Kind: steer.KindPush, Site: "calgary", Push: &steer.Push{Count: 2, Calls: 1}},
+			other: &steer.Command{Kind: steer.KindPush, Site: "calgary", Push: &steer.Push{Count: 2}},
+		},
+		{
 			rule: steer.RuleDrillWindow, command: steer.Command{Kind: steer.KindRunStart, Run: &steer.RunChange{Procedure: &steer.Procedure{Book: steer.DrillBook, Steps: []steer.Step{{ID: "a", Do: steer.ActManual}}}}},
 			fleet: func(f *fleet.Fleet) { f.Policy.DrillBlocked = []string{"daily 11:00-13:00"} },
 			cure:  func(g *guarded) { g.now = g.now.Add(2 * time.Hour) },

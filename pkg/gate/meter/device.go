@@ -1,10 +1,12 @@
 package meter
 
 import (
+	"bytes"
 	"net/netip"
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/sipwire"
 )
 
 // device is a phone, known by its address of record and the address that it
@@ -33,6 +35,42 @@ type device struct {
 	cseq     uint32
 	outcome  Outcome // of the last refusal
 	how      target
+	reach    *reach // of a straggler
+}
+
+// reach is how a device can be asked something.
+type reach struct {
+	local   netip.AddrPort // the gate's address that it came to
+	contact string         // of its last REGISTER; "" when that is no plain URI
+}
+
+// reachable notes how the device can be reached. It allocates for stragglers only,
+// and again only when one has another contact.
+func (x *device) reachable(r *sipwire.Message, at Flow) {
+	if x.reach == nil {
+		x.reach = &reach{}
+	}
+	x.reach.local, x.transport = at.Local, at.Transport
+	contacts := r.Contacts()
+	if c, ok := contacts.Next(); ok && r.Is("REGISTER") && plainURI(c.URI) && string(c.URI) != x.reach.contact {
+		x.reach.contact = string(c.URI)
+	}
+}
+
+// maxContact bounds, in octets, what is kept of a contact.
+const maxContact = 200
+
+// plainURI reports whether a SIP URI can be written into a request line as it is.
+func plainURI(b []byte) bool {
+	if len(b) < 5 || len(b) > maxContact || !bytes.EqualFold(b[:4], []byte("sip:")) && !bytes.EqualFold(b[:5], []byte("sips:")) {
+		return false
+	}
+	for _, c := range b {
+		if c <= ' ' || c >= 0x7f || c == '<' || c == '>' || c == '"' {
+			return false
+		}
+	}
+	return true
 }
 
 // target is how a device finds the site, as far as its requests tell.

@@ -54,7 +54,11 @@ func (w *world) ask(method string, p phone, o Outcome) {
 	if uri == "" {
 		uri = "sip:" + p.domain
 	}
-	w.m.Request(w.now, w.message(method+" "+uri+" SIP/2.0", method, p, ""), netip.MustParseAddrPort(p.ip+":5060"), fleet.UDP, o)
+	w.m.Request(w.now, w.message(method+" "+uri+" SIP/2.0", method, p, ""), flow(p), o)
+}
+
+func flow(p phone) Flow {
+	return Flow{Source: netip.MustParseAddrPort(p.ip + ":5060"), Local: netip.MustParseAddrPort("192.0.2.1:5060"), Transport: fleet.UDP}
 }
 
 // register is a REGISTER with its 200.
@@ -362,6 +366,6 @@ func BenchmarkRefused(b *testing.B) {
 	w.drain(0)
 	b.ReportAllocs()
 	for b.Loop() {
-		w.m.Request(w.now, m, src, fleet.UDP, Unavailable)
+		w.m.Request(w.now, m, Flow{Source: src, Transport: fleet.UDP}, Unavailable)
 	}
 }

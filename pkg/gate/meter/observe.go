@@ -9,8 +9,16 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/sipwire"
 )
 
+// Flow is the way between a device and the gate.
+type Flow struct {
+	Source    netip.AddrPort
+	Local     netip.AddrPort // the gate's address
+	Transport fleet.Transport
+}
+
 // Request notes a request of a phone or trunk and what became of it.
-func (m *Meter) Request(now time.Time, r *sipwire.Message, src netip.AddrPort, t fleet.Transport, o Outcome) {
+func (m *Meter) Request(now time.Time, r *sipwire.Message, at Flow, o Outcome) {
+	src := at.Source
 	if r.To().Tag != nil && !r.Is("REGISTER") || r.Is("ACK") || r.Is("CANCEL") {
 		if o == Passed {
 			m.InDialog(now, r)
@@ -33,20 +41,23 @@ func (m *Meter) Request(now time.Time, r *sipwire.Message, src netip.AddrPort, t
 		x = s.find(key, src.Addr())
 	}
 	if x == nil {
-		x = m.learn(s, key, who, r, src, t)
+		x = m.learn(s, key, who, r, src, at.Transport)
 	}
 	if x != nil {
-		x.note(now, r, src, o, d)
+		x.note(now, r, at, o, d)
 	}
 	s.mu.Unlock()
 }
 
-func (x *device) note(now time.Time, r *sipwire.Message, src netip.AddrPort, o Outcome, d drain) {
-	x.seen, x.source = now, src
+func (x *device) note(now time.Time, r *sipwire.Message, at Flow, o Outcome, d drain) {
+	x.seen, x.source = now, at.Source
 	if o != Passed {
 		x.enter(d)
 		x.how = howFound(r)
 		x.refused(now, r.CSeq(), o)
+		if x.refusals > 1 && !d.horizon.IsZero() && now.After(d.horizon) {
+			x.reachable(r, at)
+		}
 	}
 }
 

@@ -24,6 +24,12 @@ type Straggler struct {
 	Every     time.Duration // between its last two attempts
 	Reason    Reason
 	Step      string
+	// Local is the gate's address that it came to, Contact the URI of its last
+	// REGISTER, "" without a plain one. Known says that the softswitch has taken a
+	// registration from its address through this gate.
+	Local   netip.AddrPort
+	Contact string
+	Known   bool
 }
 
 // Reason is the likely cause why a device does not move.
@@ -50,6 +56,10 @@ func (m *Meter) Stragglers(now time.Time) []Straggler {
 			First: x.first, Last: x.last, Refusals: x.refusals, Every: x.every.Round(time.Second),
 		}
 		s.Reason, s.Step = x.diagnosis()
+		s.Known = x.granted > 0
+		if x.reach != nil {
+			s.Local, s.Contact = x.reach.local, x.reach.contact
+		}
 		out = append(out, s)
 	})
 	slices.SortFunc(out, func(a, b Straggler) int {
