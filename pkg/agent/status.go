@@ -294,7 +294,7 @@ func failbacks(s steer.State) []api.FailbackStatus {
 			st.Waits = "for the failback window (" + s.Fleet.Policy.Failback.String() + ")"
 		}
 		if s.ReturnBefore(&f) != nil {
-			st.Waits = strings.TrimPrefix(st.Waits+", until the return under way is over", ", ")
+			st.Waits = strings.TrimPrefix(st.Waits+", after the return that is under way", ", ")
 		}
 		if sick := notUp(s, f); sick != "" {
 			st.Waits = strings.TrimPrefix(st.Waits+", when it is up over "+sick, ", ")

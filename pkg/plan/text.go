@@ -6,7 +6,9 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/steer"
 )
 
@@ -58,11 +60,11 @@ func (p Plan) Write(w io.Writer) {
 	if len(p.Steps) > 0 {
 		fmt.Fprintln(w, "\nthen, by itself:")
 		for _, s := range p.Steps {
-			fmt.Fprintf(w, "  +%-8s %s\n", s.After, s.Text)
+			fmt.Fprintf(w, "  +%-8s %s\n", seconds(s.After), s.Text)
 		}
 	}
 	if p.To95 > 0 && p.Moved == nil {
-		fmt.Fprintf(w, "\n95 %% of the phones that follow SRV move within %s; to see how many: services[].load in the fleet file\n", p.To95)
+		fmt.Fprintf(w, "\n95 %% of the phones that follow SRV move within %s; to see how many: services[].load in the fleet file\n", seconds(p.To95))
 	}
 	if p.Horizon > 0 {
 		fmt.Fprintf(w, "\nold answers live at most %s in caches that honour TTLs\n", p.Horizon)
@@ -167,9 +169,12 @@ func (p Plan) writeLoads(w io.Writer) {
 		}
 	}
 	if m := p.Moved; m != nil {
-		fmt.Fprintf(w, "  %.0f registrations and the next %.0f calls move; 95 %% of the phones that follow SRV within %s\n", m.Registrations, m.Calls, m.To95)
+		fmt.Fprintf(w, "  %.0f registrations and the next %.0f calls move; 95 %% of the phones that follow SRV within %s\n", m.Registrations, m.Calls, seconds(m.To95))
 	}
 }
+
+// seconds is a time as people say it.
+func seconds(d fleet.Duration) time.Duration { return d.D().Round(time.Second) }
 
 func change(before, after float64) string {
 	if math.Round(before) == math.Round(after) {

@@ -15,11 +15,18 @@ import (
 // makes what is on its way begin again: that would take it out of the answers,
 // where it may be all that is left by now.
 
-// onTheWay reports whether a failback that has taken its first step brings all
-// of the slots back.
+// onTheWay reports whether a failback that has taken its first step, and what waits
+// for it, brings all of the slots back.
 func (t *transition) onTheWay(slots []Slot) bool {
-	i := slices.IndexFunc(t.Failbacks, func(f Failback) bool { return t.named(f) && f.Step >= 0 })
-	return i >= 0 && !slices.ContainsFunc(slots, func(s Slot) bool { return !slices.Contains(t.Failbacks[i].Slots, s) })
+	var coming []Slot
+	begun := false
+	for _, f := range t.Failbacks {
+		if t.named(f) {
+			begun = begun || f.Step >= 0
+			coming = append(coming, f.Slots...)
+		}
+	}
+	return begun && !slices.ContainsFunc(slots, func(s Slot) bool { return !slices.Contains(coming, s) })
 }
 
 // named reports whether the command is about that failback.
