@@ -109,20 +109,24 @@ func TestIsolate(t *testing.T) {
 }
 
 // setPolicy replaces the lab's isolate line of the policy by another one.
-func (l *testLab) setPolicy(line string) {
+func (l *testLab) setPolicy(line string) { l.setLine("  isolate: {", "  "+line) }
+
+// setLine replaces the line of the lab's fleet file that begins so by another one,
+// or by several.
+func (l *testLab) setLine(begins, line string) {
 	l.t.Helper()
 	text, err := os.ReadFile(filepath.Join(l.dir, "fleet.yaml"))
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	before, rest, found := strings.Cut(string(text), "isolate: {")
+	before, rest, found := strings.Cut(string(text), "\n"+begins)
 	_, after, _ := strings.Cut(rest, "\n")
 	if !found {
-		l.t.Fatalf("the lab's fleet file has no isolate line:\n%s", text)
+		l.t.Fatalf("the lab's fleet file has no line %q:\n%s", begins, text)
 	}
 	dir := l.t.TempDir()
 	file, plan := filepath.Join(dir, "fleet.yaml"), filepath.Join(dir, "fleet.plan")
-	if err := os.WriteFile(file, []byte(before+line+"\n"+after), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(before+"\n"+line+"\n"+after), 0o600); err != nil {
 		l.t.Fatal(err)
 	}
 	l.must(0, "plan", "fleet", file, "--reason", "another policy", "--out", plan)

@@ -5,10 +5,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/api"
 )
 
 // labPassword is what the lab writes into secrets/canary.
@@ -95,6 +98,48 @@ func TestLoginBrokenAtTwoSites(t *testing.T) {
 			t.Errorf("the gate of %s is %s", s.Name, s.Gate)
 		}
 	}
+}
+
+// TestATenantsWrongPasswordMovesNobody: the canary of one tenant cannot log in
+// anywhere, since its password was changed; the other one can. Every site goes on,
+// the tenant is named, and nobody waits for anything.
+func TestATenantsWrongPasswordMovesNobody(t *testing.T) {
+	l := newLab(t)
+	w := l.watch(10*time.Millisecond, westUDP, westTCP, westTLS)
+	l.loginsUp()
+	if err := os.WriteFile(filepath.Join(l.dir, "secrets", "acme"), []byte("of last year\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l.setLine("    - {user: canary", "    - {user: canary, secret: canary}\n    - {user: canary, domain: acme.example, secret: acme}")
+	const says = "tenant acme.example cannot log in at calgary, ottawa and vancouver, others can: it is the tenant, not the sites"
+	eventually(t, "the tenant is named", patience, func() bool {
+		return slices.ContainsFunc(l.status().Attention, func(x api.Attention) bool { return strings.HasPrefix(x.Detail, says) })
+	})
+	st := l.status()
+	for _, s := range st.Sites {
+		for transport, status := range s.Transports {
+			if status != "up" || s.Gate != "open" {
+				t.Errorf("%s over %s is %s, its gate %s", s.Name, transport, status, s.Gate)
+			}
+		}
+	}
+	if len(st.Advice) != 0 {
+		t.Errorf("something is held back: %+v", st.Advice)
+	}
+	for _, name := range []string{westUDP, westTCP, westTLS} {
+		if !l.answered(w, name, "calgary", "vancouver", "ottawa")() {
+			t.Errorf("%s moved", name)
+		}
+	}
+	for _, c := range w.Changes(time.Time{}) {
+		if len(c.From) > 0 {
+			t.Errorf("an answer changed: %+v", c)
+		}
+	}
+	if checks := l.must(0, "checks", "--bad").out; !strings.Contains(checks, "register:acme.example") || !strings.Contains(checks, "auth-rejected") {
+		t.Errorf("checks:\n%s", checks)
+	}
+	l.noPassword()
 }
 
 // noPassword looks for the canary's password in everything that the lab has

@@ -54,7 +54,7 @@ func TestProbesByHand(t *testing.T) {
 		t.Errorf("probe run after a reset:\n%s", r.out)
 	}
 	r = l.must(1, "parity")
-	if !strings.Contains(r.out, "status") || !strings.Contains(r.out, "401 Unauthorized") || !strings.Contains(r.out, "options: the same") {
+	if !strings.Contains(r.out, "auth-rejected: a right password is refused: 403 Forbidden") || !strings.Contains(r.out, "options: the same") || !strings.Contains(r.out, "register: the same") {
 		t.Errorf("parity after a reset:\n%s", r.out)
 	}
 	eventually(t, "checks names it", 30*time.Second, func() bool {

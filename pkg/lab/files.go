@@ -10,8 +10,12 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 )
 
-// canaryPassword of the lab's test subscriber. The lab's softswitches take any.
-const canaryPassword = "only-in-the-lab"
+// The lab's test subscriber. The softswitches know its password, and let all
+// others in without one.
+const (
+	canaryUser     = "canary"
+	canaryPassword = "only-in-the-lab"
+)
 
 // checkTimes are the lab's probe settings, which keep the proportions of the
 // defaults at a shorter interval.

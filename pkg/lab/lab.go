@@ -221,6 +221,7 @@ func (l *Lab) startSwitches(ctx context.Context) error {
 		s, err := softswitch.New(softswitch.Config{
 			Site: p.Site, Listen: p.Softswitch, Contact: p.Gate, TLS: good, BadTLS: bad, Logger: zerolog.Nop(),
 			FlapDown: l.cfg.FlapDown, FlapUp: l.cfg.FlapUp, Dir: filepath.Join(l.cfg.Dir, "disks", string(p.Site)),
+			Passwords: map[string]string{canaryUser: canaryPassword},
 		})
 		if err != nil {
 			return fmt.Errorf("make softswitch of %s: %w", p.Site, err)

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/icholy/digest"
+
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/health"
 	"github.com/sipsteer/sipsteer/pkg/lab/softswitch"
@@ -215,6 +217,36 @@ func TestAuthReset(t *testing.T) {
 	c.options()
 	c.want(200)
 	if n := w.Stats().Bindings; n != 0 {
+		t.Errorf("%d bindings", n)
+	}
+}
+
+// TestPasswords: who has one must prove it, by whatever domain; all others are let
+// in as they are.
+func TestPasswords(t *testing.T) {
+	w := newWorld(t, func(c *softswitch.Config) { c.Passwords = map[string]string{"alice": "right"} })
+	c := w.client(fleet.UDP)
+	for _, tt := range []struct {
+		password string
+		code     int
+	}{{"wrong", 403}, {"right", 200}} {
+		c.register("Contact: <sip:alice@127.0.0.1:5070>")
+		ch, err := digest.ParseChallenge(c.want(401).GetHeader("WWW-Authenticate").Value())
+		if err != nil {
+			t.Fatal(err)
+		}
+		proof, err := digest.Digest(ch, digest.Options{Method: "REGISTER", URI: "sip:acme.example", Count: 1, Username: "alice", Password: tt.password})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.register("Contact: <sip:alice@127.0.0.1:5070>", "Authorization: "+proof.String())
+		c.want(tt.code)
+	}
+	c.request("REGISTER", "sip:west.example.net", "<sip:bob@west.example.net>", "Contact: <sip:bob@127.0.0.1:5070>")
+	c.want(200)
+	c.register("Contact: <sip:alice@127.0.0.1:5070>", "Authorization: Digest nonsense")
+	c.want(403)
+	if n := w.Stats().Bindings; n != 2 {
 		t.Errorf("%d bindings", n)
 	}
 }

@@ -72,12 +72,8 @@ func (s *Softswitch) respond(req *sip.Request, t fleet.Transport, fault Fault) [
 }
 
 func (s *Softswitch) register(req *sip.Request, fault Fault) *sip.Response {
-	if fault == AuthReset {
-		if req.GetHeader("Authorization") != nil {
-			return answer(req, 403, "Forbidden")
-		}
-		return answer(req, 401, "Unauthorized", sip.NewHeader("WWW-Authenticate",
-			fmt.Sprintf(`Digest realm="lab", nonce="%x", algorithm=MD5, qop="auth"`, time.Now().UnixNano())))
+	if refused := s.login(req, fault); refused != nil {
+		return refused
 	}
 	aor := address(req.To().Address)
 	expires := expiresOf(req)

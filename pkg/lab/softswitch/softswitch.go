@@ -31,6 +31,9 @@ type Config struct {
 	// Dir is the disk on which the location store is kept; it is made. Default:
 	// in memory alone.
 	Dir string
+	// Passwords of users, by name: these log in by digest, whatever their domain;
+	// all others are let in as they are.
+	Passwords map[string]string
 	// FlapDown and FlapUp are the two halves of the fault flap. Default 6 s
 	// and 10 s.
 	FlapDown, FlapUp time.Duration
