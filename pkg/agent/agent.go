@@ -97,6 +97,8 @@ type Config struct {
 	// Notify and StatusPage tell people outside.
 	Notify     Notify
 	StatusPage StatusPage
+	// Parent says whom to ask what the zone above names of the zone's keys.
+	Parent Parent
 	// Readiness says how it looks for what would go wrong.
 	Readiness Readiness
 	// Outward is what runbooks may do outside of the program at this agent.

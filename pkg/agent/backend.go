@@ -168,6 +168,9 @@ func (a *Agent) doHere(ctx context.Context, cmd steer.Command, start time.Time) 
 	if err := a.addConcern(ctx, a.machine.State(), &cmd); err != nil {
 		return api.Result{}, err
 	}
+	if err := a.gateParent(ctx, a.machine.State(), &cmd); err != nil {
+		return api.Result{}, err
+	}
 	if err := a.addKey(ctx, &cmd); err != nil {
 		return api.Result{}, err
 	}

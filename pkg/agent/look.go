@@ -25,6 +25,7 @@ func (a *Agent) look(ctx context.Context, s steer.State) plan.Seen {
 	wg.Go(func() { seen.Machines, seen.Sources = a.lookAtMachines(ctx) })
 	wg.Go(func() { seen.Certificates = a.lookAtCertificates(ctx) })
 	wg.Go(func() { seen.NameServers = a.lookAtNameServers(ctx, s) })
+	wg.Go(func() { seen.Parent = a.askParent(ctx, s) })
 	wg.Go(func() { seen.Parity = a.lookAtParity(ctx, s) })
 	wg.Wait()
 	return seen

@@ -95,6 +95,18 @@ func (c *signedChild) roll() srv.SigningKey {
 	return srv.SigningKey{Public: public}
 }
 
+// believed says whether an agent that asks the zone above lets a word about it
+// pass; find finds its name servers.
+func (c *signedChild) believed(find Parent, kind steer.Kind, k srv.SigningKey) bool {
+	c.t.Helper()
+	cmd := steer.Command{Kind: kind, Key: &steer.KeyChange{Tag: k.Tag()}}
+	err := (&Agent{cfg: Config{Parent: find}}).gateParent(c.t.Context(), c.state, &cmd)
+	if err != nil && !strings.Contains(err.Error(), "refused by parent") {
+		c.t.Errorf("ask the zone above: %v", err)
+	}
+	return err == nil
+}
+
 func (c *signedChild) about(kind steer.Kind, k srv.SigningKey) {
 	c.t.Helper()
 	c.give(steer.Command{Kind: kind, Key: &steer.KeyChange{Tag: k.Tag()}})
@@ -218,6 +230,12 @@ func TestRealParentFollows(t *testing.T) {
 	}
 	proven := func(m *dns.Msg) bool { return m.AuthenticatedData }
 	insecure := func(m *dns.Msg) bool { return !m.AuthenticatedData && m.Rcode != dns.RcodeServerFailure }
+	believed := func(moment string, want bool, kind steer.Kind, k srv.SigningKey) {
+		t.Helper()
+		if got := child.believed(Parent{Resolver: resolver, Port: parent.at.Port()}, kind, k); got != want {
+			t.Errorf("%s: %s is believed: %v", moment, kind, got)
+		}
+	}
 	const trusted, untrusted = "fully validated", "unsigned answer"
 
 	waitAnswers(t, resolver, "not signed", insecure)
@@ -232,8 +250,10 @@ func TestRealParentFollows(t *testing.T) {
 	if !ok {
 		t.Fatal("no key to be named by the zone above")
 	}
+	believed("no DS record yet", false, steer.KindKeyConfirm, first)
 	parent.update(t, "update add voice.example.net. 1 DS "+trust.Key().DS("voice.example.net.", srv.TypeDS).Text)
 	waitAnswers(t, resolver, "trusted", proven)
+	believed("the DS record is there", true, steer.KindKeyConfirm, first)
 	child.about(steer.KindKeyConfirm, first)
 	watch.secure.Store(true)
 	delv("trusted", trusted)
@@ -245,11 +265,13 @@ func TestRealParentFollows(t *testing.T) {
 	}
 	delv("the next key is published", trusted)
 	child.wait(2 * time.Hour)
+	believed("the parent names the key before", false, steer.KindKeyConfirm, second)
 	if !parent.follow(t, child.at) {
 		t.Error("the parent is not asked to name the next key")
 	}
 	waitSaid(t, resolver, "DS", second.DS("voice.example.net.", srv.TypeDS).Text[:20], true)
 	delv("the parent names the next key, the old one signs", trusted)
+	believed("the parent names the next key", true, steer.KindKeyConfirm, second)
 	child.about(steer.KindKeyConfirm, second)
 	waitAnswers(t, resolver, "the next key signs", proven)
 	delv("the next key signs", trusted)
@@ -264,8 +286,10 @@ func TestRealParentFollows(t *testing.T) {
 	waitSaid(t, resolver, "CDS", "0 0 0 00", true)
 	delv("the parent is asked to name no key", trusted)
 	watch.secure.Store(false)
+	believed("the parent names the key", false, steer.KindKeyGone, second)
 	parent.forget(t, resolver)
 	waitAnswers(t, resolver, "the parent names no key", insecure)
+	believed("the parent names no key", true, steer.KindKeyGone, second)
 	child.about(steer.KindKeyGone, second)
 	delv("the parent names no key", untrusted)
 	child.wait(48 * time.Hour)

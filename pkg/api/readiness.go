@@ -16,6 +16,8 @@ type ReadinessBackend interface {
 	Readiness(ctx context.Context) (Readiness, error)
 	// NameServers asks the name servers, from this agent.
 	NameServers(ctx context.Context) ([]NameServerSeen, error)
+	// ZoneAbove asks the name servers of the zone above, from this agent.
+	ZoneAbove(ctx context.Context) (ZoneAbove, error)
 }
 
 // NameServerSeen is a name server as one agent reaches it.
@@ -45,6 +47,29 @@ func (s *server) readiness(a huma.API) {
 		func(ctx context.Context, _ *struct{}) (*body[[]NameServerSeen], error) {
 			return answer(s.backend.NameServers(ctx))
 		})
+	huma.Register(a, op("zone-above", http.MethodGet, "/v1/dns/zone-above", "What the zone above says of the zone's keys"),
+		func(ctx context.Context, _ *struct{}) (*body[ZoneAbove], error) {
+			return answer(s.backend.ZoneAbove(ctx))
+		})
+}
+
+// ZoneAbove is what the zone above says of the keys of the zone.
+type ZoneAbove struct {
+	At      time.Time      `json:"at"`
+	By      string         `json:"by" doc:"Agent that asked."`
+	Asked   bool           `json:"asked" doc:"Whether the agent is configured to ask."`
+	Servers []ParentServer `json:"servers"`
+}
+
+// ParentServer is one name server of the zone above.
+type ParentServer struct {
+	plan.ParentServer
+	Says string `json:"says" doc:"In words."`
+}
+
+// ZoneAbove has the agent ask the name servers of the zone above.
+func (c *Client) ZoneAbove(ctx context.Context) (z ZoneAbove, err error) {
+	return z, c.call(ctx, http.MethodGet, "/v1/dns/zone-above", nil, &z, false)
 }
 
 // NameServers has the agent ask the name servers.

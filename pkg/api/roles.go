@@ -55,6 +55,7 @@ func Roles() map[string]Role {
 		"GET /v1/books":                   RoleViewer,
 		"GET /v1/runs/{id}/forecasts":     RoleViewer,
 		"GET /v1/readiness":               RoleViewer,
+		"GET /v1/dns/zone-above":          RoleViewer,
 		"POST /v1/runs/plan":              RoleViewer,
 		"POST /v1/commands":               RoleOperator,
 		"GET /v1/backup":                  RoleOperator,

@@ -124,6 +124,9 @@ func agentConfig(file *config.Agent, version string, log zerolog.Logger) (agent.
 	cfg.Readiness = agent.Readiness{
 		Every: time.Duration(file.Readiness.EveryMinutes) * time.Minute, Port: uint16(file.Readiness.NameServerPort), Resolvers: file.Readiness.Resolvers, Names: file.Readiness.Names,
 	}
+	if p := file.DNS.Parent; p != nil {
+		cfg.Parent = agent.Parent{Servers: p.Servers, Resolver: p.Resolver}
+	}
 	cfg.Outward = agent.Outward{Exec: file.Outward.Exec, Webhooks: file.Outward.Webhooks, Edge: file.Outward.Edge}
 	if file.Raft.Profile == "lan" {
 		cfg.Raft.Profile = raftstore.LAN()

@@ -143,6 +143,8 @@ type shownKey struct {
 func (a *app) dnsKeyListCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use: "list", Short: "Show the keys of the zone, and what each waits for", Args: exactArgs(),
+		Long: `Shows the keys, and what the name servers of the zone above say of them, asked
+now, where the agents are configured to ask (dns.parent in the agent file).`,
 		Example: "  sipsteer dns key list",
 	}
 	c.RunE = run(func(cmd *cobra.Command, _ []string) error {
@@ -154,11 +156,16 @@ func (a *app) dnsKeyListCmd() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		above, err := each(cmd.Context(), cs, actTimeout, func(ctx context.Context, c *api.Client) (api.ZoneAbove, error) { return c.ZoneAbove(ctx) })
+		if err != nil {
+			above = api.ZoneAbove{} // an older agent does not know the question
+		}
 		keys := shownKeys(s)
 		if a.json {
-			a.printJSON(map[string]any{"epoch": s.Epoch, "keys": keys})
+			a.printJSON(map[string]any{"epoch": s.Epoch, "keys": keys, "zone_above": above})
 			return nil
 		}
+		defer a.showZoneAbove(above)
 		if len(keys) == 0 {
 			fmt.Fprintln(a.streams.Out, "the zone is not signed")
 			return nil
@@ -175,6 +182,17 @@ func (a *app) dnsKeyListCmd() *cobra.Command {
 		return nil
 	})
 	return c
+}
+
+// showZoneAbove prints what the zone above says, if somebody was asked.
+func (a *app) showZoneAbove(above api.ZoneAbove) {
+	if !above.Asked {
+		return
+	}
+	fmt.Fprintf(a.streams.Out, "\nthe zone above, asked by %s:\n", clean(above.By))
+	for _, s := range above.Servers {
+		fmt.Fprintf(a.streams.Out, "  %s %s\n", clean(s.Address), clean(s.Says))
+	}
 }
 
 func shownKeys(s steer.State) []shownKey {
@@ -215,9 +233,11 @@ and while another roll-over is under way.`,
 		},
 		{
 			kind: string(steer.KindKeyConfirm), use: "confirm TAG", short: "Say that the zone above names a key: it signs from now on",
-			long: `Look first: dig DS of the zone at a resolver. The key before it stays published
-for two days, for caches that need it. Refused before the key is ready
-(--override key-wait, where the other key is known to others).`,
+			long: `Look first: sipsteer dns key list, or dig DS of the zone at a resolver. The key
+before it stays published for two days, for caches that need it. Refused before the
+key is ready (--override key-wait, where the other key is known to others), and while
+a name server of the zone above does not name it, where they are asked (dns.parent
+in the agent file; --override parent, if you know better).`,
 			example: `  sipsteer dns key confirm 4711 --reason "DS is at the registry"`,
 		},
 		{
@@ -231,17 +251,20 @@ roll-over is under way.`,
 		},
 		{
 			kind: string(steer.KindKeyGone), use: "gone TAG", short: "Say that the zone above names the key no more: it goes two days later",
-			long: `Look first: dig DS of the zone at the name servers of the zone above. All answers
-would be called forged if the signatures went while resolvers have its DS record.
-Two days after this the zone is not signed any more.`,
+			long: `Look first: sipsteer dns key list, or dig DS of the zone at the name servers of the
+zone above. All answers would be called forged if the signatures went while resolvers
+have its DS record. Two days after this the zone is not signed any more. Refused while
+a name server of the zone above names a key, where they are asked (dns.parent in the
+agent file; --override parent, if you know better).`,
 			example: `  sipsteer dns key gone 4711 --reason "DS is out of the registry"`,
 		},
 		{
 			kind: string(steer.KindKeyDrop), use: "drop TAG", short: "Take a key away before its time, or sign no more",
 			long: `A key that was only published goes at once. Any other one may be named by the
 zone above, or be needed by caches: sipsteer dns key unsign does it in order; if
-you know that nobody names it, pass --override key-trust. Without its last key the
-zone is not signed.`,
+you know that nobody names it, pass --override key-trust; a name server of the zone
+above that is seen to name it says otherwise (--override parent). Without its last key
+the zone is not signed.`,
 			example: `  sipsteer dns key drop 4711 --reason "made by mistake"`,
 		},
 	}

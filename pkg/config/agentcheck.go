@@ -159,6 +159,7 @@ func (c *agentCheck) dns() {
 		c.socket(path, "tcp", l.String())
 	}
 	c.transfers()
+	c.parent()
 	origins := map[string]bool{}
 	for i, z := range dns.Zones {
 		path := fmt.Sprintf("$.dns.zones[%d]", i)

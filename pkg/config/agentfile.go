@@ -91,6 +91,8 @@ type DNS struct {
 	ReportTo string `yaml:"report_to,omitempty" json:"report_to,omitempty" jsonschema:"maxLength=253" jsonschema_description:"Domain to which resolvers report what fails with the answers, signatures above all (RFC 9567): that of a reporting agent of yours, outside of the zones here. Default: none."`
 	// QueryLog may be absent: nothing is logged of what is asked.
 	QueryLog *QueryLog `yaml:"query_log,omitempty" json:"query_log,omitempty" jsonschema_description:"Samples of questions and answers for a collector. Absent: none."`
+	// Parent may be absent: nobody asks the zone above.
+	Parent *Parent `yaml:"parent,omitempty" json:"parent,omitempty" jsonschema_description:"Name servers of the zone above: what a person says of it about the zone's keys is compared with what they answer. The same at every agent. Absent: nobody is asked, and the person is believed."`
 	// Zones are files in master file format (RFC 1035 §5).
 	Zones []ZoneFile `yaml:"zones,omitempty" json:"zones,omitempty" jsonschema_description:"Zone files (RFC 1035) for what else these name servers answer; the same at every agent."`
 	// Keys sign transfers.

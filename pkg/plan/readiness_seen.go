@@ -15,6 +15,7 @@ type Seen struct {
 	Machines     []Machine
 	Certificates []Certificate
 	NameServers  []NameServer
+	Parent       []ParentServer // none where nobody is asked
 	Parity       []Parity
 	Sources      []Source
 	// Behind is how old the delayed copies should be at most; 0 for none.
@@ -99,6 +100,7 @@ func (r *readiness) seen(s Seen) {
 		r.certificate(c)
 	}
 	r.nameServers(s.NameServers)
+	r.parent(s.Parent)
 	for _, x := range s.Sources {
 		r.add(Finding{Grade: Broken, Topic: "traffic", Site: x.Site, Subject: x.Source, Next: x.Next}, "%s: %s", x.Site, x.Text)
 	}

@@ -35,7 +35,6 @@ const (
 	keyFlags     = 257 // zone key, secure entry point (RFC 4034 §2.1.1)
 	keyProtocol  = 3   // RFC 4034 §2.1.2
 	keyAlgorithm = 13  // ECDSAP256SHA256, RFC 6605 §4
-	digestSHA256 = 2   // RFC 4509
 )
 
 func (k SigningKey) rdata() []byte {
@@ -77,13 +76,8 @@ func (k SigningKey) Tag() uint16 {
 // DS is what the zone above says of the key of a zone (RFC 4034 §5); CDS has the
 // same data (RFC 7344 §3.1). The origin is absolute and has no escapes.
 func (k SigningKey) DS(origin string, t Type) Other {
-	sum := sha256.New()
-	for label := range strings.SplitSeq(strings.ToLower(origin), ".") {
-		sum.Write(append([]byte{byte(len(label))}, label...)) // the last one is the root's, empty
-	}
-	sum.Write(k.rdata())
 	head := binary.BigEndian.AppendUint16(nil, k.Tag())
-	wire := sum.Sum(append(head, keyAlgorithm, digestSHA256))
+	wire := append(append(head, keyAlgorithm, digestSHA256), k.digest(sha256.New(), origin)...)
 	return Other{
 		RRType: t, Wire: string(wire),
 		Text: fmt.Sprintf("%d %d %d %s", k.Tag(), keyAlgorithm, digestSHA256, strings.ToUpper(hex.EncodeToString(wire[4:]))),

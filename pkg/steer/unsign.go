@@ -67,6 +67,7 @@ func (t *transition) keyGone(i int) error {
 			Hint: fmt.Sprintf("sipsteer dns key unsign --reason %q   # first", t.cmd.Reason),
 		}
 	}
+	t.keyOverrides(tag)
 	keys := slices.Clone(t.ZoneKeys)
 	keys[i].Stage, keys[i].Since = KeyRetired, t.Now
 	t.setKeys(keys)
