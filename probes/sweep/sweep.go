@@ -50,17 +50,23 @@ type Prober struct {
 type state struct {
 	next string // the first name that is not asked yet; "" begins anew
 	bad  map[string]probes.Result
-	done int // names asked in this cycle
-	full bool
+	// suspect are names that failed once in a way that may be the listener's, such
+	// as a handshake that hangs.
+	suspect map[string]bool
+	again   string // the last bad name that was asked again, out of turn
+	well    string // a name that was well when it was asked last
+	done    int    // names asked in this cycle
+	full    bool
 }
 
 // New returns a prober that has asked nothing.
 func New(cfg Config) *Prober { return &Prober{cfg: cfg, states: map[health.Check]*state{}} }
 
 // Probe implements probes.Prober: it asks for the next names, and again for
-// those that were bad. It fails while any name is bad, with the cause of the
-// first. A listener that does not answer at all fails with that cause; then
-// nothing is said of names.
+// those that were bad or suspect. It fails while any name is bad, with the cause of
+// the first. A name is bad when its certificate is, or when it fails otherwise twice
+// running while others are well: the handshake hangs for it alone. A listener that
+// does not answer at all fails with that cause; then nothing is said of names.
 func (p *Prober) Probe(ctx context.Context, spec probes.Spec) probes.Result {
 	start := time.Now()
 	names := p.cfg.Names(spec.Check.Site)
@@ -75,15 +81,8 @@ func (p *Prober) Probe(ctx context.Context, spec probes.Spec) probes.Result {
 	if dead, ok := unreachable(results); ok {
 		return dead
 	}
-	for name, r := range results {
-		switch {
-		case r.Outcome == health.Success:
-			delete(s.bad, name)
-		case ofName(r.Cause):
-			s.bad[name] = r
-		}
-	}
-	s.advance(names, batch)
+	s.take(results)
+	s.advance(names, results)
 	return s.result(names, time.Since(start))
 }
 
@@ -94,14 +93,12 @@ func (p *Prober) batch(spec probes.Spec, names []string) []string {
 	defer p.mu.Unlock()
 	s := p.states[spec.Check]
 	if s == nil {
-		s = &state{bad: map[string]probes.Result{}}
+		s = &state{bad: map[string]probes.Result{}, suspect: map[string]bool{}}
 		p.states[spec.Check] = s
 	}
-	for name := range s.bad {
-		if _, still := slices.BinarySearch(names, name); !still {
-			delete(s.bad, name)
-		}
-	}
+	gone := func(name string) bool { _, still := slices.BinarySearch(names, name); return !still }
+	maps.DeleteFunc(s.bad, func(name string, _ probes.Result) bool { return gone(name) })
+	maps.DeleteFunc(s.suspect, func(name string, _ bool) bool { return gone(name) })
 	cycle := cmp.Or(spec.Question.Cycle, defaultCycle)
 	n := int((time.Duration(len(names))*spec.Times.Interval + cycle - 1) / cycle)
 	n = min(max(n, 1), mostNames, len(names))
@@ -109,22 +106,68 @@ func (p *Prober) batch(spec probes.Spec, names []string) []string {
 	if from == len(names) {
 		from = 0
 	}
-	out := slices.Clone(names[from:min(from+n, len(names))])
-	for _, name := range slices.Sorted(maps.Keys(s.bad)) {
-		if len(out) < n+max(n/2, 1) && !slices.Contains(out, name) {
+	out := s.outOfTurn(max(n/2, 1))
+	for _, name := range names[from:min(from+n, len(names))] {
+		if !slices.Contains(out, name) {
 			out = append(out, name)
 		}
+	}
+	if s.well != "" && !gone(s.well) && !slices.Contains(out, s.well) {
+		out = append(out, s.well) // to tell a name from the listener
 	}
 	return out
 }
 
-// advance moves on behind the last name of a batch that was in turn.
-func (s *state) advance(names, batch []string) {
+// outOfTurn are at most so many names that failed: the suspects first, for at the
+// next failure they are bad, and then the bad ones after those of the last time.
+func (s *state) outOfTurn(most int) []string {
+	out := slices.Sorted(maps.Keys(s.suspect))
+	out = out[:min(len(out), most)]
+	bad := slices.DeleteFunc(slices.Sorted(maps.Keys(s.bad)), func(name string) bool { return slices.Contains(out, name) })
+	from, found := slices.BinarySearch(bad, s.again)
+	if found {
+		from++
+	}
+	for i := range min(len(bad), most-len(out)) {
+		s.again = bad[(from+i)%len(bad)]
+		out = append(out, s.again)
+	}
+	return out
+}
+
+// take sorts names by what came of them, where the listener answers.
+func (s *state) take(results map[string]probes.Result) {
+	before := s.well
+	for _, name := range slices.Sorted(maps.Keys(results)) {
+		r := results[name]
+		_, known := s.bad[name]
+		switch {
+		case r.Outcome == health.NoData:
+		case r.Outcome == health.Success:
+			delete(s.bad, name)
+			delete(s.suspect, name)
+			if name != before {
+				s.well = name // each is a witness once
+			}
+		case ofName(r.Cause), known, s.suspect[name]:
+			s.bad[name] = r
+			delete(s.suspect, name)
+		default:
+			s.suspect[name] = true
+		}
+	}
+}
+
+// advance moves on behind the names in turn that were asked.
+func (s *state) advance(names []string, asked map[string]probes.Result) {
 	from, _ := slices.BinarySearch(names, s.next)
 	if from == len(names) {
 		from = 0
 	}
-	for from < len(names) && slices.Contains(batch, names[from]) {
+	for from < len(names) {
+		if _, was := asked[names[from]]; !was {
+			break
+		}
 		from, s.done = from+1, s.done+1
 	}
 	if from == len(names) {
@@ -134,7 +177,9 @@ func (s *state) advance(names, batch []string) {
 	s.next = names[from]
 }
 
-// ask shakes hands for each name, a few at a time.
+// ask shakes hands for each name, a few at a time. When others have hung for so long
+// that less than half of the timeout is left, the rest waits for the next time: a
+// failure would be no fault of theirs.
 func (p *Prober) ask(ctx context.Context, spec probes.Spec, names []string) map[string]probes.Result {
 	var (
 		mu   sync.Mutex
@@ -144,6 +189,9 @@ func (p *Prober) ask(ctx context.Context, spec probes.Spec, names []string) map[
 	)
 	for _, name := range names {
 		turn <- struct{}{}
+		if end, has := ctx.Deadline(); has && time.Until(end) < spec.Times.Timeout/2 {
+			break
+		}
 		work.Go(func() {
 			defer func() { <-turn }()
 			one := spec

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -57,7 +58,7 @@ func spec() probes.Spec {
 	}
 }
 
-// TestTenThousandNamesInACycle: each once in an hour, 14 at a time, and the bad
+// TestTenThousandNamesInACycle: each once in an hour (and as a witness), 14 at a time, and the bad
 // ones named until they are well.
 func TestTenThousandNamesInACycle(t *testing.T) {
 	names := tenants(10000)
@@ -73,7 +74,7 @@ func TestTenThousandNamesInACycle(t *testing.T) {
 		t.Errorf("%d names asked in an hour", len(l.asked))
 	}
 	for name, n := range l.asked {
-		if n > 2 && name != names[7000] {
+		if n > 4 && name != names[7000] {
 			t.Errorf("%s was asked %d times", name, n)
 		}
 	}
@@ -85,6 +86,90 @@ func TestTenThousandNamesInACycle(t *testing.T) {
 	if got := p.Probe(t.Context(), spec()); got.Outcome != health.Success || got.Detail != "10000 names, all well" {
 		t.Errorf("after it was renewed: %+v", got)
 	}
+}
+
+// TestAHandshakeThatHangsForOneName: it is asked again at the next interval, and
+// named then; one that hung once is not. When nothing answers it is the listener.
+func TestAHandshakeThatHangsForOneName(t *testing.T) {
+	names := tenants(10) // one of them in its turn
+	l := &listener{bad: map[string]health.Cause{names[3]: health.CauseTLSHang}, asked: map[string]int{}}
+	p := sweep.New(sweep.Config{Names: func(fleet.SiteID) []string { return names }, Handshake: l})
+	for i := range 4 {
+		if got := p.Probe(t.Context(), spec()); got.Outcome != health.Success {
+			t.Fatalf("probe %d: %+v", i, got)
+		}
+	}
+	got := p.Probe(t.Context(), spec())
+	if want := "1 of 5 of 10 names so far are bad: t00003.example.net: it is tls-hang"; got.Cause != health.CauseTLSHang || got.Detail != want {
+		t.Errorf("asked again: %+v, want %s", got, want)
+	}
+	l.bad = nil
+	if got := p.Probe(t.Context(), spec()); got.Outcome != health.Success {
+		t.Errorf("when it is well again: %+v", got)
+	}
+	l.bad = map[string]health.Cause{names[6]: health.CauseTLSHang}
+	p.Probe(t.Context(), spec()) // its turn
+	l.bad = nil
+	for range 2 {
+		if got := p.Probe(t.Context(), spec()); got.Outcome != health.Success {
+			t.Errorf("after it hung once: %+v", got)
+		}
+	}
+	l.dead = true
+	for range 3 {
+		if got := p.Probe(t.Context(), spec()); got.Cause != health.CauseRefused {
+			t.Errorf("a dead listener: %+v", got)
+		}
+	}
+	if l.dead = false; p.Probe(t.Context(), spec()).Outcome != health.Success {
+		t.Error("names were blamed for the listener")
+	}
+}
+
+// TestAllThatAreBadAreAskedAgain: more than fit beside those in turn, one after the
+// other.
+func TestAllThatAreBadAreAskedAgain(t *testing.T) {
+	names := tenants(1440) // two in turn, and one again
+	l := &listener{bad: map[string]health.Cause{}, asked: map[string]int{}}
+	for _, name := range names[:10] {
+		l.bad[name] = health.CauseCertExpired
+	}
+	p := sweep.New(sweep.Config{Names: func(fleet.SiteID) []string { return names }, Handshake: l})
+	for range 5 {
+		p.Probe(t.Context(), spec())
+	}
+	l.bad = nil
+	for range 11 {
+		p.Probe(t.Context(), spec())
+	}
+	if got := p.Probe(t.Context(), spec()); got.Outcome != health.Success {
+		t.Errorf("all were mended: %+v", got)
+	}
+}
+
+// stuck hangs for every name until it is cut.
+type stuck struct{}
+
+func (stuck) Probe(ctx context.Context, _ probes.Spec) probes.Result {
+	<-ctx.Done()
+	return probes.Failed(health.CauseTLSHang, "hangs")
+}
+
+// TestNamesThatGotNoTurnAreNotBlamed: where as many hang as are asked at a time, the
+// others wait for the next probe.
+func TestNamesThatGotNoTurnAreNotBlamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		names := tenants(10000)
+		p := sweep.New(sweep.Config{Names: func(fleet.SiteID) []string { return names }, Handshake: stuck{}})
+		s := spec()
+		s.Times.Timeout = 2 * time.Second
+		ctx, cancel := context.WithTimeout(t.Context(), s.Times.Timeout)
+		defer cancel()
+		start := time.Now()
+		if got := p.Probe(ctx, s); got.Cause != health.CauseTLSHang || time.Since(start) != s.Times.Timeout {
+			t.Errorf("after %s: %+v", time.Since(start), got)
+		}
+	})
 }
 
 func TestAListenerThatIsDeadSaysNothingOfNames(t *testing.T) {
