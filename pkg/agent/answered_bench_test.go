@@ -26,12 +26,13 @@ import (
 // between: "first" and "last" agent that applies the decision, "served" by the
 // last name server.
 func BenchmarkAnswered(b *testing.B) {
-	var clock stageClock
+	var seen witness
 	w := newWorld(b, func(cfg *Config) {
 		cfg.Raft.Compare = 0 // as in the program
-		cfg.Reached = clock.member()
+		cfg.Reached = seen.member()
 	})
-	m := &answerMeter{world: w, asks: newAsker(b, w), clock: &clock, bare: raftstoretest.NewBare(b)}
+	seen.dial(b, w)
+	m := &answerMeter{world: w, seen: &seen, bare: raftstoretest.NewBare(b)}
 	defer m.bare.Close()
 	for _, at := range []string{"leader", "follower"} {
 		for _, pace := range []time.Duration{0, 50 * time.Millisecond} {
@@ -47,14 +48,18 @@ func BenchmarkAnswered(b *testing.B) {
 // answerMeter issues commands and watches the name servers.
 type answerMeter struct {
 	*world
-	asks    *asker
-	clock   *stageClock
+	seen    *witness
 	bare    *raftstoretest.Bare
 	figures map[string][]time.Duration
 }
 
-// block is how many commits of the anchor, and then commands, follow each other.
-const block = 20
+// block is how many commits of the anchor, and then commands, follow each other:
+// a block of commands is long enough for what the agents write behind them to
+// fall into it, and settled is when that has ended.
+const (
+	block   = 100
+	settled = 2 * (keepRest + keepLatest)
+)
 
 // run issues one hold after the other, at most one in each pace, and as many
 // bare commits.
@@ -62,6 +67,7 @@ func (m *answerMeter) run(b *testing.B, atFollower bool, pace time.Duration) {
 	m.figures = map[string][]time.Duration{}
 	for i := 0; b.Loop(); i++ {
 		if i%block == 0 {
+			<-time.After(settled)
 			for range block {
 				rest := time.NewTimer(pace)
 				m.timeBare(b)
@@ -73,12 +79,10 @@ func (m *answerMeter) run(b *testing.B, atFollower bool, pace time.Duration) {
 		if atFollower {
 			issuer = (issuer + 1) % len(m.agents)
 		}
-		m.clock.begin()
-		start := time.Now()
-		answered, returned := m.timeHold(b, m.asks, issuer, fmt.Sprintf("%s-%d", b.Name(), i))
+		answered, returned := m.timeHold(b, m.seen, issuer, fmt.Sprintf("%s-%d", b.Name(), i))
 		m.note("answered", answered)
 		m.note("returned", returned)
-		m.clock.stages(start, m.note)
+		m.seen.stages(m.note)
 		<-rest.C
 	}
 	for what, times := range m.figures {
@@ -104,97 +108,117 @@ func (m *answerMeter) timeBare(b *testing.B) {
 	m.note("bare", time.Since(start))
 }
 
-// timeHold issues a hold and watches the serial of all name servers.
-func (w *world) timeHold(b *testing.B, asks *asker, issuer int, reason string) (answered, returned time.Duration) {
+// timeHold issues a hold and asks all name servers for the serial.
+func (w *world) timeHold(b *testing.B, seen *witness, issuer int, reason string) (answered, returned time.Duration) {
 	b.Helper()
 	epoch := w.agents[issuer].state().Epoch + 1
-	start := time.Now()
+	start := seen.begin()
 	done := make(chan error, 1)
 	go func() { // the benchmark waits for it
 		_, err := w.agents[issuer].Do(b.Context(), api.CommandRequest{Kind: string(steer.KindHold), By: "bench", Reason: reason, For: "1h"}, false)
 		returned = time.Since(start)
 		done <- err
 	}()
-	answered = asks.until(b, uint32(epoch), start)
+	answered = seen.until(b, uint32(epoch))
 	if err := <-done; err != nil {
 		b.Fatal(err)
 	}
 	return answered, returned
 }
 
-// The servers share their processors with who asks: nothing is durable before
-// askFrom, and later questions come askEvery.
-const (
-	askFrom  = 500 * time.Microsecond
-	askEvery = 200 * time.Microsecond
-)
-
-// asker asks all name servers for the serial of the zone.
-type asker struct {
+// witness asks all name servers for the serial of the zone, and notes when the
+// agents come by the points of serving a decision.
+type witness struct {
 	servers []net.Conn
 	query   []byte
+	// served gets an agent's number when its name server has the decision: only
+	// then it is asked, for questions take the processors from those that are to
+	// answer.
+	served chan int
+
+	mu sync.Mutex
+	// guarded by mu: of each agent, the first since start
+	start               time.Time
+	appliedAt, servedAt []time.Time
 }
 
-func newAsker(b *testing.B, w *world) *asker {
+// member returns what is told of the points of one more agent.
+func (w *witness) member() func(point string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := len(w.appliedAt)
+	w.appliedAt, w.servedAt = append(w.appliedAt, time.Time{}), append(w.servedAt, time.Time{})
+	w.served = make(chan int, i+1)
+	return func(point string) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		switch {
+		case point == pointApplied && w.appliedAt[i].IsZero():
+			w.appliedAt[i] = time.Now()
+		case point == pointAnswered && w.servedAt[i].IsZero() && !w.start.IsZero():
+			w.servedAt[i] = time.Now()
+			w.served <- i
+		}
+	}
+}
+
+// dial connects to the name servers and makes the question.
+func (w *witness) dial(b *testing.B, in *world) {
 	b.Helper()
-	m := &asker{}
-	for _, a := range w.agents {
+	for _, a := range in.agents {
 		conn, err := net.Dial("udp", a.dns.Addrs()[0].String())
 		if err != nil {
 			b.Fatal(err)
 		}
 		b.Cleanup(func() { conn.Close() })
-		m.servers = append(m.servers, conn)
+		w.servers = append(w.servers, conn)
 	}
 	q := new(dns.Msg)
 	q.SetQuestion("voice.example.net.", dns.TypeSOA)
 	var err error
-	if m.query, err = q.Pack(); err != nil {
+	if w.query, err = q.Pack(); err != nil {
 		b.Fatal(err)
 	}
-	return m
 }
 
-// until asks each name server until its zone has at least the serial, and
-// returns when the last one had.
-func (m *asker) until(b *testing.B, serial uint32, start time.Time) time.Duration {
+// begin forgets the decision before.
+func (w *witness) begin() (start time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.start = time.Now()
+	clear(w.appliedAt)
+	clear(w.servedAt)
+	return w.start
+}
+
+// until returns when the last name server answered with at least the serial.
+func (w *witness) until(b *testing.B, serial uint32) time.Duration {
 	b.Helper()
+	late := time.After(patience)
 	var last time.Duration
-	<-time.After(askFrom - time.Since(start))
-	waiting := slices.Clone(m.servers)
-	for len(waiting) > 0 {
-		for _, s := range waiting {
-			m.ask(b, s)
-		}
-		waiting = slices.DeleteFunc(waiting, func(s net.Conn) bool {
-			has := m.heard(b, s) >= serial
-			if has {
-				last = time.Since(start)
+	for range w.servers {
+		select {
+		case i := <-w.served:
+			for w.ask(b, w.servers[i]) < serial {
 			}
-			return has
-		})
-		if time.Since(start) > patience {
-			b.Fatalf("%d name servers do not answer serial %d", len(waiting), serial)
-		}
-		if len(waiting) > 0 {
-			<-time.After(askEvery)
+			last = time.Since(w.start)
+		case <-late:
+			b.Fatalf("not all name servers have serial %d", serial)
 		}
 	}
 	return last
 }
 
-func (m *asker) ask(b *testing.B, server net.Conn) {
-	if _, err := server.Write(m.query); err != nil {
+// ask returns the serial in a name server's answer.
+func (w *witness) ask(b *testing.B, server net.Conn) uint32 {
+	b.Helper()
+	if err := server.SetDeadline(time.Now().Add(patience)); err != nil {
 		b.Fatal(err)
 	}
-}
-
-// heard returns the serial in the answer, or 0.
-func (m *asker) heard(b *testing.B, server net.Conn) uint32 {
+	if _, err := server.Write(w.query); err != nil {
+		b.Fatal(err)
+	}
 	var buf [512]byte
-	if err := server.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
-		b.Fatal(err)
-	}
 	n, err := server.Read(buf[:])
 	if err != nil {
 		b.Fatal(err)
@@ -206,43 +230,11 @@ func (m *asker) heard(b *testing.B, server net.Conn) uint32 {
 	return answer.Answer[0].(*dns.SOA).Serial
 }
 
-// stageClock notes when the agents come by the points of serving a decision.
-type stageClock struct {
-	mu sync.Mutex
-	// guarded by mu: of each agent, the first since begin
-	applied, served []time.Time
-}
-
-// member returns what is told of the points of one more agent.
-func (c *stageClock) member() func(point string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	i := len(c.applied)
-	c.applied, c.served = append(c.applied, time.Time{}), append(c.served, time.Time{})
-	return func(point string) {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		switch {
-		case point == pointApplied && c.applied[i].IsZero():
-			c.applied[i] = time.Now()
-		case point == pointAnswered && c.served[i].IsZero():
-			c.served[i] = time.Now()
-		}
-	}
-}
-
-func (c *stageClock) begin() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	clear(c.applied)
-	clear(c.served)
-}
-
 // stages notes how long it took from start to each step.
-func (c *stageClock) stages(start time.Time, note func(what string, took time.Duration)) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	note("first", slices.MinFunc(c.applied, time.Time.Compare).Sub(start))
-	note("last", slices.MaxFunc(c.applied, time.Time.Compare).Sub(start))
-	note("served", slices.MaxFunc(c.served, time.Time.Compare).Sub(start))
+func (w *witness) stages(note func(what string, took time.Duration)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	note("first", slices.MinFunc(w.appliedAt, time.Time.Compare).Sub(w.start))
+	note("last", slices.MaxFunc(w.appliedAt, time.Time.Compare).Sub(w.start))
+	note("served", slices.MaxFunc(w.servedAt, time.Time.Compare).Sub(w.start))
 }

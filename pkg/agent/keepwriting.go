@@ -26,7 +26,7 @@ const (
 func (a *Agent) keepBehind(ctx context.Context) {
 	keepWriting(ctx, a.mem.notify, a.past.notify, func() {
 		a.mem.flush()
-		a.past.flush()
+		a.past.flushResting(func(d time.Duration) { pause(ctx, d) })
 	})
 }
 

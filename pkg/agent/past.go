@@ -82,7 +82,17 @@ const maxWaiting = 1000
 
 // flush writes what was noted. It returns when that is on disk, or stays to be
 // written because the disk refuses.
-func (p *past) flush() {
+func (p *past) flush() { p.flushResting(func(time.Duration) {}) }
+
+// A long series is written with rests: a processor that encodes without one does
+// not look for what came from the network, the next decision's messages among it.
+const (
+	recordRest = time.Millisecond
+	restsTotal = 250 * time.Millisecond // of one flush at most
+)
+
+// flushResting is flush with a rest after each record.
+func (p *past) flushResting(rest func(time.Duration)) {
 	p.writing.Lock()
 	defer p.writing.Unlock()
 	p.mu.Lock()
@@ -92,7 +102,7 @@ func (p *past) flush() {
 	if len(queue) == 0 && !failed {
 		return
 	}
-	left, err := p.write(queue)
+	left, err := p.write(queue, func() { rest(min(recordRest, restsTotal/time.Duration(len(queue)))) })
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil && p.problem == nil {
@@ -100,12 +110,14 @@ func (p *past) flush() {
 	}
 	p.problem = err
 	p.queue = append(left, p.queue...)
-	p.queue = p.queue[max(0, len(p.queue)-maxWaiting):]
+	if err != nil {
+		p.queue = p.queue[max(0, len(p.queue)-maxWaiting):]
+	}
 }
 
 // write returns what the disk did not take: everything from the first refusal
-// on, since records are only appended.
-func (p *past) write(queue []moment) (left []moment, err error) {
+// on, since records are only appended. It rests after each record.
+func (p *past) write(queue []moment, rest func()) (left []moment, err error) {
 	var errs []error
 	last := p.archive.LastIndex()
 	for i, m := range queue {
@@ -128,6 +140,7 @@ func (p *past) write(queue []moment) (left []moment, err error) {
 			break
 		}
 		p.reached.at(pointLogged)
+		rest()
 	}
 	errs = append(errs, p.archive.Sync(time.Now()))
 	return left, errors.Join(errs...)
