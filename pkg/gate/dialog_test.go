@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/gate"
@@ -188,7 +189,7 @@ func TestFromSoftswitch(t *testing.T) {
 	for _, tr := range transports {
 		for _, rule := range []gate.Rule{{}, allDraining} {
 			t.Run(tr.String()+"/"+rule.Mode.String(), func(t *testing.T) {
-				w := newWorld(t)
+				w := newWorld(t, func(c *gate.Config) { c.DrainSpread = time.Hour }) // it is not this test that waits for the end
 				p := w.phone(tr)
 				p.send(request("REGISTER", with{}))
 				r := w.sw.next()

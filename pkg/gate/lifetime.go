@@ -19,7 +19,13 @@ type lifetime struct {
 	last    time.Time // last message or keep-alive
 	busy    time.Time // a call may use the connection until then
 	closing time.Time // idle connections of a drained site end then; zero: no
+	armed   time.Time // the read deadline that is set
 }
+
+// slack is how much earlier than its end a connection may be looked at: a
+// deadline that moves with every message costs a thirtieth of what the message
+// does, and one that comes too early is only set again.
+const slack = 5 * time.Second
 
 func (t *lifetime) init(cfg *Config, now time.Time) {
 	t.cfg, t.start, t.last = cfg, now, now
@@ -39,8 +45,16 @@ func (t *lifetime) arm(conn net.Conn, partial bool) bool {
 	if !now.Before(end) {
 		return false
 	}
-	conn.SetReadDeadline(end)
+	if late := end.Sub(t.armed); late < 0 || late > slack || !now.Before(t.armed) {
+		t.set(conn, end)
+	}
 	return true
+}
+
+// set sets the read deadline. It is called with mu held.
+func (t *lifetime) set(conn net.Conn, end time.Time) {
+	conn.SetReadDeadline(end)
+	t.armed = end
 }
 
 // end is the earliest time at which the connection ends if nothing more comes.
@@ -103,7 +117,7 @@ func (t *lifetime) closeSoon(conn net.Conn, place uint64) {
 	defer t.mu.Unlock()
 	if t.closing.IsZero() {
 		t.closing = time.Now().Add(t.cfg.DrainSpread * time.Duration(place%1024) / 1024)
-		conn.SetReadDeadline(t.end())
+		t.set(conn, t.end())
 	}
 }
 
@@ -113,6 +127,6 @@ func (t *lifetime) stay(conn net.Conn) {
 	defer t.mu.Unlock()
 	if !t.closing.IsZero() {
 		t.closing = time.Time{}
-		conn.SetReadDeadline(t.end())
+		t.set(conn, t.end())
 	}
 }

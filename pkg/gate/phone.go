@@ -32,7 +32,8 @@ type phone struct {
 	web    *web // nil without WebSocket; set before the first message
 	parted bool // the end of the WebSocket was said; used by the reader only
 
-	writing sync.Mutex // held for one write to conn
+	writing sync.Mutex // held for one write to conn, and for the line below
+	until   time.Time  // the write deadline that is set
 
 	mu sync.Mutex // held for up
 	up *upstream  // nil before the first message was passed on
@@ -256,7 +257,12 @@ func (p *phone) send(b []byte) bool {
 	}
 	p.writing.Lock()
 	defer p.writing.Unlock()
-	p.conn.SetWriteDeadline(time.Now().Add(p.g.cfg.WriteTimeout))
+	// A peer has between three quarters of WriteTimeout and all of it: what is
+	// set for every message costs more than it is worth.
+	if now := time.Now(); p.until.Sub(now) < p.g.cfg.WriteTimeout*3/4 {
+		p.until = now.Add(p.g.cfg.WriteTimeout)
+		p.conn.SetWriteDeadline(p.until)
+	}
 	if _, err := p.conn.Write(b); err != nil {
 		p.raw.Close()
 		return false
