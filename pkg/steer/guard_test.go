@@ -373,6 +373,7 @@ func TestGuardsAreDocumented(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", d.Rule, d.Sentence, override)
 	}
+	b.WriteString("\nTwo more are the leader's own, since they ask others and not the State: `sealing` (a key of the zone is made only when every agent can open it) and `parent` (what a person says of the zone above agrees with what all its name servers answer, where `dns.parent` says whom to ask). Both are passed by their names.\n")
 	if *update {
 		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
 			t.Fatal(err)
