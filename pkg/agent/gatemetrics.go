@@ -14,7 +14,7 @@ const maxShares = 50
 type gateCollector struct {
 	gate *gate.Gate
 
-	devices, calls, stragglers, refused, moved, requests, finish, notAfter, bad *prometheus.Desc
+	devices, calls, stragglers, asked, refused, moved, requests, finish, notAfter, bad *prometheus.Desc
 }
 
 func newGateCollector(g *gate.Gate) *gateCollector {
@@ -26,6 +26,7 @@ func newGateCollector(g *gate.Gate) *gateCollector {
 		devices:    d("devices", "Devices by where they stand: untold, told, moved, stuck, lapsed, stranger.", "standing"),
 		calls:      d("calls", "Calls that are up, as far as they were seen."),
 		stragglers: d("stragglers", "Devices and trunks that still come although every old answer has run out."),
+		asked:      d("devices_asked", "Devices that were asked to look again, by what came of it: waiting, taken, refused, silent, gone.", "outcome"),
 		refused:    d("devices_refused", "Devices that were refused, by family and answer.", "family", "answer"),
 		moved:      d("devices_moved", "Of these, devices that have moved.", "family", "answer"),
 		requests:   d("messages_total", "Requests and responses by method and what became of them.", "transport", "method", "action"),
@@ -37,7 +38,7 @@ func newGateCollector(g *gate.Gate) *gateCollector {
 
 // Describe implements prometheus.Collector.
 func (c *gateCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.devices, c.calls, c.stragglers, c.refused, c.moved, c.requests, c.finish, c.notAfter, c.bad} {
+	for _, d := range []*prometheus.Desc{c.devices, c.calls, c.stragglers, c.asked, c.refused, c.moved, c.requests, c.finish, c.notAfter, c.bad} {
 		ch <- d
 	}
 }
@@ -56,6 +57,9 @@ func (c *gateCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(c.devices, float64(l.Strangers), "stranger")
 	gauge(c.calls, float64(l.Calls))
 	gauge(c.stragglers, float64(l.Report.Stragglers))
+	for outcome, n := range map[string]int{"waiting": l.Asking.Waiting, "taken": l.Asking.Taken, "refused": l.Asking.Refused, "silent": l.Asking.Silent, "gone": l.Asking.Gone} {
+		gauge(c.asked, float64(n), outcome)
+	}
 	for _, s := range l.Shares[:min(len(l.Shares), maxShares)] {
 		gauge(c.refused, float64(s.Refused), s.Family, s.Answer.String())
 		gauge(c.moved, float64(s.Moved), s.Family, s.Answer.String())

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/sipsteer/sipsteer/pkg/api"
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/gate"
@@ -111,6 +113,9 @@ func TestPush(t *testing.T) {
 		l, err := lead.Stragglers(t.Context(), "calgary")
 		return err == nil && len(l.Items) == 1 && l.Items[0].Answer == "200" && l.Items[0].Asked != nil
 	})
+	if n := gaugeOf(t, newGateCollector(w.agents[0].gate), "sipsteer_gate_devices_asked", "taken"); n != 1 {
+		t.Errorf("%v have taken it, say the metrics", n)
+	}
 	for _, a := range w.agents {
 		w.eventually("the trail has it", func() bool {
 			for _, e := range a.machine.State().Events {
@@ -121,4 +126,24 @@ func TestPush(t *testing.T) {
 			return false
 		})
 	}
+}
+
+// gaugeOf is what a collector says of one value of its only label.
+func gaugeOf(t *testing.T, c prometheus.Collector, name, label string) float64 {
+	t.Helper()
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(c)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == name && m.GetLabel()[0].GetValue() == label {
+				return m.GetGauge().GetValue()
+			}
+		}
+	}
+	t.Fatalf("no %s of %s", name, label)
+	return 0
 }
