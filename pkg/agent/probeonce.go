@@ -49,8 +49,12 @@ func (a *Agent) OwnChecks() api.AgentChecks {
 		out.Problem = "not probing yet"
 		return out
 	}
+	times := map[health.Check]*api.AnswerTimes{}
+	for _, s := range runner.CheckStats() {
+		times[s.Check] = api.NewAnswerTimes(s.Answers, s.Sum, s.Within)
+	}
 	for _, o := range runner.Opinions() {
-		seen := api.CheckSeen{Check: o.Check, Status: o.Status.String(), Cause: string(o.Cause), Detail: o.Detail, Recent: []api.Sample{}}
+		seen := api.CheckSeen{Check: o.Check, Status: o.Status.String(), Cause: string(o.Cause), Detail: o.Detail, Recent: []api.Sample{}, Times: times[o.Check]}
 		if v, counts := verdicts[o.Check]; counts {
 			seen.Verdict = v.String()
 		}

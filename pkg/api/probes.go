@@ -43,6 +43,8 @@ type CheckSeen struct {
 	Cause   string   `json:"cause,omitempty"`
 	Detail  string   `json:"detail,omitempty"`
 	Recent  []Sample `json:"recent" doc:"The last results, oldest first."`
+	// Times are those of answers; empty before the first result.
+	Times *AnswerTimes `json:"times,omitempty" doc:"How long answers took, as a histogram."`
 	// Wire is the evidence of the last failure.
 	Wire   []WireLine `json:"wire,omitempty" doc:"What went over the wire when it failed last; passwords and proofs of them are hidden."`
 	WireAt *time.Time `json:"wire_at,omitempty" doc:"When that was, also of a check that is well again."`

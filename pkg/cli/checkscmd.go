@@ -16,21 +16,26 @@ import (
 
 func (a *app) checksCmd() *cobra.Command {
 	var site string
-	var bad, wire, sites bool
+	var bad, wire, sites, times bool
 	c := &cobra.Command{
 		Use: "checks", Short: "Show what every agent sees of every softswitch", Args: exactArgs(),
 		Long: `Shows every check, what the agents together believe of it, and what each of
 them sees. A check without a verdict is only shown and moves nothing. With
 --json the last results of each check are there too. --show-wire prints what
 went over the wire when a check that is down failed last. --sites shows less: a
-row for each site, a column for each kind, and in it the worst.`,
-		Example: "  sipsteer checks\n  sipsteer checks --site calgary --bad --show-wire\n  sipsteer checks --sites\n  sipsteer checks --json",
+row for each site, a column for each kind, and in it the worst. --times shows how
+long answers took since each agent asks, as shares and as a histogram.`,
+		Example: "  sipsteer checks\n  sipsteer checks --site calgary --bad --show-wire\n  sipsteer checks --sites\n  sipsteer checks --times --site calgary\n  sipsteer checks --json",
 	}
 	c.Flags().StringVar(&site, "site", "", "only this site")
 	c.Flags().BoolVar(&bad, "bad", false, "only checks that somebody does not see up")
 	c.Flags().BoolVar(&wire, "show-wire", false, "print what was sent and received when a check that is down failed last")
 	c.Flags().BoolVar(&sites, "sites", false, "a row for each site, a column for each kind of check")
+	c.Flags().BoolVar(&times, "times", false, "how long answers took, as a histogram")
 	c.RunE = run(func(cmd *cobra.Command, _ []string) error {
+		if times && (sites || bad || wire) {
+			return &usageError{"--times goes with --site alone", "sipsteer checks --times   # of all checks that were answered"}
+		}
 		cs, err := a.clients()
 		if err != nil {
 			return err
@@ -51,6 +56,10 @@ row for each site, a column for each kind, and in it the worst.`,
 		}
 		if sites {
 			a.writeCheckSites(agents)
+			return nil
+		}
+		if times {
+			a.writeCheckTimes(agents)
 			return nil
 		}
 		a.writeChecks(agents, bad)
