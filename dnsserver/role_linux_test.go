@@ -7,8 +7,6 @@ import (
 	"os"
 	"os/signal"
 	"testing"
-
-	"golang.org/x/sys/unix"
 )
 
 // benchRole makes this test binary a server of BenchmarkPeers: "ROLE PORT
@@ -49,7 +47,7 @@ func playRole() bool {
 func echo(addr netip.AddrPort) {
 	b, err := listenBatch(addr)
 	for err == nil {
-		n, problem := b.receive(unix.MSG_WAITFORONE)
+		n, problem := b.next()
 		if err = problem; err != nil {
 			break
 		}

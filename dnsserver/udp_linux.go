@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -47,7 +46,7 @@ const receiveBuffer = 4 << 20
 
 // listenBatch opens one socket that reads and writes many datagrams in one
 // system call.
-func listenBatch(addr netip.AddrPort) (_ *batchSocket, err error) {
+func listenBatch(addr netip.AddrPort) (*batchSocket, error) {
 	family, sa, err := sockaddr(addr)
 	if err != nil {
 		return nil, err
@@ -56,20 +55,19 @@ func listenBatch(addr netip.AddrPort) (_ *batchSocket, err error) {
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
-	defer func() {
-		if err != nil {
-			_ = unix.Close(fd)
-		}
-	}()
-	if err := setOptions(fd, family, addr.Addr().IsUnspecified()); err != nil {
+	err = setOptions(fd, family, addr.Addr().IsUnspecified())
+	if err == nil {
+		err = os.NewSyscallError("bind", unix.Bind(fd, sa))
+	}
+	if err != nil {
+		return nil, errors.Join(err, unix.Close(fd))
+	}
+	b, err := newBatchSocket(fd, addr.Addr().IsUnspecified())
+	if err != nil {
 		return nil, err
 	}
-	if err := unix.Bind(fd, sa); err != nil {
-		return nil, os.NewSyscallError("bind", err)
-	}
-	b := newBatchSocket(fd, addr.Addr().IsUnspecified())
 	if _, err := b.receive(unix.MSG_DONTWAIT); err != nil && !errors.Is(err, unix.EAGAIN) {
-		return nil, os.NewSyscallError("recvmmsg", err)
+		return nil, errors.Join(os.NewSyscallError("recvmmsg", err), b.abandon())
 	}
 	return b, nil
 }
@@ -116,11 +114,6 @@ func sockaddr(addr netip.AddrPort) (family int, sa unix.Sockaddr, err error) {
 	return unix.AF_INET6, sa6, nil
 }
 
-// inheritedWait is how long a worker waits in an inherited socket before it
-// looks whether it is to end: that socket cannot be shut down to wake it, since
-// it goes on living.
-const inheritedWait = 200 * time.Millisecond
-
 // inheritUDP lets every worker read from a copy of a socket: of its own if
 // there are as many, else of a shared one.
 func inheritUDP(files []*os.File, addr netip.AddrPort, conf *Config) ([]udpSocket, error) {
@@ -151,16 +144,8 @@ func inheritBatch(file *os.File, addr netip.AddrPort) (*batchSocket, error) {
 	if addr.Addr().Is4() {
 		family = unix.AF_INET
 	}
-	wait := unix.NsecToTimeval(inheritedWait.Nanoseconds())
-	err = errors.Join(
-		os.NewSyscallError("fcntl", unix.SetNonblock(fd, false)), // it may have been made so to look at it
-		packetInfo(fd, family, addr.Addr().IsUnspecified()),
-		os.NewSyscallError("setsockopt SO_RCVTIMEO", unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &wait)),
-	)
-	if err != nil {
+	if err := packetInfo(fd, family, addr.Addr().IsUnspecified()); err != nil {
 		return nil, errors.Join(err, unix.Close(fd))
 	}
-	b := newBatchSocket(fd, addr.Addr().IsUnspecified())
-	b.shared = true
-	return b, nil
+	return newBatchSocket(fd, addr.Addr().IsUnspecified())
 }
