@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -243,5 +244,42 @@ func TestReachedAddresses(t *testing.T) {
 	}
 	if strings.Join(at, " ") != "2 3 4 5" {
 		t.Errorf("%v", at)
+	}
+}
+
+// Agents ask the zone above when a person speaks of it, whichever agent was told,
+// and when they are asked what it says.
+func TestZoneAboveIsAsked(t *testing.T) {
+	dir, _ := sealingDir(t)
+	above := serveFake(t, netip.MustParseAddrPort("127.0.0.1:0"), fakeServer{askedDS: {parentSOA}})
+	w := newWorld(t, func(c *Config) {
+		c.Secrets.Dir = dir
+		c.Parent.Servers = []netip.AddrPort{above}
+	})
+	w.eventually("a key", func() bool { return w.rollKey(0) == nil })
+	tag := w.agents[w.leader()].state().ZoneKeys[0].Key().Tag()
+	confirm := func(i int, override ...string) error {
+		_, err := w.agents[i].Do(t.Context(), api.CommandRequest{Kind: string(steer.KindKeyConfirm), By: "alice", Reason: "it is there", KeyTag: tag, Override: override}, false)
+		return err
+	}
+	for i := range w.agents {
+		var e *api.Error
+		if err := confirm(i, string(steer.RuleKeyWait)); !errors.As(err, &e) || e.Category != api.Refused || !strings.Contains(e.Message, above.String()+" names no key") {
+			t.Errorf("%s: %v", w.cfgs[i].Name, err)
+		}
+	}
+	seen, err := w.agents[0].ZoneAbove(t.Context())
+	if err != nil || !seen.Asked || len(seen.Servers) != 1 || seen.Servers[0].Says != "names no key" {
+		t.Errorf("%+v, %v", seen, err)
+	}
+	if look := w.agents[0].look(t.Context(), w.agents[0].state()); len(look.Parent) != 1 {
+		t.Errorf("a look at what would go wrong does not ask: %+v", look.Parent)
+	}
+	if err := confirm(0, string(steer.RuleKeyWait), ruleParent); err != nil {
+		t.Errorf("by override: %v", err)
+	}
+	overrode := slices.ContainsFunc(w.agents[w.leader()].state().Events, func(e steer.Event) bool { return e.Rule == ruleParent && e.Kind == steer.EventOverride })
+	if !overrode {
+		t.Error("nobody hears of the override")
 	}
 }
