@@ -59,7 +59,7 @@ controls { };
 key "parent." { algorithm hmac-sha256; secret "{{.Secret}}"; };
 zone "example.net" {
   type primary; file "{{.Dir}}/zone"; masterfile-format text;
-  dnssec-policy default; allow-update { key "parent."; };
+  dnssec-policy default; inline-signing no; allow-update { key "parent."; };
 };
 `
 
