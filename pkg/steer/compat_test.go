@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
@@ -92,12 +93,10 @@ func makeCompat(t *testing.T, to string) {
 	apply := func(cmds ...steer.Command) {
 		for i := range cmds {
 			cmds[i].At = now
-			if cmds[i].Version == 0 {
-				cmds[i].Version = 1
-			}
 			if cmds[i].By == "" {
 				cmds[i].By, cmds[i].Reason = "alice", "because"
 			}
+			cmds[i].Version = max(cmds[i].Version, cmds[i].Needs())
 		}
 		entry, err := steer.Encode(cmds)
 		if err != nil {
@@ -145,6 +144,17 @@ func makeCompat(t *testing.T, to string) {
 	lead(90 * time.Second)
 	apply(steer.Command{Kind: steer.KindDrain, Site: "calgary", Transport: fleet.TLS, For: hour, Override: []steer.Rule{steer.RuleOneAtATime}})
 	lead(30 * time.Second)
+	for _, c := range sinceVersion1(t, now) {
+		now = now.Add(time.Second)
+		apply(c)
+		lead(20 * time.Second)
+	}
+	apply(steer.Command{Kind: steer.KindUndrain, Site: "calgary"})
+	lead(time.Minute)
+	apply(steer.Command{Kind: steer.KindFailback, Site: "ottawa", Pace: fleet.PaceCohorts})
+	lead(90 * time.Second)
+	apply(steer.Command{Kind: steer.KindFailback, Site: "ottawa"}) // the rest waits
+	lead(30 * time.Second)
 	if err := os.MkdirAll(to, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -153,5 +163,34 @@ func makeCompat(t *testing.T, to string) {
 	}
 	if err := os.WriteFile(filepath.Join(to, "state.json"), []byte(indented(t, s)), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// sinceVersion1 are commands of every kind, and with every field, that came after the
+// first version.
+func sinceVersion1(t *testing.T, now time.Time) []steer.Command {
+	hour := fleet.Duration(time.Hour)
+	concern := steer.Concern{Key: "capacity/calgary", Grade: "warning", Text: "calgary could not carry all", Since: now}
+	word := steer.GateWord{Site: "calgary", Agent: "calgary", Reflex: []fleet.Transport{fleet.TLS}}
+	pass := []steer.Rule{steer.RuleOneAtATime, steer.RuleManualBack, steer.RuleTargetProven, steer.RuleMinSites}
+	return []steer.Command{
+		{Kind: steer.KindLook, By: steer.AutomationOwner, Concerns: []steer.Concern{concern}},
+		{Kind: steer.KindConcernAck, Concerns: []steer.Concern{concern}, For: hour},
+		{Kind: steer.KindConcernUnack, Concerns: []steer.Concern{concern}},
+		{Kind: steer.KindGateWord, By: steer.AutomationOwner, Site: "calgary", Gate: &word},
+		{Kind: steer.KindQuarantine, Source: netip.MustParsePrefix("203.0.113.7/32"), For: hour},
+		{Kind: steer.KindQuarantine, Source: netip.MustParsePrefix("203.0.113.8/32"), Site: "ottawa", For: fleet.Duration(time.Minute)},
+		{Kind: steer.KindUnquarantine, Source: netip.MustParsePrefix("203.0.113.7/32")},
+		addKey('a'), aboutKey(steer.KindKeyConfirm, 'a'),
+		{Kind: steer.KindDrain, Site: "vancouver", Cohort: cohort(t, "5%"), For: fleet.Duration(3 * time.Minute), Override: pass},
+		{Kind: steer.KindFailover, Site: "ottawa", Service: "west.voice.example.net", Transport: fleet.UDP, For: hour, Override: pass},
+		{Kind: steer.KindFailover, Site: "ottawa", Service: "west.voice.example.net", Transport: fleet.TCP, Override: pass},
+		{Kind: steer.KindFailover, Site: "ottawa", Service: "east.voice.example.net", Transport: fleet.TCP, For: fleet.Duration(2 * time.Minute), Override: pass},
+		{Kind: steer.KindFloods, By: steer.AutomationOwner, Floods: []health.Flood{{Prefix: netip.MustParsePrefix("203.0.113.9/32"), Site: "calgary"}}},
+		{Kind: steer.KindPush, Site: "ottawa", Push: &steer.Push{Count: 2, Devices: []string{"anna@west.voice.example.net"}}},
+		{Kind: steer.KindTenantStage, Tenants: &steer.TenantChange{Upload: "u2"}}, // given up
+		{Kind: steer.KindBookSave, Role: steer.RoleAdmin, Book: &steer.SavedBook{Name: "nightly", Text: "name: nightly"}},
+		{Kind: steer.KindIncidentDeclare, Incident: &steer.IncidentChange{Text: "callers hear nothing", Sites: []fleet.SiteID{"ottawa"}}},
+		{Kind: steer.KindRunStart, Role: steer.RoleAdmin, Run: &steer.RunChange{Procedure: asking()}},
 	}
 }
