@@ -100,10 +100,15 @@ func TestCrashedChild(t *testing.T) {
 		if i%2 == 1 {
 			req.Kind, req.For, req.Override = "undrain", "", []string{"manual-back"}
 		}
+		before := passed.Load()
 		if _, err := a.Load().Do(t.Context(), req, false); err != nil {
 			t.Fatal(err)
 		}
 		fmt.Println("ack", a.Load().dns.Epoch(), reason)
+		if c.Point == pointKeptHalf || c.Point == pointKept || c.Point == pointLogged {
+			// That is behind the answers: one decision for each time, not a thousand.
+			w.eventually("it comes to "+c.Point, func() bool { return passed.Load() > before })
+		}
 	}
 }
 
