@@ -43,13 +43,17 @@ loadmodule "pv.so"
 loadmodule "auth.so"
 loadmodule "usrloc.so"
 loadmodule "registrar.so"
+loadmodule "ctl.so"
+loadmodule "cfg_rpc.so"
+subscribers.password = "right" desc "of all of them"
+modparam("ctl", "binrpc", "unix:%[5]s")
 modparam("tls", "certificate", "%[3]s")
 modparam("tls", "private_key", "%[4]s")
 modparam("tls", "verify_certificate", 0)
 modparam("tls", "tls_method", "TLSv1.2+")
 request_route {
 	if (method == "REGISTER") {
-		if (!pv_www_authenticate("west.voice.example.net", "right", "0")) {
+		if (!pv_www_authenticate("west.voice.example.net", "$sel(cfg_get.subscribers.password)", "0")) {
 			www_challenge("west.voice.example.net", "1");
 			exit;
 		}
@@ -68,6 +72,13 @@ request_route {
 // returns its addresses and what sends a signal to it and its children.
 func kamailio(t *testing.T, ca *wiretest.Authority, domain string) (plain, secure netip.AddrPort, signal func(syscall.Signal)) {
 	t.Helper()
+	plain, secure, signal, _ = controlled(t, ca, domain)
+	return plain, secure, signal
+}
+
+// controlled is kamailio with the socket by which it takes commands.
+func controlled(t *testing.T, ca *wiretest.Authority, domain string) (plain, secure netip.AddrPort, signal func(syscall.Signal), control string) {
+	t.Helper()
 	binary, err := exec.LookPath("kamailio")
 	if err != nil {
 		if _, err = os.Stat("/usr/sbin/kamailio"); err != nil {
@@ -80,7 +91,8 @@ func kamailio(t *testing.T, ca *wiretest.Authority, domain string) (plain, secur
 	dir := t.TempDir()
 	cert, key := wiretest.WritePEM(t, dir, ca.Config(wiretest.Leaf{DNS: []string{domain}}))
 	file := filepath.Join(dir, "kamailio.cfg")
-	if err := os.WriteFile(file, fmt.Appendf(nil, kamailioConfig, plain, secure, cert, key), 0o600); err != nil {
+	control = filepath.Join(dir, "ctl")
+	if err := os.WriteFile(file, fmt.Appendf(nil, kamailioConfig, plain, secure, cert, key, control), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
@@ -99,7 +111,7 @@ func kamailio(t *testing.T, ca *wiretest.Authority, domain string) (plain, secur
 			t.Logf("kamailio said:\n%s", log.String())
 		}
 	})
-	return plain, secure, signal
+	return plain, secure, signal, control
 }
 
 func TestAgainstKamailio(t *testing.T) {
