@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/health"
 	"github.com/sipsteer/sipsteer/pkg/notify"
 	"github.com/sipsteer/sipsteer/pkg/steer"
@@ -35,17 +37,30 @@ func (a *Agent) attention() []api.Attention {
 // tenantNext is what to look at where one tenant cannot log in and others can.
 const tenantNext = "sipsteer history   # what changed before, such as an import: sipsteer tenant rollback undoes the last one; what was changed at the softswitches is to be put back there"
 
-// tenantFaults names each tenant once that cannot log in where others can, by the
-// first check that says so.
+// tenantFaults names each tenant once that cannot log in where others can, with all
+// sites where that is so: the sentence of a verdict names those of the moment when
+// it was reached.
 func tenantFaults(s steer.State, agent string) []api.Attention {
-	said := map[string]bool{}
 	var out []api.Attention
+	at := map[string][]fleet.SiteID{}
 	for _, v := range s.Verdicts {
-		if v.Cause != health.CauseTenant || said[tenantOf(s.Fleet, v.Check)] {
+		if v.Cause != health.CauseTenant {
 			continue
 		}
-		said[tenantOf(s.Fleet, v.Check)] = true
-		out = append(out, api.Attention{Agent: agent, Check: v.Check, Cause: string(v.Cause), Detail: v.Detail, Next: tenantNext})
+		name := tenantOf(s.Fleet, v.Check)
+		if len(at[name]) == 0 {
+			out = append(out, api.Attention{Agent: agent, Check: v.Check, Cause: string(v.Cause), Detail: v.Detail, Next: tenantNext})
+		}
+		if !slices.Contains(at[name], v.Check.Site) {
+			at[name] = append(at[name], v.Check.Site)
+		}
+	}
+	for i := range out {
+		name := tenantOf(s.Fleet, out[i].Check)
+		if len(at[name]) > 1 {
+			_, cause, _ := strings.Cut(out[i].Detail, " (")
+			out[i].Detail = health.TenantFault(name, at[name]) + " (" + cause
+		}
 	}
 	return out
 }

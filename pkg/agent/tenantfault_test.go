@@ -79,3 +79,29 @@ func TestAFaultOfOneTenantIsNamed(t *testing.T) {
 		t.Errorf("attention: %+v", got)
 	}
 }
+
+// TestATenantsSitesAreAllNamed: the sites fail one after the other, and the first
+// verdict names those of its moment. The tenant is named once, with all of them.
+func TestATenantsSitesAreAllNamed(t *testing.T) {
+	f := fleettest.ThreeSites()
+	f.Checks.Canaries = []fleet.Canary{{User: "canary", Secret: "ours"}, {User: "lobby", Domain: "acme.example", Secret: "acme"}}
+	s := steer.New()
+	s.Fleet = &f
+	detail := "tenant acme.example cannot log in at calgary and ottawa, others can: it is the tenant, not the sites (a right password is refused (403))"
+	for _, c := range checksOf(&f) {
+		v := health.Verdict{Check: c, Status: health.Up}
+		if c.Kind == "register:acme.example" {
+			v.Cause, v.Detail = health.CauseTenant, detail
+		}
+		s.Verdicts = append(s.Verdicts, v)
+	}
+	got := tenantFaults(s, "ottawa")
+	const want = "tenant acme.example cannot log in at calgary, ottawa and vancouver, others can: it is the tenant, not the sites (a right password is refused (403))"
+	if len(got) != 1 || got[0].Detail != want {
+		t.Errorf("attention: %+v", got)
+	}
+	s.Verdicts = slices.DeleteFunc(s.Verdicts, func(v health.Verdict) bool { return v.Check.Site != "calgary" })
+	if got := tenantFaults(s, "ottawa"); len(got) != 1 || got[0].Detail != detail {
+		t.Errorf("at one site: %+v", got)
+	}
+}

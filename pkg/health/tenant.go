@@ -106,13 +106,18 @@ func (l *logins) acquits(v, before Verdict) string {
 	sites := failsAt(l.of[tenantVia{name, v.Check.Transport}])
 	switch {
 	case len(sites) > 1:
-		return fmt.Sprintf("tenant %s cannot log in at %s, others can: it is the tenant, not the sites", name, list(sites))
+		return TenantFault(name, sites)
 	case down < up:
 		return fmt.Sprintf("tenant %s cannot log in at %s, %d of %d others can: it is not the site", name, v.Check.Site, up, up+down-1)
 	case before.Status == Up && before.Cause == CauseTenant:
 		return fmt.Sprintf("tenant %s cannot log in at %s yet, others can", name, v.Check.Site)
 	}
 	return ""
+}
+
+// TenantFault says that a tenant cannot log in at several sites where others can.
+func TenantFault(tenant string, sites []fleet.SiteID) string {
+	return fmt.Sprintf("tenant %s cannot log in at %s, others can: it is the tenant, not the sites", tenant, list(sites))
 }
 
 // failsAt returns the sites where a tenant cannot log in.
