@@ -16,8 +16,9 @@ import (
 
 // BenchmarkFailover measures, from outside, the time from a fault until all
 // three name servers answer without the site. Each round breaks calgary anew at
-// another moment of the probe interval. It reports the median and the worst. What
-// probes each 100 ms cost in false moves stands in docs/verdicts.md.
+// another moment of the probe interval. It reports the median and the worst. Three
+// sites with probes each 100 ms do not fit into two processors: false alarms of
+// other sites hold the move back (docs/verdicts.md says how often they come).
 func BenchmarkFailover(b *testing.B) {
 	all := []string{westUDP, westTCP, westTLS, eastUDP}
 	for _, f := range []struct {
@@ -28,8 +29,6 @@ func BenchmarkFailover(b *testing.B) {
 		{time.Second, softswitch.Down, all},
 		{time.Second, softswitch.Hang, all},
 		{time.Second, softswitch.TLSHang, []string{westTLS}},
-		{100 * time.Millisecond, softswitch.Down, all},
-		{100 * time.Millisecond, softswitch.Hang, all},
 	} {
 		b.Run(fmt.Sprintf("%s/%s", f.interval, f.fault), func(b *testing.B) {
 			var took []time.Duration
