@@ -16,12 +16,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"text/template"
 	"time"
 
 	"golang.org/x/net/ipv4"
 	"golang.org/x/sys/unix"
 
+	"github.com/sipsteer/sipsteer/pkg/lab/loopbacktest"
 	"github.com/sipsteer/sipsteer/pkg/srv"
 )
 
@@ -94,20 +94,17 @@ func (p *peer) start(b *testing.B, dir, zone string, tenants int) error {
 	_ = c.Close()
 	command := []string{os.Args[0]}
 	if p.self == "" {
-		path, err := lookProgram(p.command[0])
+		path, err := loopbacktest.LookPath(p.command[0])
 		if err != nil {
 			return err
 		}
 		command = append([]string{path}, p.command[1:]...)
-		var text bytes.Buffer
-		if err := template.Must(template.New("").Parse(p.config)).Execute(&text, map[string]any{"Dir": dir, "Port": p.port, "Zone": zone}); err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(dir, p.name+".conf"), text.Bytes(), 0o600); err != nil {
+		text := []byte(loopbacktest.Fill(b, p.config, map[string]any{"Dir": dir, "Port": p.port, "Zone": zone}))
+		if err := os.WriteFile(filepath.Join(dir, p.name+".conf"), text, 0o600); err != nil {
 			return err
 		}
 		if p.prepare != nil {
-			if err := p.prepare(dir, zone, text.Bytes()); err != nil {
+			if err := p.prepare(dir, zone, text); err != nil {
 				return err
 			}
 		}

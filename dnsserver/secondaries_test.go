@@ -1,15 +1,10 @@
 package dnsserver
 
 import (
-	"bytes"
 	"fmt"
 	"net/netip"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
-	"text/template"
 	"time"
 
 	"github.com/miekg/dns"
@@ -18,9 +13,8 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/lab/loopbacktest"
 )
 
-// secondaryPeers are name servers of others, as secondaries of ours.
-var secondaryPeers = []struct{ name, program, prepare, args, config string }{
-	{"knot", "knotd", "", "-c {{.Dir}}/conf", `
+// knotSecondary takes the zone by a key, and listens to NOTIFY.
+const knotSecondary = `
 server:
     rundir: "{{.Dir}}"
     listen: 127.0.0.1@{{.Port}}
@@ -47,7 +41,11 @@ zone:
     storage: "{{.Dir}}"
     master: primary
     acl: primary
-`},
+`
+
+// secondaryPeers are name servers of others, as secondaries of ours.
+var secondaryPeers = []struct{ name, program, prepare, args, config string }{
+	{"knot", "knotd", "", "-c {{.Dir}}/conf", knotSecondary},
 	{"nsd", "nsd", "", "-d -c {{.Dir}}/conf", `
 server:
   server-count: 1
@@ -117,17 +115,14 @@ func TestRealSecondaries(t *testing.T) {
 	}
 	for _, peer := range secondaryPeers {
 		t.Run(peer.name, func(t *testing.T) {
-			program, err := lookProgram(peer.program)
-			if err != nil {
-				t.Skipf("%s is not installed", peer.program)
-			}
+			program := loopbacktest.Look(t, peer.program)[peer.program]
 			t.Parallel()
 			at := loopbacktest.Fixed(t)
 			cfg := withSecondary()
 			cfg.Secondaries[0].Notify = at
 			first := tenantZone(t, 7, fleet.TenantsExpand, fewTenants())
 			s := start(t, cfg, first)
-			runPeer(t, program, peer.prepare, peer.args, peer.config, at, s.Addrs()[0].Port())
+			runPeer(t, loopbacktest.Peer{Program: program, Prepare: peer.prepare, Args: peer.args, Config: peer.config}, at, s.Addrs()[0].Port())
 			follow(t, at, 7, "10")
 			next := zoneOf(t, 8, strings.ReplaceAll(labRecords, "SRV 10 ", "SRV 910 ")+eastRecords)
 			next.Tenants = first.Tenants
@@ -144,38 +139,10 @@ func TestRealSecondaries(t *testing.T) {
 	}
 }
 
-func lookProgram(name string) (string, error) {
-	if path, err := exec.LookPath(name); err == nil {
-		return path, nil
-	}
-	path := filepath.Join("/usr/sbin", name) // not in the path of everybody
-	_, err := os.Stat(path)
-	return path, err
-}
-
-// runPeer runs a program until the test ends, and shows what it said if that fails.
-func runPeer(t *testing.T, program, prepare, args, config string, at netip.AddrPort, primary uint16) {
+// runPeer runs a secondary of ours until the test ends.
+func runPeer(t *testing.T, peer loopbacktest.Peer, at netip.AddrPort, primary uint16) {
 	t.Helper()
-	values := map[string]any{"Dir": t.TempDir(), "Port": at.Port(), "Primary": primary, "Secret": keySecret}
-	fill := func(text string) string {
-		var out bytes.Buffer
-		if err := template.Must(template.New("").Parse(text)).Execute(&out, values); err != nil {
-			t.Fatal(err)
-		}
-		return out.String()
-	}
-	for _, name := range []string{"conf", "pdns.conf"} {
-		if err := os.WriteFile(filepath.Join(values["Dir"].(string), name), []byte(fill(config)), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for line := range strings.Lines(prepare) {
-		words := strings.Fields(fill(line))
-		if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
-			t.Skipf("%s cannot be prepared (pdns-backend-lmdb missing?): %v: %s", program, err, out)
-		}
-	}
-	loopbacktest.Run(t, program, strings.Fields(fill(args))...)
+	loopbacktest.RunPeer(t, peer, map[string]any{"Port": at.Port(), "Primary": primary, "Secret": keySecret}, nil)
 }
 
 // follow waits until a secondary answers with a serial, and a tenant's first

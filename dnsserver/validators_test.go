@@ -1,18 +1,13 @@
 package dnsserver
 
 import (
-	"bytes"
 	"encoding/base64"
 	"fmt"
 	"net/netip"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
-	"text/template"
 	"time"
 
 	"github.com/miekg/dns"
@@ -66,25 +61,17 @@ func leaving(z *srv.Zone) *srv.Zone {
 
 // delv, BIND's validator, believes every answer.
 func TestDelvValidates(t *testing.T) {
-	delv, err := lookProgram("delv")
-	if err != nil {
-		t.Skip("delv (bind9-dnsutils) is not installed")
-	}
+	program := loopbacktest.Look(t, "delv")["delv"]
 	for _, mode := range []fleet.TenantAnswers{fleet.TenantsExpand, fleet.TenantsCNAME} {
 		key := testKey(t, true)
 		s := start(t, Config{Unseal: unsealTest}, validatorZone(t, 7, mode, "10", key))
-		anchors := filepath.Join(t.TempDir(), "anchors")
-		text := fmt.Sprintf("trust-anchors { %q static-key 257 3 13 %q; };\n", origin, base64.StdEncoding.EncodeToString([]byte(key.Public)))
-		if err := os.WriteFile(anchors, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		delv := loopbacktest.NewDelv(t, program, origin, "257 3 13 "+base64.StdEncoding.EncodeToString([]byte(key.Public)))
 		believed := func(name, qtype string) string {
-			addr := s.Addrs()[0]
-			out, err := exec.CommandContext(t.Context(), delv, "@"+addr.Addr().String(), "-p", strconv.Itoa(int(addr.Port())), "-a", anchors, "+root="+origin, name+origin, qtype).CombinedOutput()
+			out, err := delv.Ask(t, s.Addrs()[0], name+origin, qtype)
 			if err != nil {
 				t.Errorf("delv %s %s: %v", name, qtype, err)
 			}
-			return string(out)
+			return out
 		}
 		for _, q := range validated {
 			out := believed(q.name, q.qtype)
@@ -140,10 +127,7 @@ remote-control:
 // Unbound, a resolver that validates, believes every answer, and follows a
 // failover and the roll-over of the key.
 func TestUnboundValidates(t *testing.T) {
-	unbound, err := lookProgram("unbound")
-	if err != nil {
-		t.Skip("unbound is not installed")
-	}
+	unbound := loopbacktest.Look(t, "unbound")["unbound"]
 	for _, mode := range []fleet.TenantAnswers{fleet.TenantsExpand, fleet.TenantsCNAME} {
 		old, next := testKey(t, true), testKey(t, false)
 		s := start(t, Config{Unseal: unsealTest}, validatorZone(t, 7, mode, "10", old))
@@ -184,18 +168,11 @@ func runUnbound(t *testing.T, program string, server netip.AddrPort, key srv.Sig
 	t.Helper()
 	at := loopbacktest.AddrPort(t, 5353)
 	dir := t.TempDir()
-	var conf bytes.Buffer
-	err := template.Must(template.New("").Parse(unboundConfig)).Execute(&conf, map[string]any{
+	file := filepath.Join(dir, "conf")
+	loopbacktest.WriteFilled(t, file, unboundConfig, map[string]any{
 		"Dir": dir, "Addr": at.Addr(), "Port": at.Port(), "Server": fmt.Sprintf("%s@%d", server.Addr(), server.Port()),
 		"Anchor": origin + " DS " + key.DS(origin, srv.TypeDS).Text,
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(dir, "conf")
-	if err := os.WriteFile(file, conf.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	loopbacktest.Run(t, program, "-d", "-c", file)
 	return at.String()
 }

@@ -2,22 +2,19 @@ package probes_test
 
 import (
 	"context"
-	"os"
 	"os/exec"
 	"testing"
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/health"
+	"github.com/sipsteer/sipsteer/pkg/lab/loopbacktest"
 	"github.com/sipsteer/sipsteer/probes"
 	"github.com/sipsteer/sipsteer/probes/internal/wiretest"
 	"github.com/sipsteer/sipsteer/probes/options"
 	"github.com/sipsteer/sipsteer/probes/register"
 	"github.com/sipsteer/sipsteer/probes/tlscheck"
 )
-
-// inNamespace tells a test that it runs in a network namespace of its own.
-const inNamespace = "SIPSTEER_TEST_IN_NAMESPACE"
 
 // patient are probers of every kind that a softswitch is asked with.
 func patient() map[health.Kind]probes.Prober {
@@ -30,8 +27,7 @@ func patient() map[health.Kind]probes.Prober {
 // hangs, over every transport and for every kind; when it lets packets pass again,
 // all is well at once.
 func TestDroppedByAFirewall(t *testing.T) {
-	if os.Getenv(inNamespace) == "" {
-		inOwnNamespace(t)
+	if !loopbacktest.InNamespace(t, "ip", "nft") {
 		return
 	}
 	mustRun(t, "ip", "link", "set", "lo", "up")
@@ -116,26 +112,6 @@ func TestPasswordsChangedUnderKamailio(t *testing.T) {
 	}
 	mustRun(t, kamcmd, "-s", "unix:"+control, "cfg.set_now_string", "subscribers", "password", "right")
 	ask(func(_ probes.Spec, res probes.Result) bool { return res.Outcome == health.Success })
-}
-
-// inOwnNamespace runs the test again in a network namespace of its own.
-func inOwnNamespace(t *testing.T) {
-	t.Helper()
-	for _, tool := range []string{"unshare", "ip", "nft"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is not installed (Debian: util-linux, iproute2, nftables)", tool)
-		}
-	}
-	if err := exec.Command("unshare", "-n", "true").Run(); err != nil {
-		t.Skip("no network namespace can be made here: it takes root")
-	}
-	cmd := exec.Command("unshare", "-n", os.Args[0], "-test.run", "^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), inNamespace+"=1")
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("in the namespace: %v\n%s", err, out)
-	}
-	t.Logf("in the namespace:\n%s", out)
 }
 
 func mustRun(t *testing.T, name string, args ...string) {

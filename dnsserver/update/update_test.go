@@ -1,20 +1,15 @@
 package update_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"text/template"
 	"time"
 
 	"github.com/miekg/dns"
@@ -144,41 +139,13 @@ www.voice.example.net. 60 IN A 192.0.2.80
 // runPrimary starts a name server with the zone and returns where it listens.
 func runPrimary(t *testing.T, program, prepare, args, config string) (at netip.AddrPort, api string) {
 	t.Helper()
-	path, err := exec.LookPath(program)
-	if err != nil {
-		if path = filepath.Join("/usr/sbin", program); !exists(path) {
-			t.Skipf("%s is not installed", program)
-		}
-	}
+	path := loopbacktest.Look(t, program)[program]
 	addr, apiAddr := loopbacktest.Fixed(t), loopbacktest.Address(t, 8081)
-	dir := t.TempDir()
-	fill := func(text string) string {
-		var out bytes.Buffer
-		values := map[string]any{"Dir": dir, "Port": addr.Port(), "Secret": base64.StdEncoding.EncodeToString([]byte(secret)), "API": apiAddr, "APIKey": apiKey}
-		if err := template.Must(template.New("").Parse(text)).Execute(&out, values); err != nil {
-			t.Fatal(err)
-		}
-		return out.String()
-	}
-	for name, text := range map[string]string{"conf": fill(config), "pdns.conf": fill(config), "voice.zone": zoneFile} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for line := range strings.Lines(prepare) {
-		words := strings.Fields(fill(line))
-		if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
-			t.Skipf("%s cannot be prepared (pdns-backend-lmdb missing?): %v: %s", program, err, out)
-		}
-	}
-	loopbacktest.Run(t, path, strings.Fields(fill(args))...)
+	loopbacktest.RunPeer(t, loopbacktest.Peer{Program: path, Prepare: prepare, Args: args, Config: config}, map[string]any{
+		"Port": addr.Port(), "Secret": base64.StdEncoding.EncodeToString([]byte(secret)), "API": apiAddr, "APIKey": apiKey,
+	}, map[string]string{"voice.zone": zoneFile})
 	eventually(t, "the server answers", func() bool { return len(lookup(addr, "www."+origin, dns.TypeA)) == 1 })
 	return addr, "http://" + netip.AddrPortFrom(apiAddr, 8081).String()
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 // lookup returns the data of a set, sorted.

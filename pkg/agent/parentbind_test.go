@@ -2,40 +2,19 @@ package agent
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
-	"text/template"
 	"time"
 
 	"github.com/miekg/dns"
 
 	"github.com/sipsteer/sipsteer/pkg/lab/loopbacktest"
 )
-
-// lookPrograms finds programs of others, or skips the test.
-func lookPrograms(t testing.TB, names ...string) map[string]string {
-	t.Helper()
-	found := map[string]string{}
-	for _, name := range names {
-		path, err := exec.LookPath(name)
-		if err != nil {
-			path = filepath.Join("/usr/sbin", name) // not in the path of everybody
-			if _, err := os.Stat(path); err != nil {
-				t.Skipf("%s is not installed", name)
-			}
-		}
-		found[name] = path
-	}
-	return found
-}
 
 // bindParent is BIND with the signed zone example.net, in which voice.example.net
 // is delegated, and what the keeper of such a zone does by hand or by cron.
@@ -76,8 +55,8 @@ func runParent(t testing.TB, programs map[string]string, child netip.Addr) *bind
 	t.Helper()
 	p := &bindParent{programs: programs, dir: t.TempDir(), at: loopbacktest.Fixed(t)}
 	values := map[string]any{"Dir": p.dir, "Port": p.at.Port(), "Secret": parentSecret, "Child": child}
-	writeFilled(t, filepath.Join(p.dir, "conf"), parentConfig, values)
-	writeFilled(t, filepath.Join(p.dir, "zone"), parentZone, values)
+	loopbacktest.WriteFilled(t, filepath.Join(p.dir, "conf"), parentConfig, values)
+	loopbacktest.WriteFilled(t, filepath.Join(p.dir, "zone"), parentZone, values)
 	loopbacktest.Run(t, programs["named"], "-g", "-c", filepath.Join(p.dir, "conf"))
 	var last error
 	for end := time.Now().Add(patience); p.anchor == nil; pause(t.Context(), 50*time.Millisecond) {
@@ -98,15 +77,6 @@ func runParent(t testing.TB, programs map[string]string, child netip.Addr) *bind
 		}
 	}
 	return p
-}
-
-func writeFilled(t testing.TB, file, text string, values any) {
-	t.Helper()
-	var out bytes.Buffer
-	err := template.Must(template.New("").Parse(text)).Execute(&out, values)
-	if err := errors.Join(err, os.WriteFile(file, out.Bytes(), 0o600)); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // update changes the parent zone.
@@ -188,18 +158,12 @@ func (p *bindParent) save(t testing.TB, file string, at netip.AddrPort, types ..
 // delv asks through the resolver, and proves the answer by itself.
 func (p *bindParent) delv(t testing.TB, resolver netip.AddrPort, name, qtype string) string {
 	t.Helper()
-	anchors := filepath.Join(p.dir, "anchors")
-	text := fmt.Sprintf("trust-anchors { example.net. static-key %d %d %d %q; };\n", p.anchor.Flags, p.anchor.Protocol, p.anchor.Algorithm, p.anchor.PublicKey)
-	if err := os.WriteFile(anchors, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, p.programs["delv"], "@"+resolver.Addr().String(), "-p", strconv.Itoa(int(resolver.Port())), "-a", anchors, "+root=example.net", name, qtype).CombinedOutput()
+	key := fmt.Sprint(p.anchor.Flags, p.anchor.Protocol, p.anchor.Algorithm, " ", p.anchor.PublicKey)
+	out, err := loopbacktest.NewDelv(t, p.programs["delv"], "example.net", key).Ask(t, resolver, name, qtype)
 	if err != nil {
 		t.Errorf("delv %s %s: %v", name, qtype, err)
 	}
-	return string(out)
+	return out
 }
 
 const validatorConfig = `
@@ -233,7 +197,7 @@ func runValidator(t testing.TB, programs map[string]string, p *bindParent) netip
 	t.Helper()
 	at := loopbacktest.AddrPort(t, 5353)
 	dir := t.TempDir()
-	writeFilled(t, filepath.Join(dir, "conf"), validatorConfig, map[string]any{
+	loopbacktest.WriteFilled(t, filepath.Join(dir, "conf"), validatorConfig, map[string]any{
 		"Dir": dir, "Addr": at.Addr(), "Port": at.Port(), "Parent": fmt.Sprintf("%s@%d", p.at.Addr(), p.at.Port()),
 		"Anchor": fmt.Sprintf("example.net. DNSKEY %d %d %d %s", p.anchor.Flags, p.anchor.Protocol, p.anchor.Algorithm, p.anchor.PublicKey),
 	})

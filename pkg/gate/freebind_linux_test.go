@@ -2,23 +2,19 @@ package gate_test
 
 import (
 	"net/netip"
-	"os"
 	"os/exec"
 	"testing"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/gate"
+	"github.com/sipsteer/sipsteer/pkg/lab/loopbacktest"
 )
-
-// inNamespace says that the test runs in a network namespace of its own.
-const inNamespace = "SIPSTEER_GATE_NAMESPACE"
 
 // TestAddressComesLater: the gate waits on an address that the machine has not,
 // as of a VRRP pair, and answers the first packet after it has come, again and
 // again. It runs in a network namespace, so it needs root.
 func TestAddressComesLater(t *testing.T) {
-	if os.Getenv(inNamespace) == "" {
-		rerunInNamespace(t)
+	if !loopbacktest.InNamespace(t, "ip") {
 		return
 	}
 	ip := func(args ...string) {
@@ -54,22 +50,5 @@ func TestAddressComesLater(t *testing.T) {
 	}
 	if err := g.Stop(t.Context()); err != nil {
 		t.Error(err)
-	}
-}
-
-func rerunInNamespace(t *testing.T) {
-	t.Helper()
-	for _, tool := range []string{"unshare", "ip"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is not installed", tool)
-		}
-	}
-	if err := exec.Command("unshare", "-n", "true").Run(); err != nil {
-		t.Skip("no network namespace can be made here: it takes root")
-	}
-	cmd := exec.Command("unshare", "-n", os.Args[0], "-test.run", "^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), inNamespace+"=1")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("in the namespace: %v\n%s", err, out)
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/gate"
+	"github.com/sipsteer/sipsteer/pkg/lab/loopbacktest"
 )
 
 var (
@@ -222,7 +223,7 @@ const (
 // of its own: the kernel brings what begins something new to the gate, whose
 // answers have the softswitch's address; what is up goes on.
 func TestNftablesDiverts(t *testing.T) {
-	if !inNamespace(t) {
+	if !loopbacktest.InNamespace(t, "ip") {
 		return
 	}
 	n := nftDriver(t, nftConfig())
@@ -355,7 +356,7 @@ func TestNftablesHolder(t *testing.T) {
 // are at the softswitch again, not at a port that nobody listens on. What
 // somebody left behind who did not own it is taken away.
 func TestNftablesEndsWithItsProcess(t *testing.T) {
-	if !inNamespace(t) {
+	if !loopbacktest.InNamespace(t, "ip") {
 		return
 	}
 	n := nftDriver(t, nftConfig())
@@ -391,7 +392,7 @@ func TestNftablesEndsWithItsProcess(t *testing.T) {
 // TestNftablesNeedsCapability: without CAP_NET_ADMIN it says so, also while the
 // site is open: before it is needed.
 func TestNftablesNeedsCapability(t *testing.T) {
-	if !inNamespace(t) {
+	if !loopbacktest.InNamespace(t, "ip") {
 		return
 	}
 	nftDriver(t, nftConfig())

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/gate"
+	"github.com/sipsteer/sipsteer/pkg/lab/loopbacktest"
 )
 
 const calm4 = "192.0.2.100" // a phone outside the network that is kept out
@@ -18,7 +19,7 @@ const calm4 = "192.0.2.100" // a phone outside the network that is kept out
 // site is open, their calls and their calls for help go on, others do not notice,
 // and nothing stays in the kernel when it is over.
 func TestNftablesKeepsOut(t *testing.T) {
-	if !inNamespace(t) {
+	if !loopbacktest.InNamespace(t, "ip") {
 		return
 	}
 	n := nftDriver(t, nftConfig())
@@ -105,7 +106,7 @@ func TestNftablesKeepsOut(t *testing.T) {
 // TestNftablesKeepsManyOut: as many as a fleet can have, of both families, changed
 // while they are in force.
 func TestNftablesKeepsManyOut(t *testing.T) {
-	if !inNamespace(t) {
+	if !loopbacktest.InNamespace(t, "ip") {
 		return
 	}
 	n := nftDriver(t, nftConfig())
