@@ -3,13 +3,16 @@ GO ?= go
 PKGS ?= ./...
 TOOL = $(GO) tool -modfile=.ci/tools/go.mod
 
-.PHONY: demos drain-forecast crash elections all test unit race fuzz verdicts bench flood bench-dns bench-sip sim sim-long drain-calls runbook-long verify format tidy vet staticcheck vuln peers clean
+.PHONY: demos race-labs drain-forecast crash elections all test unit race fuzz verdicts bench flood bench-dns bench-sip sim sim-long drain-calls runbook-long verify format tidy vet staticcheck vuln peers clean
 
 all: ## build the program into ./sipsteer
 	$(GO) build -o sipsteer ./cmd/sipsteer
 
 test: peers ## every test, with the real peers where they are installed
-	$(GO) test -race -json -timeout 40m $(PKGS) | $(GO) run ./.ci/testreport
+	.ci/tests $(PKGS) | $(GO) run ./.ci/testreport
+
+race-labs: ## the labs of cmd/sipsteer under the race detector, on a machine that does nothing else
+	$(GO) test -race -count 1 -timeout 60m ./cmd/sipsteer
 
 unit: ## only tests without real peers and processes
 	$(GO) test -short $(PKGS)

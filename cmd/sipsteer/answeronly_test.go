@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -43,6 +44,11 @@ func TestAnswersWithoutAStore(t *testing.T) {
 	l := newLab(t)
 	calgary, dir := l.servers()[0].String(), filepath.Join(l.dir, "data", "calgary")
 	l.must(0, "drain", "calgary", "--now", "--reason", "kernel", "--for", "1h", "--yes")
+	epoch := fmt.Sprintf(`"epoch":%d,`, l.status().Epoch)
+	eventually(t, "calgary keeps what it serves", patience, func() bool { // it does so behind its answers
+		kept, _ := os.ReadFile(filepath.Join(dir, "served.json"))
+		return strings.Contains(string(kept), epoch)
+	})
 	l.must(0, "lab", "break", "calgary", "agent-kill")
 
 	lock := filepath.Join(dir, "LOCK")
