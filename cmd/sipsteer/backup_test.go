@@ -15,7 +15,6 @@ import (
 
 // TestBackupAndRestore loses a fleet and brings it back from one file.
 func TestBackupAndRestore(t *testing.T) {
-	t.Parallel()
 	l := newLab(t)
 	l.must(0, "drain", "calgary", "--now", "--reason", "kernel", "--for", "1h", "--yes")
 	file, sealed := filepath.Join(t.TempDir(), "fleet.backup"), filepath.Join(t.TempDir(), "sealed.backup")

@@ -18,7 +18,6 @@ import (
 // TestOnlyTheFleetIsLetIn knocks at every door of an agent as somebody who does
 // not belong there, and as somebody who does.
 func TestOnlyTheFleetIsLetIn(t *testing.T) {
-	t.Parallel()
 	l := newLab(t)
 	p := l.place(0)
 	token, err := os.ReadFile(filepath.Join(l.dir, "operator.token"))
@@ -116,7 +115,6 @@ func knock(t *testing.T, address string, cfg *tls.Config) string {
 
 // TestOperatorsAtTheCommandLine gives, uses and takes powers.
 func TestOperatorsAtTheCommandLine(t *testing.T) {
-	t.Parallel()
 	l := newLab(t)
 	if n := len(filepath.Join(l.dir, "data", "calgary", "api.sock")); n > 100 {
 		t.Fatalf("the socket's path has %d octets; choose a shorter TMPDIR", n)

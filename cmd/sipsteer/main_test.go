@@ -99,8 +99,7 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// Tests of what operators do at the desk, which no sick check can disturb, run in
-// parallel at the end; those that wait for verdicts have the machine for themselves.
+// Each lab has the machine for itself: two at once starve each other's probes.
 
 // newLab starts a lab whose probes have more time than those of a lab by hand: a
 // busy machine is no sick site.

@@ -16,7 +16,6 @@ import (
 // TestBackInTime looks at the past, brings it back, and finds a byte of it that
 // was changed on one agent's disk.
 func TestBackInTime(t *testing.T) {
-	t.Parallel()
 	l := newLab(t)
 	w := l.watch(10*time.Millisecond, westUDP)
 	good := l.status().Epoch

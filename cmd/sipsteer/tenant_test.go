@@ -15,7 +15,6 @@ import (
 // TestTenantsAtTheDesk imports tenants, and looks at their answers from outside
 // and with the commands that compute them.
 func TestTenantsAtTheDesk(t *testing.T) {
-	t.Parallel()
 	l := newLab(t)
 	write := func(text string) string {
 		path := filepath.Join(t.TempDir(), "tenants.csv")

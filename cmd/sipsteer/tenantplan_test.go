@@ -13,7 +13,6 @@ import (
 // TestSavedImport: the plan of an import is carried out as it was looked at, or
 // not at all: not when the file or the fleet is another by then.
 func TestSavedImport(t *testing.T) {
-	t.Parallel()
 	l := newLab(t)
 	dir := t.TempDir()
 	file, saved := filepath.Join(dir, "tenants.csv"), filepath.Join(dir, "tenants.plan")
