@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/lab/dnswatch"
 )
 
 // labPassword is what the lab writes into secrets/canary.
@@ -83,16 +84,7 @@ func TestLoginBrokenAtTwoSites(t *testing.T) {
 		}
 		return false
 	})
-	for _, name := range []string{westUDP, westTCP, westTLS} {
-		if !l.answered(w, name, "calgary", "vancouver", "ottawa")() {
-			t.Errorf("%s moved", name)
-		}
-		for _, c := range w.Changes(time.Time{}) {
-			if len(c.From) > 0 {
-				t.Errorf("an answer changed: %+v", c)
-			}
-		}
-	}
+	l.nobodyMoved(w)
 	for _, s := range l.status().Sites {
 		if s.Reflex || s.Gate != "open" {
 			t.Errorf("the gate of %s is %s", s.Name, s.Gate)
@@ -126,20 +118,26 @@ func TestATenantsWrongPasswordMovesNobody(t *testing.T) {
 	if len(st.Advice) != 0 {
 		t.Errorf("something is held back: %+v", st.Advice)
 	}
-	for _, name := range []string{westUDP, westTCP, westTLS} {
-		if !l.answered(w, name, "calgary", "vancouver", "ottawa")() {
-			t.Errorf("%s moved", name)
-		}
-	}
-	for _, c := range w.Changes(time.Time{}) {
-		if len(c.From) > 0 {
-			t.Errorf("an answer changed: %+v", c)
-		}
-	}
+	l.nobodyMoved(w)
 	if checks := l.must(0, "checks", "--bad").out; !strings.Contains(checks, "register:acme.example") || !strings.Contains(checks, "auth-rejected") {
 		t.Errorf("checks:\n%s", checks)
 	}
 	l.noPassword()
+}
+
+// nobodyMoved looks at the answers of west: as they were all the time.
+func (l *testLab) nobodyMoved(w *dnswatch.Watch) {
+	l.t.Helper()
+	for _, name := range []string{westUDP, westTCP, westTLS} {
+		if !l.answered(w, name, "calgary", "vancouver", "ottawa")() {
+			l.t.Errorf("%s moved", name)
+		}
+	}
+	for _, c := range w.Changes(time.Time{}) {
+		if len(c.From) > 0 {
+			l.t.Errorf("an answer changed: %+v", c)
+		}
+	}
 }
 
 // noPassword looks for the canary's password in everything that the lab has
