@@ -12,8 +12,11 @@ import (
 type attempt struct {
 	check *check
 	start time.Time
-	round bool // a regular question, not one under suspicion
-	over  bool // its result has been counted
+	until time.Time     // deadline of the prober
+	lost  time.Duration // what this machine had withheld when it began
+	round bool          // a regular question, not one under suspicion
+	over  bool          // its result has been counted
+	blind bool          // as no data, since this machine was late
 }
 
 const (
@@ -35,11 +38,10 @@ func (r *Runner) advance(ctx context.Context, now time.Time) {
 		if !ok {
 			break
 		}
-		// When this machine was paused or starved, questions ran into their
-		// timeouts while nobody looked. That says nothing about softswitches:
-		// record makes it no data.
-		if now.Sub(e.at) > e.check.times.Timeout/2 {
-			r.stalled = now
+		r.late.note(e.at, now)
+		if e.what == dueBeat {
+			r.lookAtLateness(now)
+			continue
 		}
 		if e.check.removed && e.attempt == nil {
 			continue
@@ -50,6 +52,9 @@ func (r *Runner) advance(ctx context.Context, now time.Time) {
 		case dueBurst:
 			r.burst(ctx, e.check, now)
 		case dueNow:
+			r.ask(ctx, e.check, now, false)
+		case dueAgain:
+			e.check.again = false
 			r.ask(ctx, e.check, now, false)
 		case dueWatch:
 			r.watch(ctx, e.check)
@@ -98,9 +103,10 @@ func (r *Runner) ask(ctx context.Context, c *check, now time.Time, round bool) {
 	}
 	sick := !c.good && !c.asked.IsZero() // the last question was not answered well, or not yet
 	c.asked, c.good = now, false
-	a := &attempt{check: c, start: now, round: round}
+	a := &attempt{check: c, start: now, until: now.Add(c.times.Timeout + c.stretch), lost: r.lostBy(now), round: round}
+	r.watchLateness(now.Add(quietBeats * r.late.beat))
 	if c.apart() { // it takes its time; only the cut is planned
-		r.agenda.add(event{at: now.Add(c.times.Timeout + c.grace()), what: dueCut, check: c, attempt: a})
+		r.agenda.add(event{at: a.until.Add(c.grace()), what: dueCut, check: c, attempt: a})
 	} else {
 		r.agenda.add(event{at: now.Add(c.times.Timeout / 2), what: dueSlow, check: c, attempt: a})
 	}
@@ -110,7 +116,7 @@ func (r *Runner) ask(ctx context.Context, c *check, now time.Time, round bool) {
 	// Ends with the prober, at the latest when ctx does; Stop waits for it.
 	go func() {
 		defer r.work.Done()
-		ctx, cancel := context.WithTimeout(ctx, c.times.Timeout)
+		ctx, cancel := context.WithDeadline(ctx, a.until)
 		defer cancel()
 		var wire *Transcript
 		if sick {
@@ -165,24 +171,36 @@ func (r *Runner) answered(a *attempt, res Result, transcript *Transcript) {
 	}
 	if a.over {
 		a.check.hung--
+		if a.blind && !timedOut(res.Cause) { // a fact, however late
+			r.record(a.check, a.start, false, res, time.Now())
+			r.poke()
+		}
 		return
 	}
 	a.over = true
 	r.running--
-	r.record(a.check, a.start, a.round, res, time.Now())
+	r.result(a, res, time.Now())
 	r.poke()
 }
 
-// cut counts for a prober that did not return, and frees its place.
+// cut counts for a prober that did not return, and frees its place. One that was
+// not granted its time by this machine gets more turns first, up to twice the
+// time.
 func (r *Runner) cut(a *attempt, now time.Time) {
 	if a.over {
+		return
+	}
+	whole := a.check.times.Timeout + a.check.grace()
+	left := min(whole-r.granted(a, now), a.until.Add(a.until.Sub(a.start)).Sub(now))
+	if left > 0 {
+		r.agenda.add(event{at: now.Add(left), what: dueCut, check: a.check, attempt: a})
 		return
 	}
 	a.over = true
 	r.running--
 	a.check.hung++
 	r.cfg.Logger.Warn().Stringer("check", a.check.spec.Check).Dur("took", now.Sub(a.start)).Msg("prober did not return at its timeout")
-	r.record(a.check, a.start, a.round, Failed(health.CauseTimeout, "the prober did not return at its timeout"), now)
+	r.result(a, Failed(health.CauseTimeout, "the prober did not return at its timeout"), now)
 }
 
 // fill gives free places to the questions that wait.

@@ -41,6 +41,9 @@ type check struct {
 	evidence []wire.Line // of the last failure that was written down,
 	failed   time.Time   // which was then
 
+	stretch time.Duration // more time for the next question, as this machine is late
+	again   bool          // a dueAgain event is in the agenda
+
 	waiting bool // for a free place, see Concurrency
 	round   bool // what waits is the regular question
 

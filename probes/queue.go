@@ -15,6 +15,8 @@ const (
 	dueWatch                // the check is new and is to be held open
 	dueSlow                 // half of the timeout has passed: answered yet?
 	dueCut                  // the prober should have returned: has it?
+	dueAgain                // a question again that this machine was too late for
+	dueBeat                 // is this machine late?
 )
 
 // event is one entry of the agenda. Nothing is ever taken out before its
@@ -23,7 +25,7 @@ type event struct {
 	at      time.Time
 	order   uint64 // first in, first out among equals
 	what    due
-	check   *check
+	check   *check   // none of dueBeat
 	attempt *attempt // of dueSlow and dueCut
 }
 

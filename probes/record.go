@@ -6,14 +6,19 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/health"
 )
 
+// result counts what came of an attempt.
+func (r *Runner) result(a *attempt, res Result, now time.Time) {
+	own := r.ownFault(a, res, now)
+	r.record(a.check, a.start, a.round, own, now)
+	if a.blind {
+		r.askAgain(a, now)
+	}
+}
+
 // record counts one result of a check that was asked at start.
 func (r *Runner) record(c *check, start time.Time, round bool, res Result, now time.Time) {
 	if c.removed || r.stopped {
 		return
-	}
-	late := now.Sub(start) > c.times.Timeout*3/2 || r.stalled.After(start)
-	if res.Outcome == health.Failure && timedOut(res.Cause) && late {
-		res = Failed(health.CauseLocal, "this machine was stalled while it waited")
 	}
 	r.observe(c, res, now)
 	c.tally.add(res)

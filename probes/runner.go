@@ -3,6 +3,7 @@ package probes
 import (
 	"context"
 	"net/netip"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -17,6 +18,7 @@ type Runner struct {
 	quit chan struct{} // closed by Stop
 	done chan struct{} // closed when the schedule has ended and all it started has returned
 	work sync.WaitGroup
+	turn func() // waits for one at the end of the queue; runtime.Gosched
 
 	mu sync.Mutex // guards all below
 	//
@@ -28,7 +30,8 @@ type Runner struct {
 	agenda           agenda
 	running          int      // questions under way
 	urgent, patient  []*check // waiting for a place: under suspicion, regular
-	stalled          time.Time
+	late             lateness
+	asked            window
 	notes            []note // for the callbacks
 }
 
@@ -49,6 +52,8 @@ func New(cfg Config) (*Runner, error) {
 		wake:     make(chan struct{}, 1),
 		quit:     make(chan struct{}),
 		done:     make(chan struct{}),
+		turn:     runtime.Gosched,
+		late:     lateness{beat: beatOf(cfg.Timeout)},
 		checks:   make(map[health.Check]*check),
 		switches: make(map[switchKey]*softswitch),
 	}, nil
@@ -180,17 +185,19 @@ func (r *Runner) ProbeNow(target health.Target) {
 
 // Stats is what a runner is doing.
 type Stats struct {
-	Checks  int // that are asked or held open
-	Running int // questions under way
-	Waiting int // questions that wait for a place (Concurrency)
-	Hung    int // probers that have not returned long after their timeout
+	Late    Late // how late this machine is
+	Checks  int  // that are asked or held open
+	Running int  // questions under way
+	Waiting int  // questions that wait for a place (Concurrency)
+	Hung    int  // probers that have not returned long after their timeout
 }
 
 // Stats returns what the runner is doing.
 func (r *Runner) Stats() Stats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := Stats{Checks: len(r.checks), Running: r.running, Waiting: len(r.urgent) + len(r.patient)}
+	now := time.Now()
+	s := Stats{Late: r.asked.sum(now, r.lostBy(now)), Checks: len(r.checks), Running: r.running, Waiting: len(r.urgent) + len(r.patient)}
 	for _, c := range r.checks {
 		s.Hung += c.hung
 	}

@@ -39,6 +39,11 @@ func (r *Runner) SetSpecs(specs []Spec) error {
 			c.phase = c.owner.place(c.times.Interval)
 		}
 	}
+	least := r.cfg.Timeout
+	for _, c := range r.checks {
+		least = min(least, c.times.Timeout)
+	}
+	r.late.beat = beatOf(least)
 	r.addresses = r.addresses[:0:0] // readers may still hold the old ones
 	for _, s := range specs {
 		if s.Address.IsValid() {

@@ -72,7 +72,11 @@ func (r *Runner) slow(a *attempt, now time.Time) {
 	if a.over {
 		return
 	}
-	r.agenda.add(event{at: a.start.Add(a.check.times.Timeout + a.check.grace()), what: dueCut, check: a.check, attempt: a})
+	if left := min(a.check.times.Timeout/2-r.granted(a, now), a.until.Sub(now)); left > 0 {
+		r.agenda.add(event{at: now.Add(left), what: dueSlow, check: a.check, attempt: a})
+		return
+	}
+	r.agenda.add(event{at: a.until.Add(a.check.grace()), what: dueCut, check: a.check, attempt: a})
 	if !a.check.removed && a.check.counter.Status() != health.Down {
 		r.suspect(a.check.owner, now, now, true)
 	}

@@ -62,7 +62,8 @@ func TestWhatSteersNothingIsShownAndTold(t *testing.T) {
 		w.agents[0].metrics().ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 		text := page.Body.String()
 		return page.Code == http.StatusOK && strings.Contains(text, `sipsteer_number{check="metrics:traffic",number="calls",site="calgary"`) &&
-			strings.Contains(text, `sipsteer_number{check="exec:disk",number="free",site="calgary"`) && strings.Contains(text, `sipsteer_check_seconds_bucket{check="exec:disk"`)
+			strings.Contains(text, `sipsteer_number{check="exec:disk",number="free",site="calgary"`) && strings.Contains(text, `sipsteer_check_seconds_bucket{check="exec:disk"`) &&
+			strings.Contains(text, "sipsteer_late_questions_total ") && strings.Contains(text, "sipsteer_late_seconds_total ")
 	})
 	calls.Store(9)
 	flip := time.Now()

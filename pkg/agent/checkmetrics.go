@@ -15,6 +15,7 @@ type checkCollector struct {
 
 	number, usual, least, most *prometheus.Desc
 	up, took, results          *prometheus.Desc
+	late, lost                 *prometheus.Desc
 }
 
 func newCheckCollector(a *Agent) *checkCollector {
@@ -29,6 +30,8 @@ func newCheckCollector(a *Agent) *checkCollector {
 		up:      c("up", "What this agent believes of a check: 1 up, 0 down, -1 unknown."),
 		took:    c("seconds", "How long answers took."),
 		results: c("results_total", "Results of a check.", "outcome"),
+		late:    prometheus.NewDesc("sipsteer_late_questions_total", "Questions to softswitches that are no data because this machine was late.", nil, nil),
+		lost:    prometheus.NewDesc("sipsteer_late_seconds_total", "Time in which this machine did not do what was due of its checks.", nil, nil),
 		number:  d("number", "What a metrics check of this agent read last, smoothed; of an exec check what it told for graphs."),
 		usual:   d("number_usual", "What is usual at this hour of the week, when it is known."),
 		least:   d("number_usual_least", "The least that passes for usual."),
@@ -38,7 +41,7 @@ func newCheckCollector(a *Agent) *checkCollector {
 
 // Describe implements prometheus.Collector.
 func (c *checkCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.number, c.usual, c.least, c.most, c.up, c.took, c.results} {
+	for _, d := range []*prometheus.Desc{c.number, c.usual, c.least, c.most, c.up, c.took, c.results, c.late, c.lost} {
 		ch <- d
 	}
 }
@@ -54,6 +57,9 @@ func (c *checkCollector) Collect(ch chan<- prometheus.Metric) {
 	if runner == nil {
 		return
 	}
+	late := runner.Stats().Late
+	ch <- prometheus.MustNewConstMetric(c.late, prometheus.CounterValue, float64(late.AllNoData))
+	ch <- prometheus.MustNewConstMetric(c.lost, prometheus.CounterValue, late.AllLost.Seconds())
 	told := map[string]bool{} // a steering check is one on each of its transports
 	for _, s := range runner.CheckStats() {
 		c.collectCheck(ch, s)

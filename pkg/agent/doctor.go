@@ -53,7 +53,7 @@ func (a *Agent) Store(context.Context) (api.StoreStatus, error) {
 	if a.cfg.Identity != nil {
 		out.IdentityUntil = a.cfg.Identity.Self().Until
 	}
-	out.Audit = a.auditTargets()
+	out.Audit, out.Late = a.auditTargets(), a.late()
 	out.Findings = findings(out, time.Now())
 	return out, nil
 }
@@ -97,6 +97,9 @@ func findings(s api.StoreStatus, now time.Time) []api.Finding {
 		add(urgency, "look for \"cannot renew\" in this agent's log", "this agent's certificate ends in %s and was not renewed", left.Round(time.Hour))
 	}
 	tripFinding(s, add)
+	if s.Late != nil {
+		add(urgentSoon, api.LateNext, "%s", s.Late.Sentence())
+	}
 	if s.Commit > s.Applied+lagging {
 		add(urgentSoon, "look at this machine's load", "this agent is %d entries behind", s.Commit-s.Applied)
 	}

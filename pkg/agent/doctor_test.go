@@ -36,6 +36,9 @@ func TestFindings(t *testing.T) {
 		"near on lan":        {func(s *api.StoreStatus) { s.Profile, s.RoundTrip, s.RoundTripTo = "lan", 0.008, "ottawa" }, ""},
 		"far on wan":         {func(s *api.StoreStatus) { s.Profile, s.RoundTrip, s.RoundTripTo = "wan", 0.300, "sydney" }, "soon made for 100ms"},
 		"usual on wan":       {func(s *api.StoreStatus) { s.Profile, s.RoundTrip, s.RoundTripTo = "wan", 0.080, "sydney" }, ""},
+		"late": {func(s *api.StoreStatus) {
+			s.Late = &api.LateStatus{NoData: 12, Questions: 90, Window: 75}
+		}, "soon machine is late: 12 of 90 questions to softswitches in the last 1m15s were no data"},
 		"in order": {func(s *api.StoreStatus) {
 			s.Voters, s.DelayedProblem, s.DiskError = 2, "no room", "EIO"
 		}, "now refuses writes|soon delayed copy|note vote"},

@@ -56,7 +56,7 @@ func (a *Agent) effect() api.Effect {
 	e := api.Effect{
 		Agent: string(a.cfg.Name), Epoch: now.state.Epoch, Gates: map[string]string{},
 		Problem: cmp.Or(now.problem, a.keepingProblem(), a.signingProblem(now.state), a.updateProblem(), a.auditProblem(), a.pub.staleProblem()), Time: time.Now(), Applied: a.appliedIndex(),
-		Commands: steer.CommandVersion, Attention: a.attention(), Sealing: a.sealingName(), Stale: a.pub.staleness(),
+		Commands: steer.CommandVersion, Attention: a.attention(), Sealing: a.sealingName(), Stale: a.pub.staleness(), Late: a.late(),
 	}
 	policy, ok := a.gatePolicyInForce()
 	if !ok {
@@ -139,7 +139,7 @@ func nameWrongClocks(effects []peerEffect) {
 }
 
 func agentStatus(p Peer, e peerEffect) api.AgentStatus {
-	out := api.AgentStatus{Name: string(p.Name), Site: string(p.Site), Reachable: e.err == nil, Epoch: e.Epoch, Gate: e.Gate, Stale: e.Stale, Problem: cmp.Or(e.Problem, e.Edge, e.Note, e.Unguarded)}
+	out := api.AgentStatus{Name: string(p.Name), Site: string(p.Site), Reachable: e.err == nil, Epoch: e.Epoch, Gate: e.Gate, Stale: e.Stale, Late: e.Late, Problem: cmp.Or(e.Problem, e.Edge, e.Note, e.Unguarded)}
 	if e.err != nil {
 		out.Problem = "not reachable"
 	}

@@ -44,6 +44,8 @@ type StoreStatus struct {
 	DelayedProblem string    `json:"delayed_problem,omitempty"`
 	IdentityUntil  time.Time `json:"identity_until,omitzero"`
 
+	Late *LateStatus `json:"late,omitempty" doc:"When this agent's machine is late with its questions to softswitches."`
+
 	Audit []AuditTarget `json:"audit,omitempty" doc:"Receivers of the audit trail."`
 
 	Findings []Finding `json:"findings" doc:"What is wrong, most urgent first."`

@@ -85,6 +85,8 @@ type AgentStatus struct {
 	Problem   string  `json:"problem,omitempty"`
 	Stale     string  `json:"stale,omitempty" doc:"Why its answers are marked stale: newer decisions may not be answered there."`
 	Seconds   float64 `json:"heard_seconds_ago,omitempty"`
+
+	Late *LateStatus `json:"late,omitempty" doc:"When its machine is late with its questions to softswitches."`
 }
 
 // IncidentStatus is one incident that is not resolved.
@@ -254,6 +256,7 @@ type Effect struct {
 	Sealing   string            `json:"sealing,omitempty" doc:"Public name of its sealing key; empty if it has none."`
 	Commands  int               `json:"commands" doc:"Newest version of commands that it knows."`
 	Attention []Attention       `json:"attention,omitempty" doc:"What its checks find wrong that steers nothing."`
+	Late      *LateStatus       `json:"late,omitempty" doc:"When its machine is late with its questions to softswitches."`
 }
 
 // Attention is a check that fails and steers nothing: people must look.

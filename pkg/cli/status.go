@@ -217,7 +217,11 @@ func writeAgents(w io.Writer, p palette, st api.Status) {
 		if !ag.Reachable {
 			reached, epoch = p.bad("no"), "?"
 		}
-		rows = append(rows, []string{ag.Name, ag.Site, reached, epoch, p.bad(clean(ag.Problem))})
+		trouble := p.bad(clean(ag.Problem))
+		if ag.Problem == "" && ag.Late != nil {
+			trouble = p.warn(ag.Late.Sentence())
+		}
+		rows = append(rows, []string{ag.Name, ag.Site, reached, epoch, trouble})
 	}
 	table(w, p, rows)
 	fmt.Fprintln(w)
