@@ -72,6 +72,17 @@ func walkBolt(data []byte) error {
 // bad: that is how a transaction looks that a power cut has torn. Whether one
 // was lost that had been acknowledged, the high water mark knows.
 func (f *boltFile) newestMeta() (root uint64, err error) {
+	if root, err = f.findMeta(); err != nil {
+		return 0, err
+	}
+	if f.end > uint64(len(f.data))/f.pageSize {
+		return 0, fmt.Errorf("file ends before page %d", f.end)
+	}
+	return root, nil
+}
+
+// findMeta reads the newest valid meta page.
+func (f *boltFile) findMeta() (root uint64, err error) {
 	var newest uint64
 	found := false
 	for shift := range 15 { // page sizes from 1 KiB, as bbolt itself tries them
@@ -89,16 +100,10 @@ func (f *boltFile) newestMeta() (root uint64, err error) {
 			}
 		}
 		if found {
-			break
+			return root, nil
 		}
 	}
-	if !found {
-		return 0, errors.New("no valid meta page")
-	}
-	if f.end > uint64(len(f.data))/f.pageSize {
-		return 0, fmt.Errorf("file ends before page %d", f.end)
-	}
-	return root, nil
+	return 0, errors.New("no valid meta page")
 }
 
 // meta returns the meta page at offset if it is valid and for that page size.

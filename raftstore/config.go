@@ -79,6 +79,11 @@ type Config struct {
 	// so that a member that was away a short time needs no snapshot. Default
 	// 10240: at a few hundred octets an entry, some megabytes.
 	TrailingLogs uint64
+	// LogRoom is how many octets of the log's file are written ahead of the log. A
+	// commit that gives its file a new block waits for the file system's journal
+	// too. Default 4 MiB: some thousand entries, refilled when half of it is used.
+	// Negative: none.
+	LogRoom int64
 	// CheckpointInterval is how often the members compare their states. Default
 	// 10 s: damage is seen that late. Nothing is written while nothing happens.
 	CheckpointInterval time.Duration
@@ -96,6 +101,7 @@ const (
 	defaultSnapshotInterval  = 30 * time.Second
 	defaultTrailingLogs      = 10240
 	defaultCheckpoints       = 10 * time.Second
+	defaultLogRoom           = 4 << 20
 )
 
 // withDefaults returns the configuration with its gaps filled, or says what is
@@ -133,6 +139,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.SnapshotInterval, defaultSnapshotInterval)
 	setDefault(&c.TrailingLogs, defaultTrailingLogs)
 	setDefault(&c.CheckpointInterval, defaultCheckpoints)
+	setDefault(&c.LogRoom, defaultLogRoom)
 	return c, nil
 }
 

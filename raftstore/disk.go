@@ -78,7 +78,9 @@ func (d *disk) open(cfg Config) error {
 // openBolt opens the log file, which was checked.
 //
 // The free list is not written with each transaction: it is found again at
-// open, and a commit is a page or two shorter. Fsync stays on.
+// open, and a commit is a page or two shorter. It is an array, which gives the
+// lowest free page: bbolt's map gives one at random, and most of those may lie
+// where the file has no block yet. Fsync stays on.
 func openBolt(path string) (store *raftboltdb.BoltStore, err error) {
 	err = guard(func() error {
 		store, err = raftboltdb.New(raftboltdb.Options{
@@ -86,7 +88,7 @@ func openBolt(path string) (store *raftboltdb.BoltStore, err error) {
 			BoltOptions: &bbolt.Options{
 				Timeout:        lockTimeout,
 				NoFreelistSync: true,
-				FreelistType:   bbolt.FreelistMapType,
+				FreelistType:   bbolt.FreelistArrayType,
 			},
 		})
 		return err

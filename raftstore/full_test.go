@@ -63,15 +63,22 @@ func fillDisk(t *testing.T) {
 	t.Helper()
 	c := raftstoretest.OnDisk(t, 1)
 	defer c.Stop()
+	const room = 1 << 20
+	c.Configure = func(_ *raftstoretest.Node, cfg *raftstore.Config) { cfg.LogRoom = room }
 	c.Start()
 	c.Propose("first")
 	n := c.Nodes[0]
-	info, err := os.Stat(filepath.Join(n.Dir, "log.db"))
+	var info os.FileInfo
+	var err error
+	c.Eventually("room ahead of the log", func() bool {
+		info, err = os.Stat(filepath.Join(n.Dir, "log.db"))
+		return err != nil || info.Size() >= room
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	acked := []string{"first"}
-	lift := limitFiles(t, uint64(info.Size()))
+	lift := limitFiles(t, uint64(info.Size()+1000)) // no room for more room
 	for i := 0; err == nil && i < 1000; i++ {
 		entry := fmt.Sprint(i, strings.Repeat("x", 2000))
 		if _, err = n.Store.Propose(t.Context(), []byte(entry)); err == nil {

@@ -214,6 +214,16 @@ func (j *journal) write(change func() error) error {
 	return nil
 }
 
+// between runs f while nothing is being written.
+func (j *journal) between(f func() error) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.halted.Load() {
+		return errHalted
+	}
+	return f()
+}
+
 // faulty returns the last refusal of the disk, or nil.
 func (j *journal) faulty() error {
 	j.mu.Lock()

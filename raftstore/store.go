@@ -126,6 +126,10 @@ func (s *Store) start(cfg Config) error {
 	s.background.Go(func() { l.run(ctx) })
 	s.background.Go(func() { n.run(ctx) })
 	s.background.Go(func() { s.markCheckpoints(ctx) })
+	if s.disk.journal.mark != nil && cfg.LogRoom > 0 {
+		r := &room{journal: s.disk.journal, want: cfg.LogRoom, logger: s.logger}
+		s.background.Go(func() { r.keep(ctx) })
+	}
 	go s.watch() // ends when the store has stopped, however that comes about
 	return nil
 }
