@@ -56,7 +56,7 @@ func (a *Agent) stragglersErrand(ctx context.Context, x runbook.Errand) (steer.R
 }
 
 // cohortErrand puts on record how many of a cohort are still registered at a
-// site: its gate refuses none of them, so none of them is a straggler.
+// site. A gate lists its stragglers as a whole, whomever it refuses.
 func (a *Agent) cohortErrand(ctx context.Context, x runbook.Errand, who fleet.Cohort) (steer.RunMove, string) {
 	condition := fmt.Sprintf("left(%q, %q, %q)", x.What.Site, x.What.Service, x.What.Cohort)
 	n, err := a.facts(ctx, a.machine.State(), []string{condition}).LeftOf(x.What.Site, x.What.Service, x.What.Cohort)

@@ -21,7 +21,7 @@ func (a *Agent) OwnGate() (api.GateReport, bool) {
 	live := a.gate.Live()
 	r := gateReport(live)
 	r.Parts = partsLeft(live.Domains, a.machine.State())
-	r.Site, r.Agent, r.Gate, r.Gates = string(a.cfg.Site), string(a.cfg.Name), e.Gate, e.Gates
+	r.Site, r.Agent, r.Gate, r.Gates, r.Refused, r.Unparted = string(a.cfg.Site), string(a.cfg.Name), e.Gate, e.Gates, e.Parts, e.Unparted
 	return r, true
 }
 

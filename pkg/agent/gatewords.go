@@ -80,8 +80,12 @@ func (s stragglers) wordOf(p Peer, e *peerEffect) (steer.GateWord, bool) {
 	return w, true
 }
 
-// refuses reports whether new work is refused at a gate over any transport.
+// refuses reports whether new work is refused at a gate over any transport, of
+// everyone or of a part.
 func refuses(e peerEffect) bool {
+	if len(e.Parts) > 0 {
+		return true
+	}
 	for _, mode := range e.Gates {
 		if mode != gate.Open.String() {
 			return true

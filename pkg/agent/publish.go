@@ -211,15 +211,24 @@ func (p *publisher) applyGate() {
 func gatePolicy(s steer.State, site fleet.SiteID, dead map[fleet.Transport]bool) gate.Policy {
 	f := s.Fleet
 	policy := gate.Policy{
-		Rules: map[fleet.Transport]gate.Rule{}, Upstreams: map[fleet.Transport][]netip.AddrPort{},
+		Rules: map[fleet.Transport]gate.Rule{}, Upstreams: map[fleet.Transport][]netip.AddrPort{}, Parts: map[fleet.Transport][]gate.Part{},
 		RetryAfterMin: f.Policy.RetryAfterMin, RetryAfterMax: f.Policy.RetryAfterMax,
 		Emergency: f.Policy.Emergency(), EmergencyRedirect: emergencyTargets(s, site), Redirects: redirectTargets(s, site), Horizon: horizon(s, site), RegisterRate: registerRate(f, site),
 	}
 	for _, r := range steer.GateStates(s)[site].Rules {
 		policy.Rules[r.Transport] = gate.Rule{Mode: gateModes[r.Mode], PassInvite: r.PassInvite, Reason: r.Reason}
+		for _, part := range r.Parts {
+			policy.Parts[r.Transport] = append(policy.Parts[r.Transport], gate.Part{
+				Service: part.Service, Cohort: part.Cohort, Mode: gateModes[part.Mode], PassInvite: part.PassInvite, Reason: part.Reason,
+			})
+		}
 		if dead[r.Transport] && steer.ReflexAllowed(s, site, r.Transport) {
 			policy.Rules[r.Transport] = gate.Rule{Mode: gate.Closed, Reason: "softswitch down"}
+			delete(policy.Parts, r.Transport) // refused as all others are
 		}
+	}
+	if len(policy.Parts) > 0 { // else nobody is looked up
+		policy.Services, policy.Tenants = servicesOf(f), s.Tenants.Names()
 	}
 	policy.SourceWindow = f.Policy.Isolate.WithDefaults().Window.D()
 	for _, q := range s.Quarantines {
@@ -239,6 +248,14 @@ func gatePolicy(s steer.State, site fleet.SiteID, dead map[fleet.Transport]bool)
 
 var gateModes = map[steer.GateMode]gate.Mode{
 	steer.GateOpen: gate.Open, steer.GateDraining: gate.Draining, steer.GateClosed: gate.Closed,
+}
+
+func servicesOf(f *fleet.Fleet) []fleet.ServiceID {
+	out := make([]fleet.ServiceID, len(f.Services))
+	for i := range f.Services {
+		out[i] = f.Services[i].Name
+	}
+	return out
 }
 
 // emergencyTargets are the other sites that an emergency call is sent to when

@@ -62,7 +62,10 @@ func (a *Agent) effect() api.Effect {
 	if !ok {
 		return e
 	}
-	e.Edge, e.Note, e.Unguarded = a.edgeProblem(), a.edgeNote(), a.unguarded()
+	e.Edge, e.Note, e.Unguarded, e.Unparted = a.edgeProblem(), a.edgeNote(), a.unguarded(), a.unparted()
+	if e.Unparted == "" {
+		e.Parts = refusedParts(policy)
+	}
 	worst := gate.Closed
 	for t, r := range policy.Rules {
 		e.Gates[t.String()] = r.Mode.String()
@@ -139,7 +142,7 @@ func nameWrongClocks(effects []peerEffect) {
 }
 
 func agentStatus(p Peer, e peerEffect) api.AgentStatus {
-	out := api.AgentStatus{Name: string(p.Name), Site: string(p.Site), Reachable: e.err == nil, Epoch: e.Epoch, Gate: e.Gate, Stale: e.Stale, Late: e.Late, Problem: cmp.Or(e.Problem, e.Edge, e.Note, e.Unguarded)}
+	out := api.AgentStatus{Name: string(p.Name), Site: string(p.Site), Reachable: e.err == nil, Epoch: e.Epoch, Gate: e.Gate, Stale: e.Stale, Late: e.Late, Problem: cmp.Or(e.Problem, e.Edge, e.Note, e.Unparted, e.Unguarded)}
 	if e.err != nil {
 		out.Problem = "not reachable"
 	}
@@ -172,7 +175,7 @@ func siteStatus(s steer.State, site *fleet.Site, gates map[fleet.SiteID]steer.Ga
 	}
 	for _, e := range effects { // the gate itself knows best, its reflex included
 		if e.err == nil && e.Gate != "" && e.site == site.Name {
-			out.Gate, out.Gates, out.Reflex, out.GateStats = e.Gate, e.Gates, e.Reflex, e.GateStats
+			out.Gate, out.Gates, out.GateParts, out.Reflex, out.GateStats = e.Gate, e.Gates, e.Parts, e.Reflex, e.GateStats
 		}
 	}
 	return out

@@ -35,6 +35,8 @@ type GateReport struct {
 	Agent      string            `json:"agent"`
 	Gate       string            `json:"gate" enum:"open,draining,closed,"`
 	Gates      map[string]string `json:"gates" doc:"Mode by transport."`
+	Refused    []GatePart        `json:"refused,omitempty" doc:"Who is refused over transports that are open to all others."`
+	Unparted   string            `json:"unparted,omitempty" doc:"Why those who have left the site are not refused here, where others have not."`
 	Problem    string            `json:"problem,omitempty" doc:"Why nothing is known of this gate."`
 	Since      *time.Time        `json:"since,omitempty" doc:"When it began to refuse."`
 	Horizon    *time.Time        `json:"horizon,omitempty" doc:"From when on nobody should hold an old answer of the name servers."`
@@ -73,6 +75,16 @@ type GateTotals struct {
 	Isolated   uint64 `json:"isolated" doc:"Of sources in quarantine."`
 	Dropped    uint64 `json:"dropped"`
 	Malformed  uint64 `json:"malformed"`
+}
+
+// GatePart is a part of what uses a site that its gate refuses while it is open to
+// all others.
+type GatePart struct {
+	Transport string `json:"transport"`
+	Service   string `json:"service"`
+	Cohort    string `json:"cohort,omitempty" doc:"Buckets of its tenants; all who use the service where there are none."`
+	Refuses   string `json:"refuses" enum:"REGISTER,new work"`
+	Reason    string `json:"reason,omitempty" doc:"What phones are told."`
 }
 
 // TenantLeft is a domain with registrations that are still to move.

@@ -38,6 +38,7 @@ type SiteStatus struct {
 	Intent     string            `json:"intent" enum:"active,draining,drained"`
 	Gate       string            `json:"gate" enum:"open,draining,closed"`
 	Gates      map[string]string `json:"gates" doc:"Gate mode by transport."`
+	GateParts  []GatePart        `json:"gate_parts,omitempty" doc:"Who is refused over transports that are open to all others."`
 	Reflex     bool              `json:"reflex" doc:"The gate closed by itself because its softswitch is dead."`
 	Transports map[string]string `json:"transports" doc:"up, down or unknown by transport."`
 	Detail     map[string]string `json:"detail,omitempty" doc:"Why a transport is down."`
@@ -245,11 +246,13 @@ type Effect struct {
 	Time      time.Time         `json:"time,omitzero" doc:"What the agent's clock says."`
 	Gate      string            `json:"gate"`
 	Gates     map[string]string `json:"gates"`
+	Parts     []GatePart        `json:"parts,omitempty" doc:"Who is refused over transports that are open to all others."`
 	Reflex    bool              `json:"reflex" doc:"The gate has closed by itself because its softswitch is dead."`
 	GateStats *GateStats        `json:"gate_stats,omitempty"`
 	Edge      string            `json:"edge,omitempty" doc:"Why the edge that refuses for this site does not do what it should."`
 	Note      string            `json:"note,omitempty" doc:"What refuses in place of the driver that should."`
 	Unguarded string            `json:"unguarded,omitempty" doc:"Why sources in quarantine are not kept out here."`
+	Unparted  string            `json:"unparted,omitempty" doc:"Why those who have left the site are not refused here, where others have not."`
 	Problem   string            `json:"problem,omitempty"`
 	Stale     string            `json:"stale,omitempty" doc:"Why its answers are marked stale: newer decisions may not be answered there."`
 	Applied   uint64            `json:"applied" doc:"Last log entry that it has applied."`

@@ -94,7 +94,9 @@ func verbs() []verb {
 survive. Stages: announced at a worse priority for the old TTL and a grace; then
 out of the answers while the gate refuses REGISTER and lets calls pass; then all
 new work is refused. With --cohort only some tenants leave, each with all its
-phones; a gate does not know them, so they leave by DNS alone.`,
+phones, and with --service one service: the gate refuses those and stays open to
+all others. An edge or a program in place of the gate cannot do that; status says
+so, and they leave by the name servers' answers alone.`,
 			example: `  sipsteer drain calgary --reason "kernel update" --for 2h
   sipsteer drain calgary --transport tls --now --reason "certificate" --for 30m --yes
   sipsteer drain calgary --cohort 5% --reason "pilot of the new core" --for 24h`,

@@ -28,9 +28,9 @@ recovery beside policy.recovery_target, and who still came stand in readiness. A
 drill is a runbook: watch, pause and undo it as one. policy.drills begins them by
 itself.
 
-With --cohort only some tenants leave, each with all its phones, by DNS alone: a
-gate does not know who is in a cohort, and refuses none of them. That practises
-little for few; readiness goes on to ask for a drill of everyone.`,
+With --cohort only some tenants leave, each with all its phones; the gate refuses
+them, and stays open to all others. That practises little for few; readiness goes
+on to ask for a drill of everyone.`,
 		Example: "  sipsteer drill vancouver --minutes 30 --reason \"monthly drill\"\n  sipsteer drill vancouver --minutes 30 --cohort 5% --reason \"first drill\"\n  sipsteer drill calgary --service west --minutes 10 --reason \"new trunk\" --wait --yes\n  sipsteer drill ottawa --reason \"monthly drill\" --stop-if 'stragglers(\"ottawa\") > 50'",
 	}
 	w.flags(c)

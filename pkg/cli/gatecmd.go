@@ -162,6 +162,7 @@ func writeGate(w io.Writer, p palette, g api.GateReport) {
 		}
 		fmt.Fprintf(w, "\nregistrations: %d not refused yet, %d refused and not gone yet, %d moved, %d stuck, %d ran out; %d strangers refused\n", g.Untold, g.Told, g.Moved, g.Stuck, g.Lapsed, g.Strangers)
 	}
+	writeRefused(w, p, g)
 	if len(g.Tenants) > 0 {
 		rows := [][]string{{"TENANT", "LEFT"}}
 		for _, t := range g.Tenants {

@@ -141,6 +141,7 @@ func writeSites(w io.Writer, p palette, st api.Status) {
 				notes = append(notes, t+" "+clean(d))
 			}
 		}
+		notes = append(notes, refusedNotes(s.GateParts)...)
 		rows = append(rows, append(row, p.dim(strings.Join(notes, "; "))))
 	}
 	table(w, p, rows)
@@ -155,6 +156,9 @@ func gateText(p palette, s api.SiteStatus) string {
 		if s.Gates[t] != s.Gate {
 			out += ", " + t + " " + p.word(s.Gates[t])
 		}
+	}
+	if len(s.GateParts) > 0 {
+		out += p.warn(" but for a part")
 	}
 	if s.Reflex {
 		out += " (softswitch dead)"

@@ -53,6 +53,26 @@ func (t *Tenants) Service(domain TenantID) (service ServiceID, ok bool) {
 	return t.chunks[at-1].find(domain)
 }
 
+// Find is Service for a name that need not outlive the call. It allocates
+// nothing.
+func (t *Tenants) Find(domain []byte) (service ServiceID, ok bool) {
+	if t == nil {
+		return "", false
+	}
+	low, high := 0, len(t.chunks) // the first chunk that begins behind the domain
+	for low < high {
+		if mid := int(uint(low+high) / 2); string(t.chunks[mid].domain(0)) <= string(domain) {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	if low == 0 {
+		return "", false
+	}
+	return t.chunks[low-1].findText(domain)
+}
+
 // All yields every tenant with its service, in order of the domains.
 func (t *Tenants) All() iter.Seq2[TenantID, ServiceID] {
 	return func(yield func(TenantID, ServiceID) bool) {
@@ -144,6 +164,21 @@ func (c *TenantChunk) find(domain TenantID) (ServiceID, bool) {
 		default:
 			high = mid
 		}
+	}
+	return "", false
+}
+
+func (c *TenantChunk) findText(domain []byte) (ServiceID, bool) {
+	low, high := 0, c.Len() // the first tenant that is not before the domain
+	for low < high {
+		if mid := int(uint(low+high) / 2); string(c.domain(mid)) < string(domain) {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	if low < c.Len() && string(c.domain(low)) == string(domain) {
+		return c.service(low), true
 	}
 	return "", false
 }

@@ -55,9 +55,15 @@ func checkTenants(t testing.TB, got *Tenants, want map[TenantID]ServiceID) {
 		if one, ok := got.Service(d); !ok || one != s {
 			t.Fatalf("%q is at %q, %t; want %q", d, one, ok, s)
 		}
+		if one, ok := got.Find([]byte(d)); !ok || one != s {
+			t.Fatalf("%q is found at %q, %t; want %q", d, one, ok, s)
+		}
 		for _, near := range []TenantID{d + "0", d[:len(d)-1], "0"} {
 			if one, ok := got.Service(near); ok != (want[near] != "") || one != want[near] {
 				t.Fatalf("%q is at %q, %t", near, one, ok)
+			}
+			if one, ok := got.Find([]byte(near)); ok != (want[near] != "") || one != want[near] {
+				t.Fatalf("%q is found at %q, %t", near, one, ok)
 			}
 		}
 		counts[s]++
@@ -298,6 +304,9 @@ func TestTenantNames(t *testing.T) {
 // The nil table can be read, edited and written.
 func TestTenantsNone(t *testing.T) {
 	var none *Tenants
+	if _, ok := none.Find([]byte("a.example")); ok {
+		t.Error("the nil table has a tenant")
+	}
 	if _, ok := none.Service("a.example"); ok || none.Len() != 0 || none.Services() != nil || !none.Equal(tenantsOf(t, nil)) {
 		t.Error("the nil table is not empty")
 	}

@@ -43,9 +43,10 @@ var (
 )
 
 // decide says what becomes of a request from a phone without fault. New work
-// that is not wanted is refused in the way that the rule table names.
-func (rs *ruleset) decide(t fleet.Transport, m *sipwire.Message, src netip.Addr) verdict {
-	v := rs.decideMode(&rs.transports[t], m)
+// that is not wanted is refused in the way that the rule table names. r are the
+// rules that count for the request.
+func (rs *ruleset) decide(r *transportRules, t fleet.Transport, m *sipwire.Message, src netip.Addr) verdict {
+	v := rs.decideMode(r, m)
 	if v.status == 503 && (m.To().Tag == nil || m.Is("REGISTER")) {
 		return rs.refuse(t, m, src)
 	}

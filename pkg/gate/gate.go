@@ -151,7 +151,7 @@ func (g *Gate) SetPolicy(p Policy) {
 	rs := compile(p, g.cfg.Site)
 	rs.jail = g.jails.prepare(p.Quarantine)
 	g.rules.Store(rs)
-	g.meter.Draining(time.Now(), rs.refusing(), p.Horizon)
+	g.meter.Draining(time.Now(), rs.refusing(), p.Horizon, rs.whom())
 	g.conns.policyChanged()
 }
 

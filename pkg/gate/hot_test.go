@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -88,6 +89,83 @@ func TestNoAllocations(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(200, func() { h.do(response) }); n != 0 {
 		t.Errorf("pass response: %v allocations", n)
+	}
+}
+
+// newPartedHot refuses two in a hundred of 100,000 tenants.
+func newPartedHot(tb testing.TB) *hot {
+	tb.Helper()
+	const west = "west.voice.example.net"
+	changes := make([]fleet.TenantChange, 100_000)
+	for i := range changes {
+		changes[i] = fleet.TenantChange{Domain: fleet.TenantID(fmt.Sprintf("tenant-%06d.of.a.rather.long.name.voice.example.net", i)), Service: west}
+	}
+	tenants, _, err := (*fleet.Tenants)(nil).Edit(changes)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	h := newHot(Open)
+	p := h.rs.policy
+	p.Services, p.Tenants = []fleet.ServiceID{west}, tenants
+	p.Parts = map[fleet.Transport][]Part{fleet.UDP: {{Service: west, Cohort: fleet.CohortOf(7, 42), Mode: Draining, Reason: "site drained"}}}
+	h.rs = compile(p, "calgary")
+	return h
+}
+
+// partedTenants are a tenant of newPartedHot who is refused and one who is not.
+func partedTenants() (refused, passes []byte) {
+	for i := 0; refused == nil || passes == nil; i++ {
+		domain := fmt.Sprintf("tenant-%06d.of.a.rather.long.name.voice.example.net", i)
+		text := []byte(strings.ReplaceAll(registerText, "west.voice.example.net", strings.ToUpper(domain)))
+		if b := fleet.BucketOf(fleet.TenantID(domain)); b == 7 || b == 42 {
+			refused = text
+		} else {
+			passes = text
+		}
+	}
+	return refused, passes
+}
+
+// TestNoAllocationsForParts: to find out among 100,000 tenants who is in a part
+// costs the garbage collector nothing either.
+func TestNoAllocationsForParts(t *testing.T) {
+	h := newPartedHot(t)
+	refused, passes := partedTenants()
+	invite := func(b []byte) []byte { return []byte(strings.ReplaceAll(string(b), "REGISTER", "INVITE")) }
+	for _, c := range []struct {
+		text []byte
+		want string
+	}{
+		{refused, "SIP/2.0 503 "},
+		{passes, "REGISTER "},
+		{invite(refused), "SIP/2.0 503 "},
+		{invite(passes), "INVITE "},
+		{[]byte(registerText), "REGISTER "},
+	} {
+		if h.do(c.text); !strings.HasPrefix(string(h.out), c.want) {
+			t.Fatalf("%.80q: %.80q", c.text, h.out)
+		}
+		if n := testing.AllocsPerRun(200, func() { h.do(c.text) }); n != 0 {
+			t.Errorf("%.80q: %v allocations", c.text, n)
+		}
+	}
+}
+
+func BenchmarkRefusePart(b *testing.B) {
+	h := newPartedHot(b)
+	refused, _ := partedTenants()
+	b.ReportAllocs()
+	for b.Loop() {
+		h.do(refused)
+	}
+}
+
+func BenchmarkRelayBesidePart(b *testing.B) {
+	h := newPartedHot(b)
+	_, passes := partedTenants()
+	b.ReportAllocs()
+	for b.Loop() {
+		h.do(passes)
 	}
 }
 

@@ -4,7 +4,8 @@ import "net/netip"
 
 // lastPhase reports whether connections that carry no call may be closed. In the
 // first phase of a drain phones that have moved are still called through them,
-// by those that have not.
+// by those that have not. It is not asked of a part: those who share a connection
+// with it, behind one proxy, are to keep theirs.
 func (r *transportRules) lastPhase() bool {
 	return r.Mode == Closed || r.Mode == Draining && !r.PassInvite
 }
@@ -13,7 +14,7 @@ func (r *transportRules) lastPhase() bool {
 // moved: the caller's phone then finds him at the next site. Passed on, the call
 // would get 404 here; refused before, it would get 404 there.
 func (w *worker) firstPhase(rs *ruleset, l *local, src netip.Addr, v verdict) verdict {
-	r, m := &rs.transports[l.transport], &w.m
+	r, m := w.rules, &w.m
 	if v.action != Relay || r.Mode != Draining || !r.PassInvite || !m.Is("INVITE") || m.To().Tag != nil {
 		return v
 	}

@@ -197,7 +197,7 @@ func (p *phone) request(w *worker, rs *ruleset, fault sipwire.Fault) (Action, bo
 		if w.m.Is("ACK") {
 			return Drop, true
 		}
-		w.out = w.reply(rs, p.local, unavailable, reasonOf(503), p.src, w.out[:0])
+		w.out = w.reply(rs, unavailable, reasonOf(503), p.src, w.out[:0])
 		return Refuse, p.write(w.out)
 	case Refuse, Redirect:
 		ok := p.write(out)
@@ -215,7 +215,7 @@ func (p *phone) request(w *worker, rs *ruleset, fault sipwire.Fault) (Action, bo
 // phone gets 503. It reports false when the connection must end.
 func (p *phone) hangUp(w *worker, rs *ruleset) bool {
 	if p.clock.inUse(time.Now()) {
-		w.out = w.reply(rs, p.local, unavailable, reasonOf(503), p.src, w.out[:0])
+		w.out = w.reply(rs, unavailable, reasonOf(503), p.src, w.out[:0])
 		return p.write(w.out)
 	}
 	if tcp, ok := p.raw.(*net.TCPConn); ok && p.tls == nil && p.web == nil {

@@ -78,6 +78,13 @@ type Policy struct {
 	SourceWindow time.Duration
 	// Refusals is the rule table; nil means that of the Config.
 	Refusals []Refusal
+	// Parts are those who are refused on transports whose rule is Open; they count
+	// only there.
+	Parts map[fleet.Transport][]Part
+	// Services and Tenants say who is in which part, by the SIP domain. A domain
+	// that is in neither is in no part.
+	Services []fleet.ServiceID
+	Tenants  *fleet.Tenants
 }
 
 // clone returns a copy that shares nothing with p.
@@ -99,6 +106,11 @@ func (p Policy) clone() Policy {
 	}
 	out.Quarantine = slices.Clone(p.Quarantine)
 	out.Refusals = slices.Clone(p.Refusals)
+	out.Parts = make(map[fleet.Transport][]Part, len(p.Parts))
+	for t, parts := range p.Parts {
+		out.Parts[t] = slices.Clone(parts)
+	}
+	out.Services = slices.Clone(p.Services)
 	return out
 }
 
@@ -121,6 +133,7 @@ type ruleset struct {
 	jail         *jail // nil when nobody is in quarantine
 	retryMin     uint64
 	retrySpan    uint64 // number of values between min and max
+	domains      domains
 }
 
 type transportRules struct {
@@ -129,6 +142,8 @@ type transportRules struct {
 	redirect  []contact
 	// tail is what every 503 ends with: Reason and Warning lines.
 	tail string
+	// parts are by service; nil where the rule is the same for all.
+	parts map[fleet.ServiceID][]partRules
 }
 
 func compile(p Policy, site fleet.SiteID) *ruleset {
@@ -151,6 +166,10 @@ func compile(p Policy, site fleet.SiteID) *ruleset {
 		}
 		tr.redirect = compileContacts(p.Redirects[t])
 		tr.tail = refusalTail(tr.Reason, site)
+		tr.parts = tr.compileParts(p.Parts[t], site)
+		if tr.parts != nil {
+			rs.domains = newDomains(p)
+		}
 	}
 	for _, n := range p.Emergency {
 		if n = string(dialled(nil, []byte(n))); n == "" {
@@ -166,11 +185,12 @@ func compile(p Policy, site fleet.SiteID) *ruleset {
 	return rs
 }
 
-// refusing are the transports on which new work is refused.
+// refusing are the transports on which new work is refused, of everyone or of
+// some.
 func (rs *ruleset) refusing() []fleet.Transport {
 	var out []fleet.Transport
 	for _, t := range fleet.Transports {
-		if rs.transports[t].Mode != Open {
+		if rs.transports[t].Mode != Open || rs.transports[t].parts != nil {
 			out = append(out, t)
 		}
 	}

@@ -188,7 +188,7 @@ func (u *upstream) request(w *worker, rs *ruleset) (Action, bool) {
 	p := u.p
 	switch v := w.passable(p.local); v.action {
 	case Refuse:
-		w.out = w.reply(rs, p.local, v, reasonOf(v.status), u.addr, w.out[:0])
+		w.out = w.reply(rs, v, reasonOf(v.status), u.addr, w.out[:0])
 		return Refuse, u.write(w.out)
 	case Relay:
 		p.clock.traffic(&w.m, w.now)

@@ -28,7 +28,8 @@ type worker struct {
 	talkers   *talkers
 	admission *admission
 	asking    *asking
-	now       time.Time // of the message at hand; many may share it
+	rules     *transportRules // that count for the request at hand
+	now       time.Time       // of the message at hand; many may share it
 }
 
 func (g *Gate) newWorker(c *counters) *worker {
@@ -62,6 +63,7 @@ func (l *local) mine(a netip.AddrPort) bool {
 // is one, to out.
 func (w *worker) judge(rs *ruleset, l *local, fault sipwire.Fault, src netip.AddrPort, out []byte) (Action, []byte) {
 	m := &w.m
+	w.rules = &rs.transports[l.transport]
 	w.heard(rs, fault, src.Addr())
 	if w.quarantined(rs, fault, src.Addr()) {
 		return Isolate, out
@@ -70,19 +72,20 @@ func (w *worker) judge(rs *ruleset, l *local, fault sipwire.Fault, src netip.Add
 		if !m.Answerable() || !w.sources.allow(src.Addr(), w.now) {
 			return Drop, out
 		}
-		return Refuse, w.reply(rs, l, verdict{status: fault.Status()}, fault.Error(), src, out)
+		return Refuse, w.reply(rs, verdict{status: fault.Status()}, fault.Error(), src, out)
 	}
 	if m.To().Tag == nil && !w.sources.allow(src.Addr(), w.now) {
 		return Drop, out
 	}
-	v := w.arrival(rs, w.firstPhase(rs, l, src.Addr(), rs.decide(l.transport, m, src.Addr())))
+	w.rules = rs.rulesFor(l.transport, m)
+	v := w.arrival(rs, w.firstPhase(rs, l, src.Addr(), rs.decide(w.rules, l.transport, m, src.Addr())))
 	if v.action == Relay {
 		v = w.passable(l)
 	}
 	w.watch(v, src, l)
 	switch v.action {
 	case Refuse, Redirect:
-		return v.action, w.reply(rs, l, v, reasonOf(v.status), src, out)
+		return v.action, w.reply(rs, v, reasonOf(v.status), src, out)
 	}
 	return v.action, out
 }
@@ -178,7 +181,8 @@ func (w *worker) spread() uint64 {
 	return n
 }
 
-func (w *worker) reply(rs *ruleset, l *local, v verdict, reason string, src netip.AddrPort, out []byte) []byte {
+// reply appends the answer to the request that judge has seen last.
+func (w *worker) reply(rs *ruleset, v verdict, reason string, src netip.AddrPort, out []byte) []byte {
 	tag := w.ownTag()
 	w.extra = w.extra[:0]
 	switch v.status {
@@ -186,7 +190,7 @@ func (w *worker) reply(rs *ruleset, l *local, v verdict, reason string, src neti
 		w.extra = append(w.extra, "Retry-After: "...)
 		w.extra = strconv.AppendUint(w.extra, w.retryAfter(rs, v), 10)
 		w.extra = append(w.extra, "\r\n"...)
-		w.extra = append(w.extra, rs.transports[l.transport].tail...)
+		w.extra = append(w.extra, w.rules.tail...)
 	case 302:
 		w.extra = w.appendContacts(w.extra, rs, v.to)
 	}

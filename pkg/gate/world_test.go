@@ -212,7 +212,7 @@ func (p *phone) quiet() {
 
 // with says how a request differs from the plain one.
 type with struct {
-	uri, to, branch, callID, cseq, via, extra, body string
+	uri, from, to, branch, callID, cseq, via, extra, body string
 }
 
 // request writes a request as a phone behind a NAT does.
@@ -224,9 +224,9 @@ func request(method string, o with) string {
 		return s
 	}
 	callID := or(o.callID, "call-1")
-	return fmt.Sprintf("%s %s SIP/2.0\r\nVia: %s\r\nMax-Forwards: 70\r\nFrom: \"Anna\" <sip:anna@west.voice.example.net>;tag=anna1\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %s\r\nUser-Agent: Yealink SIP-T46S 66.85.0.5\r\n%sContent-Length: %d\r\n\r\n%s",
+	return fmt.Sprintf("%s %s SIP/2.0\r\nVia: %s\r\nMax-Forwards: 70\r\nFrom: \"Anna\" <sip:%s>;tag=anna1\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %s\r\nUser-Agent: Yealink SIP-T46S 66.85.0.5\r\n%sContent-Length: %d\r\n\r\n%s",
 		method, or(o.uri, "sip:bob@west.voice.example.net"),
-		or(o.via, "SIP/2.0/UDP 10.20.30.40:5062;rport;branch="+or(o.branch, "z9hG4bK-"+callID)),
+		or(o.via, "SIP/2.0/UDP 10.20.30.40:5062;rport;branch="+or(o.branch, "z9hG4bK-"+callID)), or(o.from, "anna@west.voice.example.net"),
 		or(o.to, "<sip:bob@west.voice.example.net>"), callID, or(o.cseq, "1 "+method), o.extra, len(o.body), o.body)
 }
 

@@ -41,7 +41,16 @@ func TestPlanOfACohort(t *testing.T) {
 		t.Errorf("shares %+v", p.Shares)
 	}
 	for _, g := range p.Gates {
-		t.Errorf("a gate would refuse: %+v", g)
+		t.Errorf("a gate would refuse at once: %+v", g)
+	}
+	now := made(t, s, steer.Command{Kind: steer.KindDrain, Site: "calgary", Service: "west.voice.example.net", Cohort: tenth, Now: true})
+	if len(now.Gates) != 3 {
+		t.Errorf("%d changes of gates", len(now.Gates))
+	}
+	for _, g := range now.Gates {
+		if g.Site != "calgary" || g.Service != "west.voice.example.net" || g.Cohort != tenth || g.Before != "open" || g.After != "refuses new work" {
+			t.Errorf("gate %+v", g)
+		}
 	}
 	var b bytes.Buffer
 	p.Write(&b)

@@ -182,11 +182,6 @@ func (c Comparison) Write(w io.Writer) {
 	}{{"fleet file", c.Fleet}, {"intents", c.Intents}} {
 		writeSettings(w, part.title, part.list)
 	}
-	if len(c.Gates) > 0 {
-		fmt.Fprintln(w, "\ngates:")
-		for _, g := range c.Gates {
-			fmt.Fprintf(w, "  %-12s %-4s %s -> %s\n", g.Site, g.Transport, g.Before, g.After)
-		}
-	}
+	writeGates(w, "gates", c.Gates)
 	Plan{Records: c.Records}.writeRecords(w, "records")
 }

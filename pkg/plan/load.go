@@ -122,9 +122,10 @@ func (p *Plan) addLoads(before, after steer.State) {
 	}
 }
 
-// sudden: the gate refuses everything at once, and closes connections.
+// sudden: the gate refuses everything at once, and closes connections. For a part
+// it closes none.
 func (p *Plan) sudden() bool {
-	return slices.ContainsFunc(p.Gates, func(g GateChange) bool { return g.After == "refuses new work" })
+	return slices.ContainsFunc(p.Gates, func(g GateChange) bool { return g.Service == "" && g.After == refusesAll })
 }
 
 // to95 is the time until 95 % of the phones have moved that honour TTLs and ask

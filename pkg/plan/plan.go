@@ -69,8 +69,12 @@ type RecordChange struct {
 type GateChange struct {
 	Site      fleet.SiteID    `json:"site"`
 	Transport fleet.Transport `json:"transport"`
-	Before    string          `json:"before"`
-	After     string          `json:"after"`
+	// Service and Cohort are who it is about; without a service everyone. They
+	// are for a gate that is open to others.
+	Service fleet.ServiceID `json:"service,omitempty"`
+	Cohort  fleet.Cohort    `json:"cohort,omitzero"`
+	Before  string          `json:"before"`
+	After   string          `json:"after"`
 }
 
 // ShareChange is how the new registrations of a service and transport spread
@@ -251,19 +255,30 @@ func gateDiff(before, after steer.State) []GateChange {
 		for _, r := range a[site].Rules {
 			old := b[site].Rule(r.Transport)
 			if ruleText(old) != ruleText(r) {
-				out = append(out, GateChange{Site: site, Transport: r.Transport, Before: ruleText(old), After: ruleText(r)})
+				c := GateChange{Site: site, Transport: r.Transport, Before: ruleText(old), After: ruleText(r)}
+				if len(r.Parts) > 0 {
+					c.After += " but for a part"
+				}
+				out = append(out, c)
 			}
+			out = append(out, partDiff(site, old, r)...)
 		}
 	}
 	return out
 }
 
+// What a gate does in the phases of a drain.
+const (
+	refusesRegister = "refuses REGISTER"
+	refusesAll      = "refuses new work"
+)
+
 func ruleText(r steer.GateRule) string {
 	if r.Mode == steer.GateDraining && r.PassInvite {
-		return "refuses REGISTER"
+		return refusesRegister
 	}
 	if r.Mode == steer.GateDraining {
-		return "refuses new work"
+		return refusesAll
 	}
 	return r.Mode.String()
 }

@@ -40,12 +40,7 @@ func (p Plan) Write(w io.Writer) {
 	}
 	writeSettings(w, "fleet file, at once", p.Settings)
 	p.writeRecords(w, "records, at once")
-	if len(p.Gates) > 0 {
-		fmt.Fprintln(w, "\ngates, at once:")
-		for _, g := range p.Gates {
-			fmt.Fprintf(w, "  %-12s %-4s %s -> %s\n", g.Site, g.Transport, g.Before, g.After)
-		}
-	}
+	writeGates(w, "gates, at once", p.Gates)
 	if len(p.Shares) > 0 {
 		fmt.Fprintln(w, "\nnew registrations, when all is done:")
 		for _, s := range p.Shares {

@@ -38,7 +38,7 @@ func (t *transition) drain() error {
 	if t.cmd.Now {
 		d.Stage, d.GoneAt = StageRefuse, t.Now
 		text = "%s left the answers at once and refuses new work; old answers run out in %s; until %s"
-		if !d.Cohort.IsZero() { // a gate does not know who is in a cohort
+		if !d.Cohort.IsZero() { // as written by replicas whose gates knew no cohorts
 			text = "%s left the answers at once; old answers run out in %s; until %s"
 		}
 	}
@@ -257,7 +257,9 @@ func (t *transition) drainStage() error {
 }
 
 func (d *Drain) stageText() string {
-	if !d.Cohort.IsZero() { // a gate does not know who is in a cohort
+	// Events are replicated. What is said of a cohort is what replicas said whose
+	// gates knew no cohorts: as true now, and silent about the gate.
+	if !d.Cohort.IsZero() {
 		switch d.Stage {
 		case StageRegister:
 			return "out of their answers"

@@ -45,6 +45,8 @@ type GateRule struct {
 	// phase of a planned drain.
 	PassInvite bool   `json:"pass_invite,omitempty"`
 	Reason     string `json:"reason,omitempty"`
+	// Parts are those who are refused while the gate is open to all others.
+	Parts []GatePart `json:"parts,omitempty"`
 }
 
 // GateState is what the gate of a site does, by decision of the fleet. The
@@ -81,17 +83,28 @@ func (g GateState) Rule(t fleet.Transport) GateRule {
 // wants it at the site any more: every slot there is gone, by a drain past its
 // announcement or by a removal. It is never closed by decision, since requests
 // inside a dialog must pass while a softswitch can take them (calls-survive).
-func GateStates(s State) map[fleet.SiteID]GateState {
-	if s.Fleet == nil {
+//
+// Where only some services, or some tenants, have left the site, its gate is open
+// and refuses those parts.
+func GateStates(s State) map[fleet.SiteID]GateState { return newView(&s).gates(true) }
+
+// gates is GateStates, with parts or without. The epoch goes by whole gates alone:
+// a part comes and goes with the records that it is answered, and replicas of
+// versions that know no parts must count the same epochs.
+func (v *view) gates(parts bool) map[fleet.SiteID]GateState {
+	if v.Fleet == nil {
 		return nil
 	}
-	v := newView(&s)
-	out := make(map[fleet.SiteID]GateState, len(s.Fleet.Sites))
-	for i := range s.Fleet.Sites {
-		site := &s.Fleet.Sites[i]
+	out := make(map[fleet.SiteID]GateState, len(v.Fleet.Sites))
+	for i := range v.Fleet.Sites {
+		site := &v.Fleet.Sites[i]
 		g := GateState{Site: site.Name}
 		for _, t := range site.Transports() {
-			g.Rules = append(g.Rules, v.gateRule(site.Name, t))
+			rule := v.gateRule(site.Name, t)
+			if parts && rule.Mode == GateOpen {
+				rule.Parts = v.gateParts(site.Name, t)
+			}
+			g.Rules = append(g.Rules, rule)
 		}
 		out[site.Name] = g
 	}
@@ -119,7 +132,7 @@ func (v *view) gateRule(site fleet.SiteID, t fleet.Transport) GateRule {
 			if d := v.drainFor(st.Slot, fleet.OwnName); d != nil && d.Stage == StageRegister && st.Status != health.Down {
 				pass = true
 			}
-			rule.Reason = v.gateReason(st)
+			rule.Reason = v.gateReason(st, fleet.OwnName)
 		}
 	}
 	if !used {
@@ -129,11 +142,12 @@ func (v *view) gateRule(site fleet.SiteID, t fleet.Transport) GateRule {
 	return rule
 }
 
-func (v *view) gateReason(st *Standing) string {
-	if v.drainFor(st.Slot, fleet.OwnName) != nil {
+// gateReason says why those of a bucket are refused.
+func (v *view) gateReason(st *Standing, bucket int) string {
+	if v.drainFor(st.Slot, bucket) != nil {
 		return "site drained"
 	}
-	if o := v.outFor(st.Slot, fleet.OwnName); o != nil && o.Cause != health.CauseNone {
+	if o := v.outFor(st.Slot, bucket); o != nil && o.Cause != health.CauseNone {
 		return "softswitch down" // when it was taken out; does not change with each verdict
 	}
 	return "site out of service"

@@ -8,13 +8,13 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/health"
 )
 
-// sameAnswers reports whether two States have the same zone and gates. Who has a
-// view of them gives it.
+// sameAnswers reports whether two States have the same zone and gates, parts of
+// gates aside. Who has a view of them gives it.
 func sameAnswers(a, b *State, va, vb *view) bool {
 	if !sameIntents(a, b) {
 		was := *a
 		was.Epoch = b.Epoch
-		return reflect.DeepEqual(Records(was), Records(*b)) && reflect.DeepEqual(GateStates(was), GateStates(*b))
+		return reflect.DeepEqual(Records(was), Records(*b)) && reflect.DeepEqual(newView(&was).gates(false), newView(b).gates(false))
 	}
 	if shared(a.Verdicts, b.Verdicts) {
 		return true

@@ -26,6 +26,9 @@ type device struct {
 	granted    time.Duration
 	seen       time.Time // last request
 
+	told  uint32 // which of the drain's parts among is about
+	among bool   // whether it is among those who are refused
+
 	// What follows counts for one drain.
 	drain    uint32
 	first    time.Time     // first refusal

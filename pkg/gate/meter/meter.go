@@ -75,10 +75,29 @@ type drain struct {
 	since   time.Time           // when it began
 	horizon time.Time           // from then on nobody should hold an old answer; zero: not known
 	on      [fleet.WSS + 1]bool // the transports that are refused
+	// whom says who is refused of those who use such a transport; nil: everyone.
+	whom func(t fleet.Transport, domain string) bool
+	told uint32 // counts what the meter was told, for what devices keep of it
 }
 
-// covers reports whether the device is to move.
-func (d *drain) covers(x *device) bool { return d.since.IsZero() || d.on[x.transport] }
+// counts reports whether the device uses a transport on which anybody is refused;
+// while nobody is, all count.
+func (d *drain) counts(x *device) bool { return d.since.IsZero() || d.on[x.transport] }
+
+// covers reports whether the device is to move, or was told to. It is called with
+// the lock of the device's shard held.
+func (d *drain) covers(x *device) bool {
+	switch {
+	case !d.counts(x):
+		return false
+	case d.since.IsZero(), d.whom == nil, x.drain == d.number && x.refusals > 0:
+		return true
+	}
+	if x.told != d.told {
+		x.told, x.among = d.told, d.whom(x.transport, x.domain)
+	}
+	return x.among
+}
 
 // shard is a part of the devices and calls.
 type shard struct {
@@ -106,14 +125,16 @@ func New(cfg Config) *Meter {
 func (m *Meter) shard(key uint64) *shard { return &m.all[key%shards] }
 
 // Draining tells the meter on which transports the gate refuses, if on any, and
-// from when on nobody should hold an answer of before (zero: not known).
-func (m *Meter) Draining(now time.Time, on []fleet.Transport, horizon time.Time) {
+// from when on nobody should hold an answer of before (zero: not known). whom says
+// whose domains are refused there; nil: all are.
+func (m *Meter) Draining(now time.Time, on []fleet.Transport, horizon time.Time, whom func(t fleet.Transport, domain string) bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	before := *m.current.Load()
 	switch {
 	case len(on) > 0:
-		m.drain.horizon, m.drain.on = horizon, [fleet.WSS + 1]bool{}
+		m.drain.horizon, m.drain.on, m.drain.whom = horizon, [fleet.WSS + 1]bool{}, whom
+		m.drain.told = before.told + 1
 		for _, t := range on {
 			m.drain.on[t] = true
 		}
@@ -124,7 +145,7 @@ func (m *Meter) Draining(now time.Time, on []fleet.Transport, horizon time.Time)
 		for k, n := range m.shares(now, before) {
 			m.gone[k] = m.gone[k].plus(n)
 		}
-		m.drain = drain{number: before.number}
+		m.drain = drain{number: before.number, told: before.told}
 	}
 	next := m.drain
 	m.current.Store(&next)

@@ -69,7 +69,7 @@ func (w *world) register(p phone, expires string) {
 }
 
 func (w *world) drain(horizon time.Duration) {
-	w.m.Draining(w.now, []fleet.Transport{fleet.UDP}, w.now.Add(horizon))
+	w.m.Draining(w.now, []fleet.Transport{fleet.UDP}, w.now.Add(horizon), nil)
 }
 
 func contact(seconds int) string {
@@ -107,7 +107,7 @@ func TestPhoneMoves(t *testing.T) {
 	if !w.m.Moved([]byte("A.example.net")) || w.m.Moved([]byte("b.example.net")) {
 		t.Error("the tenant has not moved, or one has that nobody knows")
 	}
-	w.m.Draining(w.now, nil, time.Time{})
+	w.m.Draining(w.now, nil, time.Time{}, nil)
 	w.register(anna, contact(60))
 	w.want("1 0 0 0 0")
 }
@@ -265,7 +265,7 @@ func TestShares(t *testing.T) {
 		w.wait(14 * time.Second)
 		w.ask("REGISTER", stubborn, Unavailable)
 		w.wait(14 * time.Second)
-		w.m.Draining(w.now, nil, time.Time{})
+		w.m.Draining(w.now, nil, time.Time{}, nil)
 		w.wait(time.Hour)
 	}
 	want := []Share{{"yealink", Unavailable, 4, 2}, {"polycomvvx", Silenced, 2, 2}}
@@ -304,7 +304,7 @@ func TestForecast(t *testing.T) {
 func TestOtherTransport(t *testing.T) {
 	w := newWorld(t, Config{})
 	w.register(anna, contact(3600))
-	w.m.Draining(w.now, []fleet.Transport{fleet.TLS}, w.now)
+	w.m.Draining(w.now, []fleet.Transport{fleet.TLS}, w.now, nil)
 	w.want("0 0 0 0 0")
 }
 
@@ -368,4 +368,24 @@ func BenchmarkRefused(b *testing.B) {
 	for b.Loop() {
 		w.m.Request(w.now, m, Flow{Source: src, Transport: fleet.UDP}, Unavailable)
 	}
+}
+
+// TestPartOfTheDomains: of a drain of some domains only their devices are to move,
+// and who else was refused; all that are here are counted by domain, in any case.
+func TestPartOfTheDomains(t *testing.T) {
+	w := newWorld(t, Config{})
+	other := phone{user: "olga", domain: "b.example.net", ip: "10.0.0.7"}
+	w.register(anna, contact(3600))
+	w.register(other, contact(3600))
+	w.m.Draining(w.now, []fleet.Transport{fleet.UDP}, w.now, func(tr fleet.Transport, domain string) bool { return tr == fleet.UDP && domain == "a.example.net" })
+	w.want("1 0 0 0 0")
+	if r := w.m.Report(w.now); len(r.Tenants) != 1 || r.Tenants[0].Domain != "a.example.net" || len(r.Domains) != 2 {
+		t.Errorf("to move %v, here %v", r.Tenants, r.Domains)
+	}
+	w.ask("REGISTER", anna, Unavailable)
+	w.ask("REGISTER", phone{user: "x", domain: "c.example.net", ip: "10.0.0.8"}, Unavailable)
+	w.wait(20 * time.Second)
+	w.want("0 1 0 1 0")
+	w.m.Draining(w.now, []fleet.Transport{fleet.UDP}, w.now, nil)
+	w.want("1 1 0 1 0")
 }

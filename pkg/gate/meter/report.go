@@ -32,7 +32,8 @@ type Report struct {
 	Finish time.Time
 	// Tenants are the domains with most devices left, at most 20.
 	Tenants []Tenant
-	// Domains are all that have devices left, most first.
+	// Domains are all that have devices left, most first; while only some domains
+	// are refused, also those that stay.
 	Domains []Tenant
 	// Shares say how well each answer moves each family of devices, with the
 	// drains before this one.
@@ -81,9 +82,12 @@ const maxTenants = 20
 func (m *Meter) Report(now time.Time) Report {
 	d := *m.current.Load()
 	r := Report{Since: d.since, Horizon: d.horizon, Unlisted: m.lost.Load(), Calls: m.Calls()}
-	tenants := map[string]int{}
+	tenants, domains := map[string]int{}, map[string]int{}
 	var last time.Time
 	m.each(func(x *device) {
+		if x.registered && d.counts(x) && x.standing(now, d, m.cfg.Settle).left() {
+			domains[x.domain]++
+		}
 		if !d.covers(x) {
 			return
 		}
@@ -109,13 +113,8 @@ func (m *Meter) Report(now time.Time) Report {
 			r.Stragglers++
 		}
 	})
-	for domain, n := range tenants {
-		r.Tenants = append(r.Tenants, Tenant{domain, n})
-	}
-	slices.SortFunc(r.Tenants, func(a, b Tenant) int {
-		return cmp.Or(cmp.Compare(b.Left, a.Left), cmp.Compare(a.Domain, b.Domain))
-	})
-	r.Domains, r.Tenants = r.Tenants, r.Tenants[:min(len(r.Tenants), maxTenants)]
+	r.Domains, r.Tenants = mostFirst(domains), mostFirst(tenants)
+	r.Tenants = r.Tenants[:min(len(r.Tenants), maxTenants)]
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !d.since.IsZero() && r.Left > 0 {
@@ -123,6 +122,17 @@ func (m *Meter) Report(now time.Time) Report {
 	}
 	r.Shares = m.sharesNow(now, d)
 	return r
+}
+
+func mostFirst(left map[string]int) []Tenant {
+	out := make([]Tenant, 0, len(left))
+	for domain, n := range left { // any order: sorted below
+		out = append(out, Tenant{domain, n})
+	}
+	slices.SortFunc(out, func(a, b Tenant) int {
+		return cmp.Or(cmp.Compare(b.Left, a.Left), cmp.Compare(a.Domain, b.Domain))
+	})
+	return out
 }
 
 // Registered returns those of the addresses of record (user@domain) that are
