@@ -180,7 +180,7 @@ func (r *Runner) answered(a *attempt, res Result, transcript *Transcript) {
 	a.over = true
 	r.running--
 	r.result(a, res, time.Now())
-	r.poke()
+	r.pokeIfDue()
 }
 
 // cut counts for a prober that did not return, and frees its place. One that was

@@ -19,7 +19,7 @@ const (
 	dueBeat                 // is this machine late?
 )
 
-// event is one entry of the agenda. Nothing is ever taken out before its
+// event is one entry of the agenda. Nothing is looked for and taken out before its
 // moment: an event whose check or attempt is over does nothing.
 type event struct {
 	at      time.Time
@@ -42,8 +42,12 @@ func (a *agenda) add(e event) {
 	heap.Push(&a.events, e)
 }
 
-// next returns the moment of the earliest event.
+// next returns the moment of the earliest event that still means something. What
+// watched over a question that was answered since goes without waking anybody.
 func (a *agenda) next() (time.Time, bool) {
+	for len(a.events) > 0 && a.events[0].attempt != nil && a.events[0].attempt.over {
+		heap.Pop(&a.events)
+	}
 	if len(a.events) == 0 {
 		return time.Time{}, false
 	}

@@ -28,8 +28,9 @@ type Runner struct {
 	placed           int // softswitches that were given an offset so far
 	addresses        []netip.Addr
 	agenda           agenda
-	running          int      // questions under way
-	urgent, patient  []*check // waiting for a place: under suspicion, regular
+	asleep           time.Time // until then the schedule sleeps, if nobody pokes it
+	running          int       // questions under way
+	urgent, patient  []*check  // waiting for a place: under suspicion, regular
 	late             lateness
 	asked            window
 	notes            []note // for the callbacks
@@ -116,6 +117,7 @@ func (r *Runner) run(ctx context.Context) {
 		notes := r.notes
 		r.notes = nil
 		next, some := r.agenda.next()
+		r.asleep = next
 		r.mu.Unlock()
 		for _, n := range notes {
 			r.call(n)
@@ -132,6 +134,15 @@ func (r *Runner) call(n note) {
 		r.cfg.OnObservation(*n.observation)
 	case n.opinion != nil:
 		r.cfg.OnOpinion(*n.opinion)
+	}
+}
+
+// pokeIfDue makes the schedule look again when there is something to do for it
+// before it would by itself. Most answers change nothing.
+func (r *Runner) pokeIfDue() {
+	next, _ := r.agenda.next()
+	if len(r.notes)+len(r.urgent)+len(r.patient) > 0 || r.asleep.IsZero() || next.Before(r.asleep) {
+		r.poke()
 	}
 }
 

@@ -27,7 +27,10 @@ type Config struct {
 }
 
 // Prober asks with OPTIONS.
-type Prober struct{ cfg Config }
+type Prober struct {
+	cfg   Config
+	asker *uac.Exchanger
+}
 
 // New returns a prober.
 func New(cfg Config) *Prober {
@@ -37,7 +40,7 @@ func New(cfg Config) *Prober {
 	if cfg.User == "" {
 		cfg.User = "sipsteer"
 	}
-	return &Prober{cfg: cfg}
+	return &Prober{cfg: cfg, asker: uac.NewExchanger()}
 }
 
 // Probe implements probes.Prober. It uses a new socket each time, so that what
@@ -67,7 +70,7 @@ func (p *Prober) Probe(ctx context.Context, spec probes.Spec) probes.Result {
 		UserAgent: p.cfg.UserAgent, MaxForwards: spec.Question.MaxForwards,
 	})
 	req.AppendHeader(sip.NewHeader("Accept", "application/sdp"))
-	res, fault := uac.Exchange(ctx, conn, req)
+	res, fault := p.asker.Exchange(ctx, conn, req)
 	if fault != nil {
 		return probes.Failed(fault.Cause, fault.Detail)
 	}

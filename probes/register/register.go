@@ -29,7 +29,10 @@ type Config struct {
 }
 
 // Prober logs in.
-type Prober struct{ cfg Config }
+type Prober struct {
+	cfg   Config
+	asker *uac.Exchanger
+}
 
 // New returns a prober.
 func New(cfg Config) *Prober {
@@ -39,7 +42,7 @@ func New(cfg Config) *Prober {
 	if cfg.Expires <= 0 {
 		cfg.Expires = time.Minute
 	}
-	return &Prober{cfg: cfg}
+	return &Prober{cfg: cfg, asker: uac.NewExchanger()}
 }
 
 // Probe implements probes.Prober. All of it happens over one connection and
@@ -74,7 +77,7 @@ func (p *Prober) Login(ctx context.Context, spec probes.Spec) (probes.Result, *s
 
 	aor := sip.Uri{Scheme: "sip", User: spec.Login.User, Host: domain}
 	s := &session{
-		ctx: ctx, conn: conn, auth: uac.Auth{User: spec.Login.User, Password: spec.Login.Password},
+		ctx: ctx, conn: conn, asker: p.asker, auth: uac.Auth{User: spec.Login.User, Password: spec.Login.Password},
 		contact: "sipsteer-" + rand.Text(),
 	}
 	s.req = uac.New(uac.Dialogless{

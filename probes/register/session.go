@@ -17,6 +17,7 @@ import (
 type session struct {
 	ctx      context.Context // of the one call to Probe that made this
 	conn     net.Conn
+	asker    *uac.Exchanger
 	auth     uac.Auth
 	contact  string // user part of our Contact, ours alone
 	req      *sip.Request
@@ -71,7 +72,7 @@ func (s *session) remove() *wire.Fault {
 // nonce was merely stale (RFC 7616 §3.3).
 func (s *session) ask() (*sip.Response, *wire.Fault) {
 	for try := range 3 {
-		res, fault := uac.Exchange(s.ctx, s.conn, s.req)
+		res, fault := s.asker.Exchange(s.ctx, s.conn, s.req)
 		if fault != nil || !uac.Challenges(res) {
 			return res, fault
 		}

@@ -1,10 +1,12 @@
 package uac
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -20,15 +22,42 @@ const (
 	T2 = 4 * time.Second
 )
 
+// Exchanger is what questions share that are asked often: a parser, which is only
+// read, and room for a message that is used again. It is for many goroutines.
+type Exchanger struct {
+	parser *sip.Parser
+	rooms  sync.Pool // of *room
+}
+
+// room is for one exchange at a time. Nothing that is parsed points into it.
+type room struct {
+	request bytes.Buffer
+	answer  [maxDatagram]byte
+}
+
+// NewExchanger returns one.
+func NewExchanger() *Exchanger {
+	return &Exchanger{parser: newParser(), rooms: sync.Pool{New: func() any { return new(room) }}}
+}
+
+// Exchange is that of an Exchanger for a single question.
+func Exchange(ctx context.Context, conn net.Conn, req *sip.Request) (*sip.Response, *wire.Fault) {
+	return NewExchanger().Exchange(ctx, conn, req)
+}
+
 // Exchange sends req over conn and returns the final answer to it. What comes
 // in but is not the answer is remembered and waited past: over UDP anybody may
 // send. If nothing better comes before ctx ends the fault is CauseMalformed
 // instead of CauseTimeout; on a stream that no longer can be cut into messages
 // it is CauseMalformed at once.
-func Exchange(ctx context.Context, conn net.Conn, req *sip.Request) (*sip.Response, *wire.Fault) {
+func (e *Exchanger) Exchange(ctx context.Context, conn net.Conn, req *sip.Request) (*sip.Response, *wire.Fault) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	x := exchange{ctx: ctx, conn: conn, req: req, parser: newParser()}
+	use := e.rooms.Get().(*room)
+	defer e.rooms.Put(use)
+	use.request.Reset()
+	req.StringWrite(&use.request)
+	x := exchange{ctx: ctx, conn: conn, req: req, parser: e.parser, room: use}
 	if _, udp := conn.LocalAddr().(*net.UDPAddr); udp {
 		return x.overUDP()
 	}
@@ -44,16 +73,16 @@ type exchange struct {
 	conn   net.Conn
 	req    *sip.Request
 	parser *sip.Parser
+	room   *room
 	odd    string // the last thing that came in and was no answer
 }
 
 func (x *exchange) overUDP() (*sip.Response, *wire.Fault) {
-	octets := []byte(x.req.String())
-	buf := make([]byte, maxDatagram)
+	buf := x.room.answer[:]
 	wait, next := T1, time.Time{}
 	for {
 		if now := time.Now(); !now.Before(next) {
-			if _, err := x.conn.Write(octets); err != nil {
+			if _, err := x.conn.Write(x.room.request.Bytes()); err != nil {
 				return nil, x.fault("send", err)
 			}
 			next = now.Add(wait)
@@ -82,7 +111,7 @@ func (x *exchange) overUDP() (*sip.Response, *wire.Fault) {
 
 // overFrames is for a WebSocket: it brings whole messages, and loses none.
 func (x *exchange) overFrames() (*sip.Response, *wire.Fault) {
-	if _, err := x.conn.Write([]byte(x.req.String())); err != nil {
+	if _, err := x.conn.Write(x.room.request.Bytes()); err != nil {
 		return nil, x.fault("send", err)
 	}
 	buf := make([]byte, maxMessage)
@@ -98,11 +127,11 @@ func (x *exchange) overFrames() (*sip.Response, *wire.Fault) {
 }
 
 func (x *exchange) overStream() (*sip.Response, *wire.Fault) {
-	if _, err := x.conn.Write([]byte(x.req.String())); err != nil {
+	if _, err := x.conn.Write(x.room.request.Bytes()); err != nil {
 		return nil, x.fault("send", err)
 	}
 	var octets []byte
-	buf := make([]byte, 4096)
+	buf := x.room.answer[:4096]
 	for {
 		n, err := x.conn.Read(buf)
 		octets = append(octets, buf[:n]...)

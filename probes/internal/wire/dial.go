@@ -27,7 +27,7 @@ func Dial(ctx context.Context, to Peer) (net.Conn, *Fault) {
 	switch to.Transport {
 	case fleet.UDP:
 		var d net.Dialer
-		conn, err := d.DialContext(ctx, "udp", addr.String())
+		conn, err := d.DialUDP(ctx, "udp", netip.AddrPort{}, addr) // an address needs no resolver
 		if err != nil {
 			return nil, Classify("open socket", err)
 		}
@@ -61,7 +61,7 @@ func Dial(ctx context.Context, to Peer) (net.Conn, *Fault) {
 // DialTCP opens a TCP connection.
 func DialTCP(ctx context.Context, addr netip.AddrPort) (net.Conn, *Fault) {
 	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", addr.String())
+	conn, err := d.DialTCP(ctx, "tcp", netip.AddrPort{}, addr) // an address needs no resolver, nor a race of families
 	if err != nil {
 		return nil, Classify("connect", err)
 	}
