@@ -40,7 +40,8 @@ func (w *World) buildMeter() {
 	w.sample()
 }
 
-// sample takes one row of every curve.
+// sample takes one row of every curve. Of a group with tenants it does not look
+// who of them a gate refuses while it is open to others.
 func (w *World) sample() {
 	m := &w.meter
 	clear(m.here)
@@ -52,7 +53,7 @@ func (w *World) sample() {
 				m.at[i] = append(m.at[i], 0)
 			}
 			m.here[i] += g.at[i]
-			if g.at[i] > 0 && w.works(i, g.transport) {
+			if g.at[i] > 0 && w.works(i, g.transport, int32(g.key)) {
 				m.served[gi][len(m.served[gi])-1] += g.at[i]
 				m.at[i][len(m.at[i])-1] += g.at[i]
 			}

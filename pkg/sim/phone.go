@@ -136,7 +136,7 @@ func (w *World) phoneEvent(i int) {
 		if g.b.noBinding {
 			m = options
 		}
-		r := w.request(int(to), g.transport, m, fresh && g.transport.Stream())
+		r := w.request(int(to), g.transport, m, fresh && g.transport.Stream(), p.key)
 		if r == accepted || r == late {
 			w.accepted(i, to)
 			return

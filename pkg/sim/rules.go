@@ -233,12 +233,8 @@ func callsSurvive(s Step) error {
 	gates := steer.GateStates(s.After)
 	for i := range s.After.Fleet.Services {
 		for _, p := range steer.Parts(s.After, &s.After.Fleet.Services[i]) {
-			for _, t := range s.After.Fleet.Services[i].Transports {
-				for _, target := range p.Answers[t] {
-					if mode := gates[target.Site].Rule(t).Mode; mode != steer.GateOpen {
-						return fmt.Errorf("%s is answered over %s and %s there", target.Site, t, mode)
-					}
-				}
+			if err := refusedApart(gates, &s.After.Fleet.Services[i], p); err != nil {
+				return err
 			}
 		}
 	}
@@ -246,6 +242,29 @@ func callsSurvive(s Step) error {
 		for _, r := range gates[site].Rules {
 			if r.Mode == steer.GateClosed {
 				return fmt.Errorf("%s closed over %s by decision", site, r.Transport)
+			}
+		}
+	}
+	return nil
+}
+
+// refusedApart: who is sent to a site is not refused there, whoever else is; who is
+// not sent there any more is refused.
+func refusedApart(gates map[fleet.SiteID]steer.GateState, svc *fleet.Service, p steer.Part) error {
+	for _, t := range svc.Transports {
+		for _, site := range svc.Sites {
+			g := gates[site]
+			if !slices.ContainsFunc(g.Rules, func(r steer.GateRule) bool { return r.Transport == t }) {
+				continue // the site does not serve it
+			}
+			sent := slices.ContainsFunc(p.Answers[t], func(x steer.Target) bool { return x.Site == site })
+			for bucket := range fleet.OwnName + 1 {
+				if !p.Cohort.Has(bucket) {
+					continue
+				}
+				if mode := g.Rule(t).For(svc.Name, bucket).Mode; (mode == steer.GateOpen) != sent {
+					return fmt.Errorf("bucket %d of %s is sent to %s over %s: %t, and the gate there is %s", bucket, svc.Name, site, t, sent, mode)
+				}
 			}
 		}
 	}

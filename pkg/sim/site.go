@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
@@ -18,6 +19,9 @@ type site struct {
 	sick   [transports]sickness
 	cut    bool // nobody outside can reach it
 	gates  [transports]gate
+	// parts is what the gate does, while it is open, with those who ask each
+	// question of the directory; nil when that is the same for all.
+	parts [transports][]gate
 	// flows numbers the lives of the site's connections: one that was made
 	// under an older number is dead.
 	flows [transports]uint32
@@ -34,6 +38,14 @@ type sickness struct {
 type gate struct {
 	refuses    bool
 	passInvite bool
+}
+
+// gateFor is what the site's gate does with a phone that asks a question.
+func (s *site) gateFor(t fleet.Transport, key int32) gate {
+	if parts := s.parts[t]; parts != nil {
+		return parts[key]
+	}
+	return s.gates[t]
 }
 
 // reply is how a request ends.
@@ -102,14 +114,15 @@ func (s *site) softswitch(t fleet.Transport, m method, fresh bool) reply {
 	return accepted
 }
 
-// request is what a phone gets: the link, then the gate, then the softswitch
-// and what its load lets through.
-func (w *World) request(i int, t fleet.Transport, m method, fresh bool) reply {
+// request is what a phone gets that finds the site by a question of the
+// directory: the link, then the gate, then the softswitch and what its load lets
+// through.
+func (w *World) request(i int, t fleet.Transport, m method, fresh bool, key int32) reply {
 	s := &w.sites[i]
 	if s.cut {
 		return silent
 	}
-	if g := s.gates[t]; g.refuses && (m != invite || !g.passInvite) {
+	if g := s.gateFor(t, key); g.refuses && (m != invite || !g.passInvite) {
 		return refused
 	}
 	r := s.softswitch(t, m, fresh)
@@ -120,10 +133,10 @@ func (w *World) request(i int, t fleet.Transport, m method, fresh bool) reply {
 }
 
 // works reports whether calls to and from a phone that is registered at the
-// site succeed now.
-func (w *World) works(i int, t fleet.Transport) bool {
+// site, and finds it by a question of the directory, succeed now.
+func (w *World) works(i int, t fleet.Transport, key int32) bool {
 	s := &w.sites[i]
-	g := s.gates[t]
+	g := s.gateFor(t, key)
 	if s.cut || g.refuses && !g.passInvite || s.load.collapsed() {
 		return false
 	}
@@ -137,6 +150,7 @@ func (w *World) setGates(i int) {
 	s, o := &w.sites[i], &w.observers[i]
 	for t := range s.gates {
 		var g gate
+		var parts []gate
 		if !o.dead {
 			var rule steer.GateRule
 			if st := w.quorum.served[i]; st != nil {
@@ -144,6 +158,11 @@ func (w *World) setGates(i int) {
 			}
 			reflex := o.reflex[t] && steer.ReflexAllowed(w.quorum.log[w.quorum.applied[i]-1], s.id, fleet.Transport(t))
 			g = gate{refuses: reflex || rule.Mode != steer.GateOpen, passInvite: !reflex && rule.PassInvite}
+			parts = w.partsOf(rule, reflex)
+		}
+		if !slices.Equal(parts, s.parts[t]) {
+			s.parts[t] = parts
+			w.changed()
 		}
 		if g == s.gates[t] {
 			continue
@@ -155,6 +174,20 @@ func (w *World) setGates(i int) {
 			w.closeFlows(i, fleet.Transport(t), drainSpread)
 		}
 	}
+}
+
+// partsOf is what a gate does by who asks; nil when that is the same for all. It
+// closes no connections for a part.
+func (w *World) partsOf(rule steer.GateRule, reflex bool) []gate {
+	if reflex || len(rule.Parts) == 0 {
+		return nil
+	}
+	out := make([]gate, len(w.names.keys))
+	for k, q := range w.names.keys {
+		r := rule.For(q.service, q.bucket)
+		out[k] = gate{refuses: r.Mode != steer.GateOpen, passInvite: r.PassInvite}
+	}
+	return out
 }
 
 // drainSpread is the time over which a gate closes idle connections.

@@ -75,3 +75,33 @@ func TestTenantsMoveTogether(t *testing.T) {
 		t.Errorf("%d tenants are at home at last", home)
 	}
 }
+
+// The gate refuses those of a cohort that has left, and nobody else: phones that
+// never ask the name servers again leave by that alone, with their tenants.
+func TestGateMovesACohort(t *testing.T) {
+	const tenants = 60
+	minutes := func(m int) fleet.Duration { return fleet.Duration(time.Duration(m) * time.Minute) }
+	w, err := newWorld(Config{Fleet: fleettest.ThreeSites(), Watch: CheckStep, Scenario: Scenario{
+		Format: Format, Name: "cohorts", Length: minutes(60), Fleet: "fleet.yaml",
+		Phones: []Phones{
+			{Name: "keeps", Kind: KindSRVOnce, Service: "west", Transport: fleet.UDP, Count: 10 * tenants, Tenants: tenants},
+			{Name: "other", Kind: KindSRV, Service: "west", Transport: fleet.UDP, Count: 100},
+		},
+		Operators: []Order{{At: minutes(5), Do: "drain", Site: "calgary", Cohort: "25%", Now: true, For: minutes(50)}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	calgary := int8(w.siteIndex("calgary"))
+	playTo(t, w, 15*time.Minute)
+	for i := range w.phones {
+		p := &w.phones[i]
+		bucket := w.names.keys[p.key].bucket
+		if left := p.site != calgary; left != (bucket < 25) {
+			t.Fatalf("a phone of bucket %d has left: %t", bucket, left)
+		}
+	}
+	if w.meter.failures[refused] == 0 {
+		t.Error("nobody was refused")
+	}
+}
