@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,9 +17,30 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/steer"
 )
 
+// register asks the gate of a site to register somebody of a domain over UDP, and
+// returns the status of the answer; "" when there was none in time.
+func (l *testLab) register(site int, domain string) string {
+	l.t.Helper()
+	conn, err := net.Dial("udp", l.place(site).Gate[fleet.UDP].String())
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer conn.Close()
+	id := fmt.Sprintf("%s-%d", domain, time.Now().UnixNano())
+	fmt.Fprintf(conn, "REGISTER sip:%[1]s SIP/2.0\r\nVia: SIP/2.0/UDP %[2]s;rport;branch=z9hG4bK%[3]s\r\nMax-Forwards: 70\r\nFrom: <sip:anna@%[1]s>;tag=1\r\nTo: <sip:anna@%[1]s>\r\n"+
+		"Call-ID: %[3]s\r\nCSeq: 1 REGISTER\r\nContact: <sip:anna@%[2]s>\r\nExpires: 60\r\nContent-Length: 0\r\n\r\n", domain, conn.LocalAddr(), id)
+	conn.SetReadDeadline(time.Now().Add(2 * time.Second))
+	answer := make([]byte, 4096)
+	n, err := conn.Read(answer)
+	if status, ok := strings.CutPrefix(string(answer[:n]), "SIP/2.0 "); err == nil && ok {
+		return status[:3]
+	}
+	return ""
+}
+
 // TestDrillOfACohortWithRealAgents: while half of the tenants practise, they are
-// led elsewhere and nobody else is; status and why say so; afterwards all are
-// answered alike again.
+// led elsewhere and refused at the gate, and nobody else is; status and why say so;
+// afterwards all are answered alike again.
 func TestDrillOfACohortWithRealAgents(t *testing.T) {
 	l := startLab(t, "5s")
 	// mover is a tenant of the half that leaves, stayer one of the other.
@@ -68,6 +90,17 @@ func TestDrillOfACohortWithRealAgents(t *testing.T) {
 		}
 		return !calgary(mover)
 	})
+	eventually(t, "the gate refuses the cohort, and nobody else", patience, func() bool {
+		for _, name := range []string{stayer, "west.voice.example.net", "east.voice.example.net"} {
+			if status := l.register(0, name); status != "200" && status != "" {
+				t.Fatalf("a phone of %s gets %s", name, status)
+			}
+		}
+		return l.register(0, mover) == "503" && l.register(1, mover) == "200" && l.register(0, stayer) == "200"
+	})
+	if out := l.must(0, "gate", "status", "calgary").out; !strings.Contains(out, "REFUSED HERE") || !strings.Contains(out, "0-49") {
+		t.Errorf("gate status says nothing of it:\n%s", out)
+	}
 	for name, stays := range map[string]bool{mover: false, stayer: true} {
 		if out := l.must(0, "dns", "query", "_sip._udp."+name, "SRV").out; strings.Contains(out, "sip.calgary.") != stays {
 			t.Errorf("dns query computes something else than the name servers answer:\n%s", out)
@@ -76,7 +109,7 @@ func TestDrillOfACohortWithRealAgents(t *testing.T) {
 	if zone := l.must(0, "dns", "zone").out; !strings.Contains(zone, "_c0.west") {
 		t.Errorf("dns zone has no set of the cohort:\n%s", zone)
 	}
-	if out := l.must(0, "status").out; !strings.Contains(out, "(drill for cohort 0-49)") || !strings.Contains(out, "50 % of tenants") {
+	if out := l.must(0, "status").out; !strings.Contains(out, "(drill for cohort 0-49)") || !strings.Contains(out, "50 % of tenants") || !strings.Contains(out, "open but for a part") {
 		t.Errorf("status says nothing of it:\n%s", out)
 	}
 	if out := l.must(0, "why", mover).out; !strings.Contains(out, "runbook drill: first drill") {
@@ -88,6 +121,7 @@ func TestDrillOfACohortWithRealAgents(t *testing.T) {
 		}
 		return calgary(mover) && !strings.Contains(l.must(0, "status").out, "(drill")
 	})
+	eventually(t, "the gate takes the cohort again", patience, func() bool { return l.register(0, mover) == "200" })
 	if p := l.practice("calgary"); p.Verdict != steer.DrillSucceeded || p.Cohort.String() != "0-49" || p.PartAt.IsZero() || !p.GoodAt.IsZero() {
 		t.Errorf("%+v", p)
 	}
