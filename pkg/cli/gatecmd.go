@@ -138,7 +138,7 @@ func writeGates(w io.Writer, p palette, gates []api.GateReport) {
 		if g.Stragglers > 0 {
 			stragglers = p.bad(stragglers)
 		}
-		rows = append(rows, []string{p.bold(g.Site), p.word(g.Gate), left, fmt.Sprint(g.Moved), fmt.Sprint(g.Calls), stragglers, fmt.Sprint(g.Conns), finish(g)})
+		rows = append(rows, []string{p.bold(g.Site), gateWord(p, g.Gate, g.Refused), left, fmt.Sprint(g.Moved), fmt.Sprint(g.Calls), stragglers, fmt.Sprint(g.Conns), finish(g)})
 	}
 	table(w, p, rows)
 }
@@ -232,7 +232,7 @@ func writeTop(w io.Writer, p palette, g api.GateReport) {
 		fmt.Fprintf(w, "%s: %s\n", g.Site, p.bad(clean(g.Problem)))
 		return
 	}
-	fmt.Fprintf(w, "%s: gate %s, %d registrations left, %d calls, %d connections\n\n", p.bold(g.Site), p.word(g.Gate), g.Left, g.Calls, g.Conns)
+	fmt.Fprintf(w, "%s: gate %s, %d registrations left, %d calls, %d connections\n\n", p.bold(g.Site), gateWord(p, g.Gate, g.Refused), g.Left, g.Calls, g.Conns)
 	rows := [][]string{{"METHOD", "REQUESTS/S", "REFUSED/S"}}
 	for _, r := range g.Methods {
 		rows = append(rows, rateRow(r))

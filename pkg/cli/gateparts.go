@@ -8,6 +8,14 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/api"
 )
 
+// gateWord is what a gate does with most, and whether it refuses some.
+func gateWord(p palette, mode string, parts []api.GatePart) string {
+	if len(parts) > 0 {
+		return p.word(mode) + p.warn(" but for a part")
+	}
+	return p.word(mode)
+}
+
 // refusedNotes say who is refused where others are not, each part once however
 // many transports it is refused over.
 func refusedNotes(parts []api.GatePart) []string {

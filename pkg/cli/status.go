@@ -151,14 +151,11 @@ func writeSites(w io.Writer, p palette, st api.Status) {
 // gateText is what a gate does: the mode of its most open transport, and the
 // transports that it refuses more of.
 func gateText(p palette, s api.SiteStatus) string {
-	out := p.word(s.Gate)
+	out := gateWord(p, s.Gate, s.GateParts)
 	for _, t := range slices.Sorted(maps.Keys(s.Gates)) {
 		if s.Gates[t] != s.Gate {
 			out += ", " + t + " " + p.word(s.Gates[t])
 		}
-	}
-	if len(s.GateParts) > 0 {
-		out += p.warn(" but for a part")
 	}
 	if s.Reflex {
 		out += " (softswitch dead)"

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/sipwire"
 )
 
@@ -17,12 +18,18 @@ const maxGrowth = 300
 // no answer is much longer than what asked for it.
 func FuzzDatagram(f *testing.F) {
 	for _, text := range fuzzSeeds() {
-		for mode := range uint8(3) {
+		for mode := range uint8(4) {
 			f.Add([]byte(text), mode)
 		}
 	}
 	f.Fuzz(func(t *testing.T, packet []byte, mode uint8) {
-		h := newHot(Mode(mode % 3))
+		h := newHot(Mode(mode % 4 % 3))
+		if mode%4 == 3 { // open, but for a part
+			p := h.rs.policy
+			p.Services = []fleet.ServiceID{"west.voice.example.net"}
+			p.Parts = map[fleet.Transport][]Part{fleet.UDP: {{Service: p.Services[0], Cohort: fleet.Everyone(), Mode: Draining}}}
+			h.rs = compile(p, "calgary")
+		}
 		out, to := h.w.datagram(h.rs, h.l, packet, h.src, nil)
 		if len(out) == 0 {
 			return

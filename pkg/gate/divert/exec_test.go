@@ -29,7 +29,9 @@ func TestExec(t *testing.T) {
 	p := policy(gate.Rule{Mode: gate.Draining, PassInvite: true, Reason: "site drained"})
 	p.RetryAfterMin, p.RetryAfterMax = 5, 10
 	p.Redirects = map[fleet.Transport][]string{fleet.UDP: {"sip:192.0.2.1"}, fleet.TCP: {"sip:192.0.2.1"}}
-	for _, p := range []gate.Policy{p, p, policy(gate.Rule{})} {
+	apart := policy(gate.Rule{}) // a program knows no tenants, and is told nothing of them
+	apart.Parts = map[fleet.Transport][]gate.Part{fleet.UDP: {{Service: "west.voice.example.net", Cohort: fleet.Everyone(), Mode: gate.Draining}}}
+	for _, p := range []gate.Policy{p, p, policy(gate.Rule{}), apart} {
 		if err := e.Apply(t.Context(), p); err != nil {
 			t.Fatal(err)
 		}

@@ -45,6 +45,12 @@ func TestNftablesRules(t *testing.T) {
 			t.Errorf("%v:\n%s\nwant\n%s", x.rules, strings.Join(got, "\n"), strings.Join(x.want, "\n"))
 		}
 	}
+	// For a part everyone's traffic would have to come, and the softswitch would
+	// learn the gate's address for phones that are to stay.
+	parts := map[fleet.Transport][]gate.Part{fleet.UDP: {{Service: "west.voice.example.net", Cohort: fleet.Everyone(), Mode: gate.Draining}}}
+	if got := c.steps(gate.Policy{Parts: parts, Upstreams: up}, nil); got != nil {
+		t.Errorf("a part: %v", got)
+	}
 }
 
 // TestNftablesConfig: what cannot work is refused before the kernel is asked.
