@@ -2,6 +2,7 @@ package probes
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"math/bits"
 	"slices"
@@ -33,6 +34,7 @@ type check struct {
 	hung  int           // those of them whose timeout is long over
 
 	counter health.Counter
+	pattern string         // how it went down, before the detail of why; empty: at once
 	told    health.Opinion // what OnOpinion was last told
 	recent  []health.Observation
 	tally   tally
@@ -58,7 +60,7 @@ func (c *check) opinion() health.Opinion {
 		return o
 	}
 	why := c.why(c.times.Thresholds.Fall)
-	o.Cause, o.Detail = why.Cause, why.Detail
+	o.Cause, o.Detail = why.Cause, c.pattern+why.Detail
 	if o.Cause == health.CauseNone {
 		// A repeat offender has to answer well for longer than results are kept.
 		o.Cause, o.Detail, o.Certificate = c.told.Cause, c.told.Detail, c.told.Certificate
@@ -94,6 +96,28 @@ func (c *check) why(last int) health.Observation {
 		}
 	}
 	return best
+}
+
+// intermittence names the failures that brought a check down if answers came in
+// between: a sick softswitch, or a sick line, is looked for elsewhere than a dead one.
+func (c *check) intermittence() string {
+	failures, between, total := 0, 0, 0
+	for _, o := range slices.Backward(c.recent) {
+		switch {
+		case o.Outcome == health.Failure:
+			failures++
+			total = failures + between
+		case o.Outcome == health.Success:
+			between++
+		}
+		if failures == c.times.Thresholds.Fall {
+			break
+		}
+	}
+	if total == failures {
+		return ""
+	}
+	return fmt.Sprintf("intermittent, %d of %d questions failed: ", failures, total)
 }
 
 func (c *check) remember(o health.Observation) {

@@ -25,9 +25,13 @@ func (r *Runner) record(c *check, start time.Time, round bool, res Result, now t
 	if res.Numbers != nil {
 		c.numbers = res.Numbers
 	}
+	was := c.counter.Status()
 	switch {
 	case res.Outcome != health.NoData:
 		c.counter = c.counter.Next(res.Outcome, c.times.Thresholds)
+		if was != health.Down && c.counter.Status() == health.Down {
+			c.pattern = c.intermittence()
+		}
 	case round:
 		c.counter = c.counter.Miss(missLimit)
 	}

@@ -43,6 +43,7 @@ const lastWords = 100 * time.Millisecond
 func (p *Prober) Probe(ctx context.Context, spec probes.Spec) probes.Result {
 	out := &capped{}
 	res := run(ctx, spec, out)
+	wire.Remark(ctx, "it said:\n%s", out.buf.String())
 	res.Numbers = perfdata(out.buf.String())
 	return res
 }
@@ -52,12 +53,17 @@ func run(ctx context.Context, spec probes.Spec, out *capped) probes.Result {
 	if len(spec.Question.Command) == 0 {
 		return probes.Failed(health.CauseLocal, "this agent has no such command")
 	}
+	// Arguments may hold passwords.
+	wire.Remark(ctx, "%s is run with %d arguments", spec.Question.Command[0], len(spec.Question.Command)-1)
 	cmd := exec.CommandContext(ctx, spec.Question.Command[0], spec.Question.Command[1:]...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = lastWords
 	cmd.Stdout = out
 	err := cmd.Run()
+	if cmd.ProcessState != nil {
+		wire.Remark(ctx, "%s after %s", cmd.ProcessState, time.Since(start).Round(time.Millisecond))
+	}
 	said := out.text()
 	var exit *exec.ExitError
 	switch {

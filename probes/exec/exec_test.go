@@ -45,6 +45,24 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
+// TestWhatItSaidIsShown: whole, and how it ended, but not its arguments.
+func TestWhatItSaidIsShown(t *testing.T) {
+	ctx, wire := probes.Record(t.Context())
+	exec.New().Probe(ctx, probes.Spec{Question: probes.Question{Command: []string{"/bin/sh", "-c", "echo one; echo two; exit 2 # secret"}}})
+	var text strings.Builder
+	for _, l := range wire.Lines() {
+		text.WriteString(l.Text + "\n")
+	}
+	for _, want := range []string{"/bin/sh is run with 2 arguments", "one\ntwo", "exit status 2"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("no %q in\n%s", want, text.String())
+		}
+	}
+	if strings.Contains(text.String(), "secret") {
+		t.Errorf("arguments are shown:\n%s", text.String())
+	}
+}
+
 // TestWhatItStartedDiesToo: a command that is cut leaves nothing running.
 func TestWhatItStartedDiesToo(t *testing.T) {
 	pidFile := filepath.Join(t.TempDir(), "pid")

@@ -36,13 +36,13 @@ const prefix = ".sipsteer-check-"
 // written or was not read back as it was written; CauseSlow that it took longer
 // than Question.Slow. A disk that hangs blocks the call, which the runner cuts
 // at the timeout and counts.
-func (p *Prober) Probe(_ context.Context, spec probes.Spec) probes.Result {
+func (p *Prober) Probe(ctx context.Context, spec probes.Spec) probes.Result {
 	dir := spec.Question.Dir
 	if dir == "" {
 		return probes.Failed(health.CauseLocal, "this agent has no such directory")
 	}
 	start := time.Now()
-	if err := roundTrip(dir); err != nil {
+	if err := roundTrip(ctx, dir); err != nil {
 		cause := health.CauseStorage
 		if errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
 			cause = health.CauseLocal // this agent may not, or cannot; a softswitch may
@@ -74,25 +74,34 @@ func words(err error) string {
 var errDiffers = errors.New("what was read back is not what was written")
 
 // roundTrip writes a file, makes it durable, reads it back and removes it.
-func roundTrip(dir string) (err error) {
+func roundTrip(ctx context.Context, dir string) (err error) {
+	last := time.Now()
+	done := func(what string) {
+		wire.Remark(ctx, "%s: %s", what, time.Since(last).Round(time.Microsecond))
+		last = time.Now()
+	}
 	f, err := os.CreateTemp(dir, prefix)
 	if err != nil {
 		return fmt.Errorf("create file: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close(), os.Remove(f.Name())) }()
+	done("created " + f.Name())
 	want := make([]byte, size)
 	_, _ = rand.Read(want) // never fails
 	if _, err := f.Write(want); err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
+	done(fmt.Sprintf("wrote %d octets", size))
 	if err := f.Sync(); err != nil {
 		return fmt.Errorf("sync: %w", err)
 	}
+	done("synced")
 	forget(f)
 	got := make([]byte, size)
 	if _, err := f.ReadAt(got, 0); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read back: %w", err)
 	}
+	done("read back")
 	if !bytes.Equal(got, want) {
 		return errDiffers
 	}

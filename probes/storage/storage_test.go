@@ -31,6 +31,20 @@ func TestGoodDisk(t *testing.T) {
 	}
 }
 
+// TestStepsAreShown: which one is slow is what an operator asks next.
+func TestStepsAreShown(t *testing.T) {
+	ctx, wire := probes.Record(t.Context())
+	storage.New().Probe(ctx, probes.Spec{Question: probes.Question{Dir: t.TempDir()}})
+	var steps []string
+	for _, l := range wire.Lines() {
+		step, _, _ := strings.Cut(l.Text, " ")
+		steps = append(steps, strings.TrimSuffix(step, ":"))
+	}
+	if got := strings.Join(steps, " "); got != "created wrote synced read" {
+		t.Errorf("steps %q", got)
+	}
+}
+
 func TestNoDirectory(t *testing.T) {
 	if got := ask(t, probes.Question{Dir: filepath.Join(t.TempDir(), "gone")}); got.Cause != health.CauseStorage {
 		t.Errorf("a directory that is gone: %+v", got)
