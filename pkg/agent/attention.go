@@ -21,10 +21,7 @@ func (a *Agent) attention() []api.Attention {
 	if now.state.Fleet == nil {
 		return nil
 	}
-	steers := map[health.Check]bool{}
-	for _, c := range checksOf(now.state.Fleet) {
-		steers[c] = true
-	}
+	steers := a.opinions.steering.of(now.state.Fleet).is
 	var out []api.Attention
 	for _, o := range a.currentOpinions() {
 		if o.Status == health.Down && !steers[o.Check] {
@@ -100,11 +97,7 @@ func (a *Agent) watchUnseen(ctx context.Context) {
 		if now.Fleet == nil {
 			continue
 		}
-		steers := map[health.Check]bool{}
-		for _, c := range checksOf(now.Fleet) {
-			steers[c] = true
-		}
-		bad := a.opinions.unseen(steers, time.Now())
+		bad := a.opinions.unseen(a.opinions.steering.of(now.Fleet).is, time.Now())
 		for _, x := range tenantFaults(now, string(a.cfg.Name)) {
 			bad[x.Check] = health.Opinion{Check: x.Check, Status: health.Down, Cause: health.CauseTenant, Detail: x.Detail + "; next: " + x.Next}
 		}

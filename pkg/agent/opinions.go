@@ -21,6 +21,8 @@ type opinions struct {
 	peers  func() []Peer
 	fresh  time.Duration // a report older than this is not heard
 	notify chan struct{}
+	// steering remembers which checks steer.
+	steering steering
 
 	mu      sync.Mutex
 	reports map[fleet.AgentID]heard
@@ -80,7 +82,7 @@ func (o *opinions) verdicts(s steer.State, now time.Time) []health.Verdict {
 		minRemote = *s.Fleet.Checks.MinRemote
 	}
 	var out []health.Verdict
-	for _, c := range checksOf(s.Fleet) {
+	for _, c := range o.steering.of(s.Fleet).list {
 		voices, remote := make([]health.Voice, 0, len(peers)), minRemote
 		if c.Kind.Local() {
 			remote = 0 // nobody elsewhere can see it
