@@ -24,6 +24,7 @@ func newStoreCollector(a *Agent) *storeCollector {
 		"contact":  d("leader_contact_seconds", "Since the leader was heard; -1 if never."),
 		"voters":   d("voters", "Members that vote."),
 		"latency":  d("latency_seconds", "Time to write a batch of entries to disk, and to apply one, since the start.", "what", "quantile"),
+		"duration": d("duration_seconds", "Time to write a batch of entries to disk, and to apply one.", "what"),
 		"ops":      d("operations_total", "Batches written and entries applied since the start.", "what"),
 		"snapshot": d("snapshot_age_seconds", "Since the newest snapshot was written here."),
 		"delayed":  d("delayed_copy_age_seconds", "Age of the delayed copy."),
@@ -58,6 +59,7 @@ func (c *storeCollector) Collect(ch chan<- prometheus.Metric) {
 	for what, l := range map[string]raftstore.Latency{"write": st.Write, "apply": st.Apply} {
 		gauge("latency", l.P50.Seconds(), what, "0.5")
 		gauge("latency", l.P99.Seconds(), what, "0.99")
+		ch <- latencyHistogram(c.gauges["duration"], l, what)
 		ch <- prometheus.MustNewConstMetric(c.gauges["ops"], prometheus.CounterValue, float64(l.Count), what)
 	}
 	if !st.SnapshotTaken.IsZero() {
@@ -80,4 +82,14 @@ func (c *storeCollector) Collect(ch chan<- prometheus.Metric) {
 	if c.a.cfg.Identity != nil {
 		gauge("identity", c.a.cfg.Identity.Self().Until.Sub(now).Seconds())
 	}
+}
+
+// latencyHistogram shows times as they can be summed up over any span, and over
+// agents, which quantiles since the start cannot.
+func latencyHistogram(desc *prometheus.Desc, l raftstore.Latency, what string) prometheus.Metric {
+	buckets := make(map[float64]uint64, len(l.Buckets))
+	for _, b := range l.Buckets {
+		buckets[b.Below.Seconds()] = b.Count
+	}
+	return prometheus.MustNewConstHistogram(desc, l.Count, l.Sum.Seconds(), buckets, what)
 }
