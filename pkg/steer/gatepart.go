@@ -37,8 +37,8 @@ func (r GateRule) For(service fleet.ServiceID, bucket int) GateRule {
 }
 
 // gateParts are those to whom a site is not answered any more over a transport,
-// one for each service and phase. A site from which nothing was taken away has
-// none, which is known at once.
+// one for each service and phase. A site, and a slot, that nothing takes away is
+// not looked at any further: there may be thousands.
 func (v *view) gateParts(site fleet.SiteID, t fleet.Transport) []GatePart {
 	if !slices.Contains(v.sitesOut(""), site) {
 		return nil
@@ -46,16 +46,25 @@ func (v *view) gateParts(site fleet.SiteID, t fleet.Transport) []GatePart {
 	var out []GatePart
 	for i := range v.Fleet.Services {
 		svc := &v.Fleet.Services[i]
-		if !slices.Contains(svc.Transports, t) || !slices.Contains(svc.Sites, site) {
+		if !v.takenAway(Slot{svc.Name, site, t}) || !slices.Contains(svc.Transports, t) || !slices.Contains(svc.Sites, site) {
 			continue
 		}
+		first := len(out) // of the service
 		for _, c := range v.cohorts(svc) {
 			if p, refused := v.gatePart(svc, t, site, c); refused {
-				out = joinPart(out, p)
+				out = joinPart(out, first, p)
 			}
 		}
 	}
 	return out
+}
+
+// takenAway reports whether an intent or a removal is about the slot, for anyone.
+func (v *view) takenAway(slot Slot) bool {
+	i := v.firstOut(slot)
+	return i < len(v.Outs) && v.Outs[i].Slot == slot || slices.ContainsFunc(v.Drains, func(d Drain) bool {
+		return d.Site == slot.Site && (d.Service == "" || d.Service == slot.Service) && (d.Transport == 0 || d.Transport == slot.Transport)
+	})
 }
 
 // gatePart is what becomes of those of a service who are answered alike; false
@@ -75,12 +84,12 @@ func (v *view) gatePart(svc *fleet.Service, t fleet.Transport, site fleet.SiteID
 	}, true
 }
 
-// joinPart adds a part, to one that differs in nothing but who is in it where
-// there is such a one.
-func joinPart(parts []GatePart, p GatePart) []GatePart {
-	for i := range parts {
+// joinPart adds a part of a service, to one that differs in nothing but who is in
+// it where there is such a one. first is where the parts of the service begin.
+func joinPart(parts []GatePart, first int, p GatePart) []GatePart {
+	for i := first; i < len(parts); i++ {
 		q := &parts[i]
-		if q.Service == p.Service && q.Mode == p.Mode && q.PassInvite == p.PassInvite && q.Reason == p.Reason {
+		if q.Mode == p.Mode && q.PassInvite == p.PassInvite && q.Reason == p.Reason {
 			q.Cohort = q.Cohort.Or(p.Cohort)
 			return parts
 		}
