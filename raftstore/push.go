@@ -125,7 +125,7 @@ func (p *pusher) drive(ctx context.Context, l *lane) {
 		// The entry and its commit travel on different connections. A push
 		// that came first is refused; try again while it can still be sooner
 		// than raft's own next message.
-		for delay, spent := 500*time.Microsecond, time.Duration(0); spent < p.retryFor; delay *= 2 {
+		for delay, spent := 100*time.Microsecond, time.Duration(0); spent < p.retryFor; delay *= 2 {
 			again, err := p.push(l)
 			if err != nil {
 				delay = p.pause
