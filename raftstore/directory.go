@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/wholefile"
 )
 
 // Names inside Dir.
@@ -41,7 +42,7 @@ func claimDir(dir string, id fleet.AgentID, cluster string) error {
 		if _, err := os.Stat(filepath.Join(dir, logName)); err == nil {
 			return &DamageError{File: path, Reason: "it is missing, beside a log"}
 		}
-		return writeSynced(path, identity{Format: dirFormat, ID: id, Cluster: cluster}.encode())
+		return wholefile.Replace(path, identity{Format: dirFormat, ID: id, Cluster: cluster}.encode())
 	}
 	if err != nil {
 		return fmt.Errorf("read store identity: %w", err)
@@ -74,34 +75,4 @@ func (i identity) encode() []byte {
 		return nil // strings and an int always encode
 	}
 	return append(b, '\n')
-}
-
-// writeSynced writes a file so that after a power cut it is there whole or not
-// at all.
-func writeSynced(path string, b []byte) error {
-	tmp := path + ".tmp"
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fmt.Errorf("create %s: %w", tmp, err)
-	}
-	_, err = f.Write(b)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", tmp, err)
-	}
-	if err := os.Rename(tmp, path); err != nil {
-		return fmt.Errorf("put %s in place: %w", path, err)
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-// syncDir makes the names in a directory durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("open directory: %w", err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("sync directory %s: %w", dir, err)
-	}
-	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+
+	"github.com/sipsteer/sipsteer/pkg/wholefile"
 )
 
 // highWater remembers, outside of the log file, how far the log had come and
@@ -51,7 +53,7 @@ func openHighWater(path string) (*highWater, error) {
 		}
 	}
 	if missing { // whole or not at all: an empty one would be refused for ever
-		if err := writeSynced(path, h.encode()); err != nil {
+		if err := wholefile.Replace(path, h.encode()); err != nil {
 			return nil, fmt.Errorf("make high water mark: %w", err)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/wholefile"
 )
 
 // Seed is a state from which new stores can begin.
@@ -137,5 +138,5 @@ func SetAside(dir, to string) error {
 			return fmt.Errorf("set store aside: %w", err)
 		}
 	}
-	return errors.Join(syncDir(dir), syncDir(to))
+	return errors.Join(wholefile.SyncDir(dir), wholefile.SyncDir(to))
 }

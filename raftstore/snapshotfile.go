@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/sipsteer/sipsteer/pkg/wholefile"
 )
 
 // A snapshot file is:
@@ -178,7 +180,7 @@ func (s *snapshotSink) Close() error {
 	}
 	if err == nil {
 		s.store.reached.at(pointSnapshotNamed)
-		err = syncDir(s.store.dir)
+		err = wholefile.SyncDir(s.store.dir)
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("finish snapshot: %w", err), s.remove())

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sipsteer/sipsteer/pkg/api"
 	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/wholefile"
 )
 
 // AuditTo is a receiver of the audit trail.
@@ -123,11 +124,7 @@ func (p *auditPush) keep(sent map[string]uint64) error {
 	if err != nil {
 		return fmt.Errorf("encode positions: %w", err)
 	}
-	path := filepath.Join(p.dir, auditFile)
-	if err := os.WriteFile(path+newSuffix, text, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(path+newSuffix, path)
+	return wholefile.Put(filepath.Join(p.dir, auditFile), text)
 }
 
 // fared notes whether the receiver takes the trail; nil when it does, or when this

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/wholefile"
 )
 
 // neighboursFile keeps who the other agents are outside of the store, so that
@@ -38,11 +40,7 @@ func writeNeighbours(dir string, peers []Peer) error {
 	if err != nil {
 		return fmt.Errorf("encode agents: %w", err)
 	}
-	path := filepath.Join(dir, neighboursFile)
-	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
-		return fmt.Errorf("write agents: %w", err)
-	}
-	return os.Rename(path+".new", path)
+	return wholefile.Put(filepath.Join(dir, neighboursFile), text)
 }
 
 // neighbours are the peers of the file and those that were kept. A kept list

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/sipsteer/sipsteer/pkg/wholefile"
 )
 
 // A table is what is too large to stand in every record: it is kept once for
@@ -110,7 +112,7 @@ func (a *Archive) KeepTable(index uint64, sum Hash, text []byte) error {
 		return fmt.Errorf("make directory of tables: %w", err)
 	}
 	t := tableFile{filepath.Join(dir, tableName(index, sum)), index, sum, int64(len(data))}
-	if err := writeWhole(t.path, data); err != nil {
+	if err := wholefile.Replace(t.path, data); err != nil {
 		return fmt.Errorf("keep table: %w", err)
 	}
 	a.reached(pointTableKept)
@@ -132,23 +134,6 @@ func encodeTable(sum Hash, text []byte) ([]byte, error) {
 		return nil, fmt.Errorf("compress table: %w", err)
 	}
 	return b.Bytes(), nil
-}
-
-// writeWhole makes a file that is there whole and durable, or not at all.
-func writeWhole(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "*.tmp")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return syncDir(filepath.Dir(path))
 }
 
 // readTable checks every octet against the sum that the table was named by.

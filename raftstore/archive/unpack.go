@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/sipsteer/sipsteer/pkg/wholefile"
 )
 
 // Packed says what a packed past holds.
@@ -67,7 +69,10 @@ func Unpack(r io.Reader, dir string) (Packed, error) {
 	if _, err := io.Copy(io.Discard, r); err != nil { // the padding behind a tar file
 		return out, fmt.Errorf("unpack the past: %w", err)
 	}
-	return out, syncDir(dir)
+	if dir == "" {
+		return out, nil
+	}
+	return out, wholefile.SyncDir(dir)
 }
 
 func (p *Packed) add(s *segment) {
@@ -126,23 +131,8 @@ func unpackTable(r io.Reader, dir, name string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make directory of tables: %w", err)
 	}
-	if err := writeWhole(filepath.Join(dir, name), data); err != nil {
+	if err := wholefile.Replace(filepath.Join(dir, name), data); err != nil {
 		return fmt.Errorf("unpack table: %w", err)
-	}
-	return nil
-}
-
-// syncDir makes the names in dir durable; "" is no directory.
-func syncDir(dir string) error {
-	if dir == "" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("open directory of the past: %w", err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("sync directory of the past: %w", err)
 	}
 	return nil
 }
