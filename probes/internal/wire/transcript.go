@@ -74,13 +74,31 @@ func Remark(ctx context.Context, format string, args ...any) {
 	}
 }
 
-// Tap returns conn, written down if anybody records.
+// Tap returns conn, written down if anybody records. One of datagrams stays one,
+// also to who looks for that, such as a DNS client that frames what is none.
 func Tap(ctx context.Context, conn net.Conn) net.Conn {
-	if t := transcriptOf(ctx); t != nil {
-		return &tapped{conn, t}
+	t := transcriptOf(ctx)
+	if t == nil {
+		return conn
 	}
-	return conn
+	if packets, ok := conn.(net.PacketConn); ok {
+		return &tappedPackets{tapped{conn, t}, packets}
+	}
+	return &tapped{conn, t}
 }
+
+// tappedPackets is a connected socket of datagrams. Whom one goes to or comes from
+// is known, so Read and Write are what probes use, and are written down.
+type tappedPackets struct {
+	tapped
+	packets net.PacketConn
+}
+
+// ReadFrom implements net.PacketConn.
+func (c *tappedPackets) ReadFrom(b []byte) (int, net.Addr, error) { return c.packets.ReadFrom(b) }
+
+// WriteTo implements net.PacketConn.
+func (c *tappedPackets) WriteTo(b []byte, to net.Addr) (int, error) { return c.packets.WriteTo(b, to) }
 
 type tapped struct {
 	net.Conn
