@@ -48,7 +48,8 @@ func TestAProcessThatGetsFewTurns(t *testing.T) {
 	c := startAsking(t, addr)
 	c.await(t, "its first opinion", "opinion up")
 
-	c.reap(t)
+	c.starve(t, 3*time.Millisecond, 75*time.Millisecond, 10)
+	c.reap(t) // with what was asked before
 	c.successes, c.failures, c.noData = 0, 0, 0
 	c.starve(t, 3*time.Millisecond, 75*time.Millisecond, 100)
 	c.reap(t)
@@ -70,7 +71,7 @@ func TestAProcessThatGetsFewTurns(t *testing.T) {
 // askUntilEOF asks, tells what came of it, and ends when its parent does.
 func askUntilEOF(t *testing.T, addr netip.AddrPort) {
 	r, err := probes.New(probes.Config{
-		Observer: "starved", Interval: 400 * time.Millisecond, Timeout: 160 * time.Millisecond, Burst: 100 * time.Millisecond,
+		Observer: "starved", Interval: 400 * time.Millisecond, Timeout: 200 * time.Millisecond, Burst: 100 * time.Millisecond,
 		Thresholds: health.Thresholds{Fall: 3, Reset: 6, Rise: 12}, Probers: map[health.Kind]probes.Prober{health.Options: options.New(options.Config{})},
 		OnObservation: func(o health.Observation) {
 			fmt.Println("result", [...]string{health.NoData: "none", health.Success: "success", health.Failure: "failure"}[o.Outcome], o.Cause, o.Detail)
