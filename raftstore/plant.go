@@ -49,7 +49,7 @@ func Plant(seed Seed) error {
 	if names := storeFiles(seed.Dir); len(names) > 0 {
 		return fmt.Errorf("plant store: %w: %s holds %s", ErrForeignDir, seed.Dir, names[0])
 	}
-	if err := seed.plant(); err != nil {
+	if err := errors.Join(seed.plant(), stopWaiting(seed.Dir)); err != nil {
 		return fmt.Errorf("plant store: %w", err)
 	}
 	return nil

@@ -99,8 +99,15 @@ func (s *Store) start(cfg Config) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("look for state: %w", err), s.transport.Close())
 	}
+	founder, err := s.disk.founder(cfg.Dir, cfg.Members)
+	if err != nil {
+		return errors.Join(err, s.transport.Close())
+	}
+	if !founder {
+		cfg.Members = nil
+	}
 	var running atomic.Pointer[raft.Raft]
-	s.disk.journal.mayVote = mayVote(cfg.ID, known || len(cfg.Members) > 0, &running)
+	s.disk.journal.mayVote = mayVote(cfg.ID, founder, &running)
 	if err := s.disk.found(known, sorted(cfg.Members)); err != nil {
 		return errors.Join(fmt.Errorf("write first configuration: %w", err), s.transport.Close())
 	}

@@ -54,6 +54,11 @@ func RejoinFleet(ctx context.Context, cfg Config) (aside string, err error) {
 			continue
 		}
 		aside = filepath.Join(cfg.Dir, "replaced-"+time.Now().UTC().Format("20060102T150405Z"))
+		// In this order: with neither a store nor the mark it would begin as one of
+		// the first agents, and vote as that.
+		if err := raftstore.Await(cfg.Dir); err != nil {
+			return "", err
+		}
 		return aside, raftstore.SetAside(cfg.Dir, aside)
 	}
 	return "", errors.Join(errs...)
