@@ -108,6 +108,9 @@ func storeFiles(dir string) []string {
 	return out
 }
 
+// Exists reports whether there is a store in a directory, or what is left of one.
+func Exists(dir string) bool { return len(storeFiles(dir)) > 0 }
+
 // moveOrder sorts what is to be moved so that a store of which only a part was
 // moved is refused, and not taken for a younger one: FORMAT goes first, and a log
 // without it is damaged; so the log goes last.

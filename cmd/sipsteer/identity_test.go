@@ -2,16 +2,20 @@ package main
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/sipsteer/sipsteer/pkg/lab"
+	"github.com/sipsteer/sipsteer/pkg/lab/loopbacktest"
 	"github.com/sipsteer/sipsteer/pkg/pki"
 )
 
@@ -181,5 +185,67 @@ func TestOperatorsAtTheCommandLine(t *testing.T) {
 	}
 	if r := l.must(2, "agent", "--config", file); !strings.Contains(r.err, "has no identity") || !strings.Contains(r.err, "agent init") {
 		t.Errorf("agent without an identity: %s", r.err)
+	}
+}
+
+// TestOwnAuthority gives a fleet identities of the operator's own authority, made
+// with OpenSSL as docs/identities.md says, and takes one more agent in with such.
+func TestOwnAuthority(t *testing.T) {
+	loopbacktest.Look(t, "openssl")
+	l := newLab(t)
+	l.down()
+	openssl := func(args string, more ...string) {
+		t.Helper()
+		cmd := exec.Command("openssl", append(strings.Fields(args), more...)...)
+		cmd.Dir = l.dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("openssl %s: %v\n%s", args, err, out)
+		}
+	}
+	const key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
+	openssl("req -x509 "+key+" -keyout own-ca.key -out own-ca.pem -days 3650", "-subj", "/CN=our fleet")
+	give := func(agent, as string) {
+		t.Helper()
+		openssl("req " + key + " -keyout agent.key -out agent.csr -subj /CN=" + as)
+		text := "subjectAltName = URI:sipsteer:agent/" + as + "\nkeyUsage = critical, digitalSignature\nextendedKeyUsage = serverAuth, clientAuth\nbasicConstraints = critical, CA:FALSE\n"
+		if err := os.WriteFile(filepath.Join(l.dir, "agent.ext"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		openssl("x509 -req -in agent.csr -CA own-ca.pem -CAkey own-ca.key -CAcreateserial -days 365 -extfile agent.ext -out agent.pem")
+		dir := filepath.Join(l.dir, "data", agent, "pki")
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for from, to := range map[string]string{"own-ca.pem": "ca.pem", "agent.pem": "agent.pem", "agent.key": "agent.key"} {
+			file, err := os.ReadFile(filepath.Join(l.dir, from))
+			if err := errors.Join(err, os.WriteFile(filepath.Join(dir, to), file, 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, site := range lab.Sites() {
+		give(string(site), string(site))
+		if err := os.Remove(filepath.Join(l.dir, "data", string(site), "pki", "ca.key")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.up()
+	l.must(0, "drain", "calgary", "--now", "--reason", "kernel", "--for", "1h", "--yes")
+
+	file := l.fourth("edmonton")
+	token := strings.TrimSpace(l.must(0, "agent", "invite", "edmonton").out)
+	if r := l.run("agent", "join", "--config", file, "--token", token); r.code == 0 || !strings.Contains(r.err, "does not hold the key") || !strings.Contains(r.err, "docs/identities.md") {
+		t.Errorf("join with nothing to show: %d %s", r.code, r.err)
+	}
+	give("edmonton", "calgary")
+	if r := l.run("agent", "join", "--config", file, "--token", token); r.code == 0 || !strings.Contains(r.err, `the identity of agent "calgary"`) {
+		t.Errorf("join as another agent: %d %s", r.code, r.err)
+	}
+	give("edmonton", "edmonton")
+	l.must(0, "agent", "join", "--config", file, "--token", token)
+	l.runAgent(file)
+	eventually(t, "edmonton votes", patience, func() bool { return l.member("edmonton") == "voter" })
+	if r := l.must(2, "agent", "join", "--config", file, "--token", token); !strings.Contains(r.err, "in a fleet already") {
+		t.Errorf("join again: %s", r.err)
 	}
 }

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -22,8 +23,8 @@ const (
 
 // Invite implements api.Membership.
 func (a *Agent) Invite(ctx context.Context, req api.InviteRequest) (api.InviteAnswer, error) {
-	if a.cfg.Identity == nil || !a.cfg.Identity.Authority().Holds() {
-		return api.InviteAnswer{}, &api.Error{Category: api.Refused, Message: pki.ErrNoKey.Error(), Hint: "ask an agent that votes; with an authority of your own, make ca.pem, agent.pem and agent.key yourself"}
+	if a.cfg.Identity == nil {
+		return api.InviteAnswer{}, &api.Error{Category: api.Refused, Message: "this agent has no identity"}
 	}
 	life := defaultInvite
 	if req.For != "" {
@@ -62,9 +63,10 @@ func (a *Agent) Join(ctx context.Context, req api.JoinRequest) (api.JoinAnswer, 
 		return api.JoinAnswer{}, &api.Error{Category: api.Unauthorized, Message: err.Error(), Hint: "sipsteer agent invite " + req.Agent + "   # makes a new token"}
 	}
 	authority := a.cfg.Identity.Authority()
-	leaf, err := authority.Issue(req.Request, req.Agent, HostsOf(Peer{Raft: req.Raft, API: req.API}), time.Now())
+	leaf, err := identityOf(authority, req, time.Now())
 	if errors.Is(err, pki.ErrNoKey) {
-		return api.JoinAnswer{}, &api.Error{Category: api.NoQuorum, Message: err.Error()} // another agent may
+		const hint = "ask an agent that votes; where the authority is your own, have it sign ca.pem, agent.pem and agent.key of the new agent, and join with them in place (docs/identities.md)"
+		return api.JoinAnswer{}, &api.Error{Category: api.NoQuorum, Message: err.Error(), Hint: hint} // another agent may hold it
 	}
 	if err != nil {
 		return api.JoinAnswer{}, &api.Error{Category: api.Invalid, Field: "request", Message: err.Error()}
@@ -82,6 +84,15 @@ func (a *Agent) Join(ctx context.Context, req api.JoinRequest) (api.JoinAnswer, 
 		out.AuthorityKey = key
 	}
 	return out, nil
+}
+
+// identityOf signs what is asked for, or checks what the operator's own authority
+// has signed.
+func identityOf(authority *pki.Authority, req api.JoinRequest, now time.Time) (*x509.Certificate, error) {
+	if len(req.Certificate) > 0 {
+		return authority.Admit(req.Certificate, req.Request, req.Agent, now)
+	}
+	return authority.Issue(req.Request, req.Agent, HostsOf(Peer{Raft: req.Raft, API: req.API}), now)
 }
 
 // Rejoin implements api.Membership: an agent whose store was lost or damaged,
@@ -104,28 +115,30 @@ func (a *Agent) Rejoin(ctx context.Context) error {
 }
 
 // JoinFleet is the joining agent's side of Join: it makes the identity of the
-// agent in dir.
+// agent in dir, or uses the one that is there, signed by the operator's own
+// authority.
 func JoinFleet(ctx context.Context, tokenText string, self Peer, dir string) error {
 	token, err := pki.ParseJoinToken(tokenText)
 	if err != nil {
 		return &api.Error{Category: api.Invalid, Field: "token", Message: err.Error(), Hint: "sipsteer agent invite NAME   # at the fleet, makes one"}
 	}
-	key, err := pki.NewKey()
+	req := api.JoinRequest{ID: token.ID, Secret: token.Secret, Agent: string(self.Name), Site: string(self.Site), Raft: self.Raft, API: self.API}
+	keep := func(api.JoinAnswer) error { return nil }
+	if pki.Exists(dir) {
+		err = bringIdentity(&req, token, dir)
+	} else {
+		keep, err = askForIdentity(&req, token, dir)
+	}
 	if err != nil {
 		return err
 	}
-	request, err := pki.Request(string(self.Name), key)
-	if err != nil {
-		return err
-	}
-	req := api.JoinRequest{ID: token.ID, Secret: token.Secret, Agent: string(self.Name), Site: string(self.Site), Raft: self.Raft, API: self.API, Request: request}
 	var errs []error
 	for _, address := range token.APIs {
 		answer, err := askToJoin(ctx, address, token.Authority, req)
 		var e *api.Error
 		switch {
 		case err == nil:
-			return keepIdentity(answer, token, key, dir)
+			return keep(answer)
 		case errors.As(err, &e) && (e.Category == api.Unreachable || e.Category == api.NoQuorum):
 			errs = append(errs, err)
 		default:
@@ -133,6 +146,37 @@ func JoinFleet(ctx context.Context, tokenText string, self Peer, dir string) err
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// askForIdentity makes a key and has the fleet sign its certificate; what it
+// returns keeps the answer.
+func askForIdentity(req *api.JoinRequest, token pki.JoinToken, dir string) (keep func(api.JoinAnswer) error, err error) {
+	key, err := pki.NewKey()
+	if err != nil {
+		return nil, err
+	}
+	if req.Request, err = pki.Request(req.Agent, key); err != nil {
+		return nil, err
+	}
+	return func(answer api.JoinAnswer) error { return keepIdentity(answer, token, key, dir) }, nil
+}
+
+// bringIdentity shows the identity that is there.
+func bringIdentity(req *api.JoinRequest, token pki.JoinToken, dir string) error {
+	own, err := pki.Load(dir)
+	if err != nil {
+		return err
+	}
+	hint := "put the ca.pem of the other agents there, and what it has signed for " + req.Agent
+	switch {
+	case own.Authority().Fingerprint() != token.Authority:
+		return &api.Error{Category: api.Invalid, Field: "identity", Message: fmt.Sprintf("%s holds an identity of another authority than the fleet's", dir), Hint: hint}
+	case own.Self().Agent != req.Agent:
+		return &api.Error{Category: api.Invalid, Field: "identity", Message: fmt.Sprintf("%s holds the identity of agent %q, this is agent %q", dir, own.Self().Agent, req.Agent), Hint: hint}
+	}
+	req.Certificate = own.Certificate()
+	req.Request, err = own.Request()
+	return err
 }
 
 func askToJoin(ctx context.Context, address, authority string, req api.JoinRequest) (api.JoinAnswer, error) {

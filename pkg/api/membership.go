@@ -48,6 +48,9 @@ type JoinRequest struct {
 	Raft    string `json:"raft" maxLength:"261"`
 	API     string `json:"api" maxLength:"261"`
 	Request []byte `json:"request" doc:"PKCS #10 certificate request, DER."`
+	// Certificate is set where the fleet's authority is the operator's own, which
+	// has signed it: the fleet does not hold the key.
+	Certificate []byte `json:"certificate,omitempty" doc:"The certificate, DER, where the fleet need not sign it."`
 }
 
 // JoinAnswer makes it a member.

@@ -65,7 +65,10 @@ func (a *app) agentJoinCmd() *cobra.Command {
 		Use: "join --config FILE --token TOKEN", Short: "Join a fleet with a token from agent invite", Args: exactArgs(),
 		Long: `Makes this agent's key, has the fleet sign its identity, and becomes a member.
 Start the agent then: it gets everything from the others, answers as soon as it has
-it, and votes, if it shall, when it is level with them.`,
+it, and votes, if it shall, when it is level with them.
+
+Where the fleet's authority is your own, put ca.pem, agent.pem and agent.key, which it
+has signed for this agent, into the identity directory before.`,
 		Example: "  sipsteer agent join --config edmonton.yaml --token-file token",
 	}
 	c.Flags().StringVar(&token, "token", "", "the token")
@@ -85,7 +88,7 @@ it, and votes, if it shall, when it is level with them.`,
 		if token == "" {
 			return &usageError{"a token is required", "sipsteer agent invite " + string(self.Name) + "   # at the fleet, makes one"}
 		}
-		if pki.Exists(file.Identity) {
+		if pki.Exists(file.Identity) && raftstore.Exists(file.DataDir) {
 			return &usageError{fmt.Sprintf("%s holds an identity: agent %s is in a fleet already", file.Identity, file.Name), "to come back with an empty store: sipsteer agent rejoin --config FILE"}
 		}
 		if err := agent.JoinFleet(cmd.Context(), token, self, file.Identity); err != nil {

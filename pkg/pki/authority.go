@@ -144,6 +144,36 @@ func (a *Authority) Issue(request []byte, agent string, hosts []string, now time
 	return x509.ParseCertificate(der)
 }
 
+// Admit checks an identity that somebody else has made for the agent with the
+// authority's key: that the authority, which may lack the key here, has signed it,
+// that it is this agent's, and by the request that whoever shows it has its key.
+func (a *Authority) Admit(leaf, request []byte, agent string, now time.Time) (*x509.Certificate, error) {
+	c, err := x509.ParseCertificate(leaf)
+	if err != nil {
+		return nil, fmt.Errorf("read certificate: %w", err)
+	}
+	csr, err := x509.ParseCertificateRequest(request)
+	if err == nil {
+		err = csr.CheckSignature()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read certificate request: %w", err)
+	}
+	if public, ok := c.PublicKey.(interface{ Equal(crypto.PublicKey) bool }); !ok || !public.Equal(csr.PublicKey) {
+		return nil, errors.New("the certificate is for another key")
+	}
+	for _, usage := range []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth} {
+		peer, err := a.peerOf([]*x509.Certificate{c}, now, usage)
+		if err != nil {
+			return nil, err
+		}
+		if peer.Agent != agent {
+			return nil, fmt.Errorf("the certificate is of agent %q, not of %q", peer.Agent, agent)
+		}
+	}
+	return c, nil
+}
+
 func uri(agent string) *url.URL { return &url.URL{Scheme: scheme, Opaque: kindAgent + agent} }
 
 func newSerial() (*big.Int, error) {

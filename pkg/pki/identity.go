@@ -141,6 +141,9 @@ func (i *Identity) Replace(leaf []byte, now time.Time) error {
 	return nil
 }
 
+// Certificate returns this identity's certificate in DER.
+func (i *Identity) Certificate() []byte { return i.current().Raw }
+
 // pair is what TLS presents: the certificate and the authority's, so that a
 // joining agent can compare its fingerprint.
 func (i *Identity) pair() *tls.Certificate {

@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -211,4 +213,67 @@ func TestRenewal(t *testing.T) {
 	if err := i.Replace(next.Raw, later); err != nil || i.Due(later) || !i.Self().Until.Equal(next.NotAfter) {
 		t.Errorf("renewed until %s, %v", i.Self().Until, err)
 	}
+}
+
+// TestAdmit: what the authority has signed elsewhere is believed of whom it names,
+// when whoever shows it has its key.
+func TestAdmit(t *testing.T) {
+	now := time.Now()
+	authority, err := pki.NewAuthority("fleet", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := pki.NewAuthority("other", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := func(by *pki.Authority, agent string) (leaf, request []byte) {
+		t.Helper()
+		id, err := pki.Found(t.TempDir(), by, agent, nil, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if request, err = id.Request(); err != nil {
+			t.Fatal(err)
+		}
+		return id.Certificate(), request
+	}
+	leaf, request := made(authority, "edmonton")
+	another, anothers := made(authority, "calgary")
+	foreign, foreigns := made(other, "edmonton")
+	cert, _, err := authority.Export()
+	if err != nil {
+		t.Fatal(err)
+	}
+	withoutKey, err := pki.Import(cert, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		leaf, request []byte
+		at            time.Time
+		want          string
+	}{
+		"its own":             {leaf, request, now, ""},
+		"another agent's":     {another, anothers, now, `of agent "calgary"`},
+		"another authority's": {foreign, foreigns, now, "not an identity of this fleet"},
+		"without the key":     {leaf, anothers, now, "for another key"},
+		"ended":               {leaf, request, now.Add(pki.IdentityLife + time.Hour), "not an identity of this fleet"},
+		"no certificate":      {[]byte("x"), request, now, "read certificate"},
+		"no request":          {leaf, []byte("x"), now, "read certificate request"},
+		"a request cut short": {leaf, request[:len(request)-9], now, "read certificate request"},
+		"a request changed":   {leaf, flipped(request), now, "read certificate request"},
+	} {
+		_, err := withoutKey.Admit(tt.leaf, tt.request, "edmonton", tt.at)
+		if got := fmt.Sprint(err); tt.want == "" && err != nil || !strings.Contains(got, tt.want) {
+			t.Errorf("%s: %v, want %q", name, err, tt.want)
+		}
+	}
+}
+
+// flipped changes the last octet, which is of the signature.
+func flipped(der []byte) []byte {
+	out := slices.Clone(der)
+	out[len(out)-1] ^= 1
+	return out
 }
