@@ -21,7 +21,7 @@ type Store struct {
 	cfg       Config
 	logger    zerolog.Logger
 	raft      *raft.Raft
-	transport *raft.NetworkTransport
+	transport *generations
 	network   *network
 	replica   *replica
 	disk      *disk
@@ -84,7 +84,8 @@ func (s *Store) start(cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("make log cache: %w", err)
 	}
-	s.transport = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+	var running atomic.Pointer[raft.Raft]
+	wire := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream:  s.network,
 		MaxPool: 4, // heartbeat, push, vote, and one to spare, for each peer
 		Timeout: cfg.Profile.IO,
@@ -95,6 +96,13 @@ func (s *Store) start(cfg Config) error {
 		MaxRPCsInFlight: 64,
 		Logger:          rc.Logger,
 	})
+	kept, _ := s.disk.journal.GetUint64([]byte(keyCurrentTerm)) // raft looks for what is wrong with it
+	s.transport = newGenerations(wire, func() uint64 {
+		if r := running.Load(); r != nil {
+			return r.CurrentTerm()
+		}
+		return kept
+	}, s.logger)
 	known, err := raft.HasExistingState(logs, s.disk.journal, s.disk.snapshots)
 	if err != nil {
 		return errors.Join(fmt.Errorf("look for state: %w", err), s.transport.Close())
@@ -106,7 +114,6 @@ func (s *Store) start(cfg Config) error {
 	if !founder {
 		cfg.Members = nil
 	}
-	var running atomic.Pointer[raft.Raft]
 	s.disk.journal.mayVote = mayVote(cfg.ID, founder, &running)
 	if err := s.disk.found(known, sorted(cfg.Members)); err != nil {
 		return errors.Join(fmt.Errorf("write first configuration: %w", err), s.transport.Close())
@@ -129,6 +136,7 @@ func (s *Store) start(cfg Config) error {
 		raft: s.raft, transport: s.transport, network: s.network,
 		self: rc.LocalID, profile: cfg.Profile, wake: hungUp,
 	}
+	s.transport.start()
 	s.background.Go(func() { p.run(ctx) })
 	s.background.Go(func() { l.run(ctx) })
 	s.background.Go(func() { n.run(ctx) })
@@ -244,6 +252,7 @@ func (s *Store) shut(ctx context.Context, handOver bool) {
 		s.settle(ctx)
 		stopped := s.raft.Shutdown()
 		err = errors.Join(err, s.transport.Close()) // frees raft from peers that do not answer
+		s.transport.work.Wait()
 		s.closeErr = errors.Join(stopped.Error(), err, s.disk.close())
 		s.replica.ledger.sums.Wait()
 	})

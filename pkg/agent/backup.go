@@ -103,7 +103,7 @@ func describe(info raftstore.BackupInfo, held content) BackupContents {
 // and term of the log. They must not go back, and nobody knows how far the lost
 // fleet had come since the backup: it is more than a fleet decides in years. An
 // agent that was not restored is behind the others by it and follows them.
-const restoreJump = 1 << 20
+const restoreJump = raftstore.Generation
 
 // RestoreTarget is the agent that is to begin from a backup.
 type RestoreTarget struct {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
@@ -69,7 +70,7 @@ func (p *picky) Serve(z *srv.Zone) error {
 // this agent tells of itself until a zone is taken.
 func TestRefusedSwapIsShown(t *testing.T) {
 	dns := &picky{}
-	a := &Agent{pub: newPublisher("calgary", dns, nil, zerolog.Nop())}
+	a := &Agent{pub: newPublisher("calgary", dns, nil, zerolog.Nop()), opinions: newOpinions(func() []Peer { return nil }, time.Second)}
 	f := fleettest.ThreeSites()
 	a.pub.publish(steer.State{Epoch: 1, Fleet: &f})
 	dns.refuse = errors.New("check zone of epoch 2: never-empty")

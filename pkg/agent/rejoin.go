@@ -67,8 +67,9 @@ func RejoinFleet(ctx context.Context, cfg Config) (aside string, err error) {
 // Recover brings a fleet back from this agent's directory alone, when so many
 // others are lost for good that no majority is left. The agent begins a new
 // cluster with everything that its log holds and itself as the only member; the
-// others rejoin. It must not run, and none of the lost ones may come back with
-// its old store and find another such: they would be a fleet of their own.
+// others rejoin. It must not run. Lost ones that come back with their old stores,
+// a majority of them, go on as the fleet of before among themselves until this one
+// takes them in: what they decide meanwhile is lost.
 func Recover(cfg Config, by, reason string) (BackupContents, string, error) {
 	m := newMachine(cfg.Logger, func(steer.State) {})
 	found, err := raftstore.Salvage(cfg.Dir, cfg.Name, "", m)
