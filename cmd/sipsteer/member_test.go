@@ -150,29 +150,36 @@ func (l *testLab) member(name string) string {
 	return ""
 }
 
-// TestRecoverFromOneDirectory loses two of three agents for good and goes on
-// with what the third has; the others come back, one with its old store.
+// TestRecoverFromOneDirectory loses two of three agents and goes on with what the
+// third has; the others come back: one with a damaged store and one with its old
+// one, or both with their old ones, a majority of the fleet of before.
 func TestRecoverFromOneDirectory(t *testing.T) {
-	l := newLab(t)
-	l.must(0, "drain", "calgary", "--now", "--reason", "kernel", "--for", "1h", "--yes")
-	before := l.status().Epoch
-	l.kill()
-	if err := os.RemoveAll(filepath.Join(l.dir, "data", "vancouver", "log.db")); err != nil {
-		t.Fatal(err)
+	for name, damaged := range map[string]bool{"one store damaged": true, "both with old stores": false} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			l.must(0, "drain", "calgary", "--now", "--reason", "kernel", "--for", "1h", "--yes")
+			before := l.status().Epoch
+			l.kill()
+			if damaged {
+				if err := os.RemoveAll(filepath.Join(l.dir, "data", "vancouver", "log.db")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			calgary := filepath.Join(l.dir, "calgary.yaml")
+			l.must(2, "agent", "recover", "--config", calgary)
+			r := l.must(0, "agent", "recover", "--config", calgary, "--reason", "lost the others")
+			if !strings.Contains(r.out, "begins a new cluster") {
+				t.Errorf("recover: %s", r.out)
+			}
+			l.up()
+			st := l.status()
+			if st.Epoch <= before || st.Sites[0].Intent == "active" {
+				t.Errorf("epoch %d after %d, calgary %s", st.Epoch, before, st.Sites[0].Intent)
+			}
+			for _, s := range lab.Sites() {
+				eventually(t, string(s)+" votes", patience, func() bool { return l.member(string(s)) == "voter" })
+			}
+			l.must(0, "undrain", "calgary", "--now", "--yes")
+		})
 	}
-	calgary := filepath.Join(l.dir, "calgary.yaml")
-	l.must(2, "agent", "recover", "--config", calgary)
-	r := l.must(0, "agent", "recover", "--config", calgary, "--reason", "lost the others")
-	if !strings.Contains(r.out, "begins a new cluster") {
-		t.Errorf("recover: %s", r.out)
-	}
-	l.up()
-	st := l.status()
-	if st.Epoch <= before || st.Sites[0].Intent == "active" {
-		t.Errorf("epoch %d after %d, calgary %s", st.Epoch, before, st.Sites[0].Intent)
-	}
-	for _, s := range lab.Sites() {
-		eventually(t, string(s)+" votes", patience, func() bool { return l.member(string(s)) == "voter" })
-	}
-	l.must(0, "undrain", "calgary", "--now", "--yes")
 }
