@@ -208,3 +208,11 @@ func (c *Cohort) UnmarshalText(b []byte) error {
 	}
 	return err
 }
+
+// NoneIfEveryone is how a cohort is written down: that of everyone is none.
+func (c Cohort) NoneIfEveryone() Cohort {
+	if c == Everyone() {
+		return Cohort{}
+	}
+	return c
+}

@@ -54,7 +54,8 @@ func (t *Tenants) Service(domain TenantID) (service ServiceID, ok bool) {
 }
 
 // Find is Service for a name that need not outlive the call. It allocates
-// nothing.
+// nothing, which code that served both kinds of name would: the compiler takes a
+// name for one that escapes there.
 func (t *Tenants) Find(domain []byte) (service ServiceID, ok bool) {
 	if t == nil {
 		return "", false

@@ -111,12 +111,9 @@ func (a *Authority) Issue(request []byte, agent string, hosts []string, now time
 	if a.key == nil {
 		return nil, ErrNoKey
 	}
-	csr, err := x509.ParseCertificateRequest(request)
-	if err == nil {
-		err = csr.CheckSignature()
-	}
+	csr, err := readRequest(request)
 	if err != nil {
-		return nil, fmt.Errorf("read certificate request: %w", err)
+		return nil, err
 	}
 	if len(csr.URIs) != 1 || csr.URIs[0].String() != uri(agent).String() {
 		return nil, fmt.Errorf("the certificate request is not for agent %q", agent)
@@ -144,6 +141,19 @@ func (a *Authority) Issue(request []byte, agent string, hosts []string, now time
 	return x509.ParseCertificate(der)
 }
 
+// readRequest reads a certificate request, whose signature proves that whoever made
+// it has the key.
+func readRequest(request []byte) (*x509.CertificateRequest, error) {
+	csr, err := x509.ParseCertificateRequest(request)
+	if err == nil {
+		err = csr.CheckSignature()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read certificate request: %w", err)
+	}
+	return csr, nil
+}
+
 // Admit checks an identity that somebody else has made for the agent with the
 // authority's key: that the authority, which may lack the key here, has signed it,
 // that it is this agent's, and by the request that whoever shows it has its key.
@@ -152,14 +162,11 @@ func (a *Authority) Admit(leaf, request []byte, agent string, now time.Time) (*x
 	if err != nil {
 		return nil, fmt.Errorf("read certificate: %w", err)
 	}
-	csr, err := x509.ParseCertificateRequest(request)
-	if err == nil {
-		err = csr.CheckSignature()
-	}
+	csr, err := readRequest(request)
 	if err != nil {
-		return nil, fmt.Errorf("read certificate request: %w", err)
+		return nil, err
 	}
-	if public, ok := c.PublicKey.(interface{ Equal(crypto.PublicKey) bool }); !ok || !public.Equal(csr.PublicKey) {
+	if !samePublic(c, csr.PublicKey) {
 		return nil, errors.New("the certificate is for another key")
 	}
 	for _, usage := range []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth} {

@@ -38,7 +38,7 @@ func LoadAuthority(dir string) (*Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !samePublic(cert, key) {
+	if !samePublic(cert, key.Public()) {
 		return nil, fmt.Errorf("load authority: %s is not the key of %s", filepath.Join(dir, caKeyFile), filepath.Join(dir, caCertFile))
 	}
 	return &Authority{cert, key}, nil
@@ -88,7 +88,7 @@ func Import(cert, key []byte) (*Authority, error) {
 	if a.key, err = parseKey(key); err != nil {
 		return nil, err
 	}
-	if !samePublic(c, a.key) {
+	if !samePublic(c, a.key.Public()) {
 		return nil, errors.New("read authority: the key is another's")
 	}
 	return a, nil
@@ -106,8 +106,8 @@ func parseKey(der []byte) (crypto.Signer, error) {
 	return signer, nil
 }
 
-func samePublic(c *x509.Certificate, key crypto.Signer) bool {
-	public, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool })
+func samePublic(c *x509.Certificate, key crypto.PublicKey) bool {
+	public, ok := key.(interface{ Equal(crypto.PublicKey) bool })
 	return ok && public.Equal(c.PublicKey)
 }
 

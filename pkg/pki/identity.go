@@ -39,7 +39,7 @@ func Load(dir string) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !samePublic(leaf, key) {
+	if !samePublic(leaf, key.Public()) {
 		return nil, fmt.Errorf("load identity: %s is not the key of %s", filepath.Join(dir, keyFile), filepath.Join(dir, certFile))
 	}
 	if _, err := agentOf(leaf); err != nil {
@@ -55,7 +55,7 @@ func Create(dir string, authority *Authority, key crypto.Signer, leaf []byte) (*
 	if err != nil {
 		return nil, fmt.Errorf("read identity: %w", err)
 	}
-	if !samePublic(c, key) {
+	if !samePublic(c, key.Public()) {
 		return nil, errors.New("create identity: the certificate is for another key")
 	}
 	if err := authority.Save(dir); err != nil {
@@ -129,7 +129,7 @@ func (i *Identity) Replace(leaf []byte, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("check new certificate: %w", err)
 	}
-	if !samePublic(c, i.key) || peer.Agent != i.Self().Agent {
+	if !samePublic(c, i.key.Public()) || peer.Agent != i.Self().Agent {
 		return errors.New("check new certificate: it is another's")
 	}
 	if err := writePEM(filepath.Join(i.dir, certFile), 0o644, "CERTIFICATE", leaf); err != nil {

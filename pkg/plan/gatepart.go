@@ -27,7 +27,7 @@ func partDiff(site fleet.SiteID, before, after steer.GateRule) []GateChange {
 		for _, was := range ruleTexts {
 			for _, is := range ruleTexts {
 				if c := changed[[2]string{was, is}]; !c.IsZero() {
-					out = append(out, GateChange{Site: site, Transport: after.Transport, Service: svc, Cohort: noneIfEveryone(c), Before: was, After: is})
+					out = append(out, GateChange{Site: site, Transport: after.Transport, Service: svc, Cohort: c.NoneIfEveryone(), Before: was, After: is})
 				}
 			}
 		}
@@ -49,13 +49,6 @@ func partServices(rules ...steer.GateRule) []fleet.ServiceID {
 	}
 	slices.Sort(out)
 	return out
-}
-
-func noneIfEveryone(c fleet.Cohort) fleet.Cohort {
-	if c == fleet.Everyone() {
-		return fleet.Cohort{}
-	}
-	return c
 }
 
 // writeGates writes what gates do otherwise, and to whom.

@@ -29,7 +29,7 @@ func apply(s State, c Command, seen *view) (*transition, error) {
 	if c.ID != "" && slices.Contains(s.Seen, c.ID) {
 		return t, nil
 	}
-	t.cmd.Cohort = noneIfEveryone(c.Cohort)
+	t.cmd.Cohort = c.Cohort.NoneIfEveryone()
 	if seen != nil {
 		v := *seen
 		v.State, t.seen = &t.State, &v

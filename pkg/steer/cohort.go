@@ -26,14 +26,6 @@ func everyoneIfNone(c fleet.Cohort) fleet.Cohort {
 	return c
 }
 
-// noneIfEveryone is how an intent's cohort is written down.
-func noneIfEveryone(c fleet.Cohort) fleet.Cohort {
-	if c == fleet.Everyone() {
-		return fleet.Cohort{}
-	}
-	return c
-}
-
 // forCohort says for whom, behind what it is about.
 func forCohort(c fleet.Cohort) string {
 	if c.IsZero() {

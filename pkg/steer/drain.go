@@ -215,7 +215,7 @@ func (t *transition) endDrain(d Drain, by, reason string, now bool) {
 	slots = deleted(slots, func(s Slot) bool { return free(s).IsZero() })
 	for _, s := range slots {
 		if c := free(s).Without(v.outOf(s)); !c.IsZero() {
-			t.putOut(Out{Slot: s, Cohort: noneIfEveryone(c), Since: d.GoneAt, By: d.Owner, Reason: "drained: " + d.Reason})
+			t.putOut(Out{Slot: s, Cohort: c.NoneIfEveryone(), Since: d.GoneAt, By: d.Owner, Reason: "drained: " + d.Reason})
 		}
 	}
 	t.startFailback(Failback{

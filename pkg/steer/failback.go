@@ -182,7 +182,7 @@ func (t *transition) failbackAbort() error {
 	f.Slots = leave
 	for _, s := range f.Slots {
 		if c := v.outOf(s).And(everyoneIfNone(f.Cohort)); !c.IsZero() {
-			t.putOut(Out{Slot: s, Cohort: noneIfEveryone(c), Since: t.Now, By: t.cmd.By, Reason: t.cmd.Reason, Cause: v.cause(s)})
+			t.putOut(Out{Slot: s, Cohort: c.NoneIfEveryone(), Since: t.Now, By: t.cmd.By, Reason: t.cmd.Reason, Cause: v.cause(s)})
 		}
 	}
 	t.decided = true

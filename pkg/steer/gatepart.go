@@ -22,7 +22,7 @@ type GatePart struct {
 
 // Whom says who is in the part.
 func (p GatePart) Whom() string {
-	return string(p.Service) + forCohort(noneIfEveryone(p.Cohort))
+	return string(p.Service) + forCohort(p.Cohort.NoneIfEveryone())
 }
 
 // For is what the rule says of those in a bucket of a service.

@@ -47,7 +47,7 @@ func without(outs []Out, slots []Slot, cohort fleet.Cohort) []Out {
 			if c.IsZero() {
 				continue
 			}
-			o.Cohort = noneIfEveryone(c)
+			o.Cohort = c.NoneIfEveryone()
 		}
 		left = append(left, o)
 	}
