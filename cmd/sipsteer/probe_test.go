@@ -47,6 +47,9 @@ func TestProbesByHand(t *testing.T) {
 	if r := l.must(0, "parity"); strings.Count(r.out, "the same") != 3 {
 		t.Errorf("parity of equals:\n%s", r.out)
 	}
+	if r := l.must(2, "parity", "--transport", "wss"); !strings.Contains(r.err, "0 softswitches listen on wss") {
+		t.Errorf("parity over what nobody listens on: %s", r.err)
+	}
 
 	l.must(0, "lab", "break", "calgary", "auth-reset")
 	r = l.must(1, "probe", "run", "calgary", "register", "--transport", "udp", "--show-wire")
@@ -54,8 +57,11 @@ func TestProbesByHand(t *testing.T) {
 		t.Errorf("probe run after a reset:\n%s", r.out)
 	}
 	r = l.must(1, "parity")
-	if !strings.Contains(r.out, "auth-rejected: a right password is refused: 403 Forbidden") || !strings.Contains(r.out, "options: the same") || !strings.Contains(r.out, "register: the same") {
+	if !strings.Contains(r.out, "auth-rejected: a right password is refused: 403 Forbidden") || !strings.Contains(r.out, "login: 1 difference\n") || !strings.Contains(r.out, "options: the same") || !strings.Contains(r.out, "register: the same") {
 		t.Errorf("parity after a reset:\n%s", r.out)
+	}
+	if !strings.Contains(r.out, "calgary/calgary-1 does not answer now; compared is what it answered at") {
+		t.Errorf("parity after a reset forgets what was answered before:\n%s", r.out)
 	}
 	eventually(t, "checks names it", 30*time.Second, func() bool {
 		r := l.must(0, "checks", "--site", "calgary", "--bad")

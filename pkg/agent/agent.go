@@ -148,6 +148,7 @@ type Agent struct {
 	calls     *call.Prober    // bounds the calls of this agent
 	names     siteNames
 	traffic   *traffic // what goes through the gate; says nothing without one
+	answered  lastAnswers
 	reportNow chan struct{}
 	runnerMu  sync.Mutex
 	runner    *probes.Runner // guarded by runnerMu
@@ -412,6 +413,7 @@ func (a *Agent) startLoops() error {
 	}
 	a.loops.Go(func() { a.compareStates(ctx) })
 	a.loops.Go(func() { a.watchStaleness(ctx) })
+	a.loops.Go(func() { a.keepAnswers(ctx) })
 	a.onStop("loops", func(context.Context) error {
 		cancel()
 		a.loops.Wait()

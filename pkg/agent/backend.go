@@ -76,7 +76,11 @@ func (a *Agent) Plan(ctx context.Context, req api.CommandRequest) (plan.Plan, er
 	}
 	now := a.now()
 	cmd.Offset = a.offset(now)
-	return plan.Make(s, cmd, now)
+	p, err := plan.Make(s, cmd, now)
+	if err == nil {
+		a.addDifferences(ctx, s, &p)
+	}
+	return p, err
 }
 
 // Report implements api.Backend.

@@ -10,6 +10,7 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/plan"
 	"github.com/sipsteer/sipsteer/pkg/steer"
+	"github.com/sipsteer/sipsteer/probes/parity"
 )
 
 // look gathers what the State does not know, all at the same time.
@@ -109,6 +110,9 @@ func (a *Agent) compared(ctx context.Context, transport string) plan.Parity {
 	}
 	for _, q := range table.Questions {
 		for _, d := range q.Differences {
+			if d.Field == parity.Unanswered {
+				continue // its checks tell
+			}
 			out.Differences = append(out.Differences, d.Field+" of "+q.Question)
 		}
 	}

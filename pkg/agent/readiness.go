@@ -44,10 +44,14 @@ func (a *Agent) Readiness(ctx context.Context) (api.Readiness, error) {
 	}, nil
 }
 
+func (a *Agent) readinessEvery() time.Duration {
+	return cmp.Or(a.cfg.Readiness.Every, 30*time.Minute)
+}
+
 // leadReadiness looks now and then while this agent leads, and has the State
 // remember what is found, so that people are told once of what is new.
 func (a *Agent) leadReadiness(ctx context.Context) {
-	every := cmp.Or(a.cfg.Readiness.Every, 30*time.Minute)
+	every := a.readinessEvery()
 	pause(ctx, min(every, readinessSettles))
 	for ctx.Err() == nil {
 		s := a.machine.State()

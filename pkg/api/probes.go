@@ -102,6 +102,7 @@ type ParityAnswer struct {
 	Question    string                       `json:"question"`
 	Skipped     string                       `json:"skipped,omitempty" doc:"Why it was not asked."`
 	Answers     map[string]map[string]string `json:"answers" doc:"Fields by place."`
+	Earlier     map[string]time.Time         `json:"earlier,omitempty" doc:"Places that do not answer now: when what is compared of them was answered."`
 	Differences []ParityDifference           `json:"differences"`
 }
 
@@ -127,7 +128,7 @@ func (s *server) probes(a huma.API, b ProbeBackend) {
 		})
 	huma.Register(a, op("parity", http.MethodPost, "/v1/parity", "Put the same questions to every site and compare"),
 		func(ctx context.Context, in *struct {
-			Transport string `query:"transport" default:"udp" enum:"udp,tcp,tls"`
+			Transport string `query:"transport" default:"udp" enum:"udp,tcp,tls,ws,wss"`
 		},
 		) (*body[ParityTable], error) {
 			return answer(b.Parity(ctx, in.Transport))

@@ -23,7 +23,10 @@ func (a *app) parityCmd() *cobra.Command {
 login at every softswitch, and compares the answers field by field: status,
 challenge, lists of what is supported, lifetimes, headers. Where a call check has
 a number, it is called: codecs, media, and in which forms numbers are understood.
-Phones that are moved meet these differences; a difference may be meant.
+Phones that are moved meet these differences; a difference may be meant. Of one that
+does not answer now, what it answered within the last day is compared, if this agent
+has asked since it started. sipsteer plan shows the differences between the sites
+that phones leave and come to.
 
 Exit codes: 0 all the same, 1 something differs, 2 wrong usage, 4 no agent
 reachable.`,
@@ -70,6 +73,11 @@ func (a *app) writeParity(t api.ParityTable) {
 			fmt.Fprintf(w, "%s: not compared\n", q.Question)
 		default:
 			fmt.Fprintf(w, "%s: %s at %s\n", q.Question, p.good("the same"), fmt.Sprintf("%d softswitches", len(q.Answers)))
+		}
+		for _, place := range t.Places {
+			if at, ok := q.Earlier[place]; ok {
+				fmt.Fprintf(w, "  %s\n", p.dim(fmt.Sprintf("%s does not answer now; compared is what it answered at %s", place, at.UTC().Format("2006-01-02 15:04:05 UTC"))))
+			}
 		}
 		if q.Skipped != "" {
 			fmt.Fprintf(w, "  %s\n", p.dim(q.Skipped))

@@ -36,6 +36,11 @@ type Plan struct {
 	// Loads and Moved are given when the fleet file states loads.
 	Loads []SiteLoad `json:"loads,omitempty"`
 	Moved *Moved     `json:"moved,omitempty"`
+	// Differences are what the softswitches answer differently that phones leave and
+	// come to; NotCompared says for which that is not known. Who makes the plan asks
+	// them: Make does not.
+	Differences []Difference `json:"differences,omitempty"`
+	NotCompared []string     `json:"not_compared,omitempty"`
 	// Settings are what another fleet file changes in it.
 	Settings []Setting `json:"settings,omitempty"`
 	// Names says how many names are answered in another way. Touches is their number

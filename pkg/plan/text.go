@@ -51,6 +51,7 @@ func (p Plan) Write(w io.Writer) {
 			fmt.Fprintf(w, "  %-32s %-4s %s -> %s%s\n", s.Service, s.Transport, sharesText(s.Before), sharesText(s.After), who)
 		}
 	}
+	p.writeDifferences(w)
 	p.writeLoads(w)
 	if len(p.Steps) > 0 {
 		fmt.Fprintln(w, "\nthen, by itself:")

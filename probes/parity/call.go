@@ -25,6 +25,9 @@ const farewell = 2 * time.Second
 // other forms.
 func askCall(ctx context.Context, spec probes.Spec) Answer {
 	a, res := placeCall(ctx, spec, spec.Question.Call.To)
+	if !a.answered() {
+		return a
+	}
 	if res != nil {
 		for k, v := range takeApart(res, spec.Address) {
 			a[k] = v
@@ -52,7 +55,7 @@ func placeCall(end context.Context, spec probes.Spec, number string) (Answer, *s
 	defer cancel()
 	conn, fault := wire.Dial(ctx, spec.Peer())
 	if fault != nil {
-		return Answer{"status": fault.Error()}, nil
+		return Answer{Unanswered: fault.Error()}, nil
 	}
 	defer conn.Close()
 	domain := cmp.Or(spec.Login.Domain, spec.ServerName, spec.Address.Addr().String())

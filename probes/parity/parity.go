@@ -54,7 +54,7 @@ func Ask(ctx context.Context, spec probes.Spec, q Question) (Answer, bool) {
 		}
 		res, got := register.New(register.Config{}).Login(ctx, spec)
 		if got == nil {
-			return Answer{"answer": string(res.Cause) + ": " + res.Detail}, true
+			return Answer{Unanswered: string(res.Cause) + ": " + res.Detail}, true
 		}
 		a := takeApart(got, spec.Address)
 		if expires := granted(got); expires > 0 {
@@ -64,7 +64,7 @@ func Ask(ctx context.Context, spec probes.Spec, q Question) (Answer, bool) {
 	}
 	conn, fault := wire.Dial(ctx, spec.Peer())
 	if fault != nil {
-		return Answer{"answer": fault.Error()}, true
+		return Answer{Unanswered: fault.Error()}, true
 	}
 	defer conn.Close()
 	domain := spec.ServerName
@@ -91,7 +91,7 @@ func Ask(ctx context.Context, spec probes.Spec, q Question) (Answer, bool) {
 	}
 	res, fault := uac.Exchange(ctx, conn, req)
 	if fault != nil {
-		return Answer{"answer": fault.Error()}, true
+		return Answer{Unanswered: fault.Error()}, true
 	}
 	return takeApart(res, spec.Address), true
 }

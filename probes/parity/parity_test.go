@@ -54,7 +54,27 @@ func TestWhatIsNoDifference(t *testing.T) {
 	if got := Compare(map[string]Answer{"a": a}); len(got) != 0 {
 		t.Errorf("one place differs from itself: %+v", got)
 	}
-	if got := Compare(map[string]Answer{"a": a, "b": {"answer": "timeout"}}); len(got) == 0 {
-		t.Error("no answer is the same as one")
+}
+
+// TestNoAnswerIsOneDifference: what a softswitch that is silent would have said is
+// not known, so it is no difference in every field.
+func TestNoAnswerIsOneDifference(t *testing.T) {
+	a := answerOf(t, "200 OK", "Allow: INVITE", "Server: K")
+	b := answerOf(t, "200 OK", "Allow: INVITE", "Server: L")
+	silent := Answer{Unanswered: "timeout"}
+	if got := fieldsOf(Compare(map[string]Answer{"a": a, "b": a, "c": silent})); !reflect.DeepEqual(got, []string{Unanswered}) {
+		t.Errorf("differ in %q", got)
+	}
+	if got := fieldsOf(Compare(map[string]Answer{"a": a, "b": b, "c": silent})); !reflect.DeepEqual(got, []string{"Server", Unanswered}) {
+		t.Errorf("differ in %q", got)
+	}
+	if got := fieldsOf(Compare(map[string]Answer{"a": a, "c": silent})); !reflect.DeepEqual(got, []string{Unanswered}) {
+		t.Errorf("differ in %q", got)
+	}
+	// What it said before is compared, and that it is silent now is said.
+	earlier := answerOf(t, "200 OK", "Allow: INVITE", "Server: L")
+	earlier[Unanswered] = "timeout"
+	if got := fieldsOf(Compare(map[string]Answer{"a": a, "c": earlier})); !reflect.DeepEqual(got, []string{"Server", Unanswered}) {
+		t.Errorf("differ in %q", got)
 	}
 }
