@@ -82,6 +82,7 @@ func crashChild(dir string) int {
 		fmt.Println("error", err)
 		return 1
 	}
+	fmt.Println("begins", strings.Join(machine.Entries(), ",")) // before there is a leader
 	ready := make(chan struct{})
 	go func() {
 		defer close(ready)
@@ -188,7 +189,7 @@ func killedLife(t *testing.T, dir string, before []string, entries int, env ...s
 	for lines.Scan() {
 		word, rest, _ := strings.Cut(lines.Text(), " ")
 		switch word {
-		case "has":
+		case "begins", "has":
 			mustContain(t, strings.Split(rest, ","), before)
 		case "ack":
 			acked = append(acked, rest)

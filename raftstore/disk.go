@@ -19,6 +19,7 @@ const lockTimeout = time.Second
 type disk struct {
 	journal   *journal
 	snapshots snapshots
+	committed *commitMark
 	closers   []func() error // in the order of closing
 }
 
@@ -32,7 +33,7 @@ type snapshots interface {
 func openDisk(cfg Config) (*disk, error) {
 	if m := cfg.Memory; m != nil {
 		j := &journal{backing: memoryBacking{m.log, m}, file: "memory", snapshots: m.snapshots}
-		return &disk{journal: j, snapshots: m.snapshots}, nil
+		return &disk{journal: j, snapshots: m.snapshots, committed: m.committed}, nil
 	}
 	if err := claimDir(cfg.Dir, cfg.ID, cfg.Cluster); err != nil {
 		return nil, err
@@ -65,6 +66,10 @@ func (d *disk) open(cfg Config) error {
 		return err
 	}
 	d.closers = append(d.closers, mark.close)
+	if d.committed, err = openCommitMark(filepath.Join(cfg.Dir, commitMarkName), cfg.Logger); err != nil {
+		return err
+	}
+	d.closers = append(d.closers, d.committed.close)
 	snaps, err := openSnapshots(filepath.Join(cfg.Dir, snapshotsDir), mark, cfg.Logger)
 	if err != nil {
 		return err

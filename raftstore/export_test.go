@@ -38,3 +38,6 @@ var CrashPoints = []CrashPoint{
 
 // PlantPoints are those that Plant passes.
 var PlantPoints = []string{pointSeedTerm, pointSnapshotBegun, pointSnapshotHalf, pointSnapshotSynced, pointSnapshotNamed, pointSnapshotAdded}
+
+// EncodeCommitMark is what the file of a commit mark holds.
+func EncodeCommitMark(index, term uint64) []byte { return encodeCommitMark(position{index, term}) }

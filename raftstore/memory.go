@@ -14,6 +14,7 @@ import (
 type Memory struct {
 	log       *raft.InmemStore
 	snapshots *memorySnapshots
+	committed *commitMark
 
 	mu sync.Mutex
 	// guarded by mu:
@@ -22,7 +23,7 @@ type Memory struct {
 
 // NewMemory returns an empty one.
 func NewMemory() *Memory {
-	return &Memory{log: raft.NewInmemStore(), snapshots: &memorySnapshots{}}
+	return &Memory{log: raft.NewInmemStore(), snapshots: &memorySnapshots{}, committed: &commitMark{}}
 }
 
 // Fail makes every write fail with err, as a full or read-only disk does, until

@@ -100,7 +100,7 @@ func sorted(members []Member) []Member {
 // storeFiles lists what of a store is in a directory.
 func storeFiles(dir string) []string {
 	var out []string
-	for _, name := range []string{formatName, logName, highWaterName, lockName, snapshotsDir} {
+	for _, name := range []string{formatName, logName, highWaterName, commitMarkName, lockName, snapshotsDir} {
 		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
 			out = append(out, name)
 		}

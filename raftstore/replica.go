@@ -18,6 +18,8 @@ type replica struct {
 	// committed is told the last entry of each batch, before it is applied. It
 	// must not block and must not call raft.
 	committed func(index, term uint64)
+	// mark keeps the same for the next life. May be nil.
+	mark *commitMark
 	// halt stops the store for good.
 	halt func(error)
 
@@ -30,6 +32,13 @@ type replica struct {
 	// guarded by applying:
 	link Hash   // chain over the entries applied
 	term uint64 // of the last of them
+	at   uint64 // index of the last of them, which replay may have reached before raft
+	// handed is the last index that raft has handed over, also one that was
+	// applied before.
+	handed uint64
+	// restores counts the snapshots restored, and fellBack says that one was not.
+	restores int
+	fellBack bool
 	// unreadable is why the last snapshot could not be restored: raft's error
 	// does not say.
 	unreadable error
@@ -62,16 +71,21 @@ func (r *replica) ApplyBatch(logs []*raft.Log) []any {
 	defer r.applying.Unlock()
 	last := logs[len(logs)-1]
 	r.committed(last.Index, last.Term)
+	r.mark.committed(last.Index, last.Term)
+	r.handed = last.Index
 	results := make([]any, len(logs))
 	var done uint64
 	for i, log := range logs {
+		if log.Index <= r.at {
+			continue // replay applied it; nobody of this life has proposed it
+		}
 		value, err := r.apply(log)
 		if err != nil {
 			results[i] = refused{err}
 			continue
 		}
 		results[i] = applied{log.Term, value}
-		done = log.Index
+		r.at, done = log.Index, log.Index
 	}
 	if done != 0 {
 		r.advance(done)
@@ -135,8 +149,34 @@ func (r *replica) why() error {
 	return r.stopped
 }
 
-// Snapshot implements raft.FSM.
+// replay applies committed entries that raft has not handed over yet. It returns
+// false when there is no sense in going on: a snapshot came in between, or the
+// replica has stopped.
+func (r *replica) replay(logs []*raft.Log, restores int) bool {
+	r.applying.Lock()
+	defer r.applying.Unlock()
+	for _, log := range logs {
+		if log.Index <= r.at {
+			continue
+		}
+		if r.restores != restores {
+			return false
+		}
+		if _, err := r.apply(log); err != nil {
+			return false
+		}
+		r.at = log.Index
+	}
+	r.advance(r.at)
+	return true
+}
+
+// Snapshot implements raft.FSM. Raft takes what it gets for the state after the
+// last entry that it has handed over.
 func (r *replica) Snapshot() (raft.FSMSnapshot, error) {
+	if at, handed := r.places(); at > handed {
+		return nil, fmt.Errorf("take snapshot: the state is at entry %d already, raft still at %d after the start", at, handed)
+	}
 	place, write, err := r.copy()
 	if err != nil {
 		return nil, err
@@ -167,11 +207,29 @@ func (r *replica) Restore(from io.ReadCloser) error {
 	}
 	place, err := readContent(from, r.machine.Restore)
 	if r.unreadable = err; err != nil {
+		r.fellBack = true
 		return err
 	}
 	r.link, r.term = place.chain, place.term
+	r.at, r.handed = place.applied, place.applied
+	r.restores++
 	r.advance(place.applied)
 	return nil
+}
+
+// places returns the last entry of the state, and the last that raft handed over.
+func (r *replica) places() (at, handed uint64) {
+	r.applying.Lock()
+	defer r.applying.Unlock()
+	return r.at, r.handed
+}
+
+// begun returns how many snapshots were restored; whole is false if one was
+// passed over for an older one.
+func (r *replica) begun() (restores int, whole bool) {
+	r.applying.Lock()
+	defer r.applying.Unlock()
+	return r.restores, !r.fellBack
 }
 
 // advance tells the waiters.

@@ -100,6 +100,7 @@ func (s *Store) Status() Status {
 	if err := s.disk.journal.faulty(); err != nil {
 		st.DiskError = err.Error()
 	}
+	st.Commit = max(st.Commit, st.Applied) // raft does not know yet what was applied by the mark
 	if err := s.Err(); err != nil {
 		st.Halted = err.Error()
 		st.Role = RoleStopped

@@ -78,7 +78,7 @@ func Open(cfg Config) (*Store, error) {
 func (s *Store) start(cfg Config) error {
 	rc := cfg.raftConfig()
 	s.replica = newReplica(cfg.Machine)
-	s.replica.halt = s.halt
+	s.replica.halt, s.replica.mark = s.halt, s.disk.committed
 	s.disk.journal.halt = s.halt
 	logs, err := raft.NewLogCache(1024, s.disk.journal)
 	if err != nil {
@@ -146,6 +146,7 @@ func (s *Store) start(cfg Config) error {
 		s.background.Go(func() { r.keep(ctx) })
 	}
 	go s.watch() // ends when the store has stopped, however that comes about
+	s.replay()
 	return nil
 }
 

@@ -135,6 +135,8 @@ type Agent struct {
 	store    *raftstore.Store // set before opened is closed
 	refused  error            // why this agent only answers, or nil; set by Start
 	recalled pki.Registry     // who was who when this agent last knew
+	answered *answeredMark    // set by Start before anything is served
+	release  func()           // see recall
 	opened   chan struct{}
 	trips    trips
 	opinions *opinions
@@ -171,7 +173,7 @@ func New(cfg Config) (*Agent, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	a := &Agent{cfg: cfg, log: cfg.Logger, reportNow: make(chan struct{}, 1), opened: make(chan struct{})}
+	a := &Agent{cfg: cfg, log: cfg.Logger, reportNow: make(chan struct{}, 1), opened: make(chan struct{}), release: func() {}}
 	cfg.DNS.Why, cfg.DNS.Unseal = a.whyLines, a.unseal
 	dns, err := dnsserver.New(cfg.DNS)
 	if err != nil {
@@ -245,6 +247,7 @@ func (a *Agent) Start() error {
 		{"make data directory", func() error { return os.MkdirAll(a.cfg.Dir, 0o700) }},
 		{"bind API", a.bindAPI}, // binds only: a second agent on this address ends here, before it touches the data
 		{"read zone files", a.files.start},
+		{"recall what was answered", a.markAnswers},
 		{"recall served state", a.recall},
 		{"recall what is usual", a.recallUsual},
 		{"recall what sources usually send", a.recallHabits},
@@ -282,22 +285,6 @@ func (a *Agent) Stop(ctx context.Context) error {
 
 func (a *Agent) onStop(name string, do func(ctx context.Context) error) {
 	a.stops = append(a.stops, stop{name, do})
-}
-
-// recall serves what was served last, whatever the log will say later. Damage
-// is named and passed over: the log has the truth.
-func (a *Agent) recall() error {
-	s, ok, err := a.mem.load()
-	if err != nil {
-		a.log.Error().Err(err).Msg("cannot recall the served state; waiting for the log instead")
-		return nil
-	}
-	if ok {
-		a.pub.setBehind(unheard)
-		a.pub.publish(s)
-		a.log.Info().Uint64("epoch", s.Epoch).Msg("serving the last known state")
-	}
-	return nil
 }
 
 func (a *Agent) startGate() error {
@@ -356,6 +343,7 @@ func (a *Agent) openStore() error {
 		return err
 	}
 	a.store = store
+	a.release()
 	close(a.opened)
 	a.onStop("replicated state", store.Close)
 	return nil

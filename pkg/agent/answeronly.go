@@ -19,6 +19,7 @@ import (
 // refuse makes this agent one that only answers, if it has what to answer and
 // the error is one that more waiting does not make worse.
 func (a *Agent) refuse(err error) bool {
+	a.release() // there is no log to wait for
 	now, _ := a.pub.served()
 	if now.state.Fleet == nil || errors.Is(err, raftstore.ErrInUse) || errors.Is(err, raftstore.ErrForeignDir) {
 		return false

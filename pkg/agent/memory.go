@@ -18,9 +18,9 @@ import (
 )
 
 // memory keeps the last State that was served in a file, so that an agent that
-// restarts while it is cut off from its peers goes on answering. The Raft log
-// cannot serve for that: without a leader nobody knows what of it is
-// committed. The file is written behind the answers, never before them.
+// restarts goes on answering at once, without its peers and, should the store be
+// refused, without its log. The file is written behind the answers, never before
+// them; what it lacks after a crash, answeredMark tells.
 type memory struct {
 	path string
 	log  zerolog.Logger

@@ -41,6 +41,8 @@ type publisher struct {
 	gate gateway // nil in an agent without a gate
 	log  zerolog.Logger
 	keep func(steer.State) // told of each State that is served
+	// answers is told of each epoch before it is answered. May be nil.
+	answers func(epoch uint64)
 	// stale is told whether what is served is kept from an earlier time and
 	// does not follow the fleet. May be nil.
 	stale func(bool)
@@ -54,6 +56,7 @@ type publisher struct {
 	halted  string                   // why there are no newer States any more
 	suspect string                   // why newer States are not served: see freeze
 	behind  string                   // why newer States may not come: see watchStaleness
+	floor   uint64                   // older epochs are not served: see hold
 	changed chan struct{}            // closed and replaced at each change
 
 	beside        *srv.Zone // records beside the steered ones, or nil
@@ -74,11 +77,14 @@ func (p *publisher) publish(s steer.State) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if s.Epoch < p.state.Epoch || p.suspect != "" {
+	if s.Epoch < max(p.state.Epoch, p.floor) || p.suspect != "" {
 		return
 	}
 	if s.Epoch > p.state.Epoch {
 		p.reached.at(pointApplied)
+		if p.answers != nil {
+			p.answers(s.Epoch)
+		}
 		if err := p.serve(s); err != nil {
 			p.problem = err.Error()
 			p.log.Error().Err(err).Uint64("epoch", s.Epoch).Uint64("serving", p.state.Epoch).Msg("refused to serve a new zone; the old one stays")
