@@ -135,7 +135,7 @@ type Agent struct {
 	store    *raftstore.Store // set before opened is closed
 	refused  error            // why this agent only answers, or nil; set by Start
 	recalled pki.Registry     // who was who when this agent last knew
-	answered *answeredMark    // set by Start before anything is served
+	mark     *answeredMark    // set by Start before anything is served
 	release  func()           // see recall
 	opened   chan struct{}
 	trips    trips

@@ -111,7 +111,7 @@ func (a *Agent) markAnswers() error {
 	if err := mark.open(); err != nil {
 		a.log.Error().Err(err).Msg("a restart may begin with an older decision")
 	}
-	a.answered, a.pub.answers = mark, mark.note
+	a.mark, a.pub.answers = mark, mark.note
 	a.onStop("mark of what was answered", func(context.Context) error { return mark.close() })
 	return nil
 }
@@ -127,7 +127,7 @@ func (a *Agent) recall() error {
 	if ok {
 		a.pub.setBehind(unheard)
 	}
-	newer := a.answered.newest()
+	newer := a.mark.newest()
 	if s.Epoch < newer {
 		a.log.Info().Uint64("kept", s.Epoch).Uint64("answered", newer).Msg("a newer decision was answered than is kept: waiting for the log")
 		a.hold(s, newer)

@@ -128,7 +128,7 @@ func TestDamagedMarkOfAnswers(t *testing.T) {
 	whole := []byte(markText(9))
 	for i := range whole {
 		a, _ := restarted(t, 9, 5)
-		path := a.answered.path
+		path := a.mark.path
 		bad := append([]byte(nil), whole...)
 		bad[i] ^= 1
 		if err := os.WriteFile(path, bad, 0o600); err != nil {
