@@ -115,6 +115,7 @@ func TestWayOut(t *testing.T) {
 		{&raftstore.Fatal{Reason: steer.ErrUnknownCommand}, "install the version"},
 		{&raftstore.Fatal{Reason: pki.ErrUnknownChange}, "install the version"},
 		{knownState(steer.State{Format: 99}), "install the version"},
+		{knownState(steer.State{Format: 1, Events: []*steer.Event{nil}}), "restart the agent"},
 		{&raftstore.DamageError{File: "log.db"}, "rejoin"},
 		{raftstore.ErrDisk, "make room"},
 		{errors.New("else"), "restart the agent"},

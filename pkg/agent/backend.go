@@ -42,8 +42,8 @@ func (a *Agent) state() steer.State {
 
 // History implements api.Backend.
 func (a *Agent) History(_ context.Context, limit int) ([]steer.Event, error) {
-	events := a.state().Events
-	return append([]steer.Event{}, events[max(0, len(events)-limit):]...), nil
+	s := a.state()
+	return s.LastEvents(limit), nil
 }
 
 // Why implements api.Backend.

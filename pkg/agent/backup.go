@@ -159,7 +159,7 @@ func restored(c BackupContents, to RestoreTarget) steer.State {
 	s := c.held.state
 	s.Epoch += restoreJump
 	s.Revision += restoreJump
-	event := steer.Event{
+	event := &steer.Event{
 		Epoch: s.Epoch, Revision: s.Revision, At: s.Now, Kind: steer.EventRestored, By: to.By, Reason: to.Reason,
 		Text: what(c, to),
 	}

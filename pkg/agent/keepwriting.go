@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
@@ -12,35 +13,48 @@ import (
 const (
 	// keepQuiet is how long nothing was decided before it is written.
 	keepQuiet = 20 * time.Millisecond
-	// keepLatest is when it is written although decisions go on.
-	keepLatest = 100 * time.Millisecond
 	// keepRest lies between two writes: decisions that follow each other are
-	// written together. With keepLatest it is how old what is kept may be.
+	// written together.
 	keepRest = 400 * time.Millisecond
+	// servedLatest is when the served State is written although decisions go on.
+	// With keepRest it is how old what is kept of it may be.
+	servedLatest = 100 * time.Millisecond
+	// pastLatest is the same for the past. It can wait longer, since an agent
+	// that dies before makes it again from the log.
+	pastLatest = 2 * time.Second
 	// keepRetry is how often what a disk refused is written to it again.
 	keepRetry = 5 * time.Second
 )
 
-// keepBehind keeps what was served until ctx ends. One loop writes both files:
-// side by side they would take two processors at a time.
+// keepBehind keeps what was served until ctx ends. It writes one of the two at a
+// time: side by side they would take two processors.
 func (a *Agent) keepBehind(ctx context.Context) {
-	keepWriting(ctx, a.mem.notify, a.past.notify, func() {
-		a.mem.flush()
-		a.past.flushResting(func(d time.Duration) { pause(ctx, d) })
+	var writing sync.Mutex
+	var past sync.WaitGroup
+	past.Go(func() {
+		keepWriting(ctx, a.past.notify, pastLatest, func() {
+			writing.Lock()
+			defer writing.Unlock()
+			a.past.flushResting(func(d time.Duration) { pause(ctx, d) })
+		})
 	})
+	keepWriting(ctx, a.mem.notify, servedLatest, func() {
+		writing.Lock()
+		defer writing.Unlock()
+		a.mem.flush()
+	})
+	past.Wait()
 }
 
-// keepWriting flushes soon after there is something new, what a disk refused
-// from time to time, and what is left when ctx ends.
-func keepWriting(ctx context.Context, served, past <-chan struct{}, flush func()) {
+// keepWriting flushes soon after there is something new, at the latest after so
+// long, what a disk refused from time to time, and what is left when ctx ends.
+func keepWriting(ctx context.Context, notify <-chan struct{}, latest time.Duration, flush func()) {
 	retry := time.NewTicker(keepRetry)
 	defer retry.Stop()
 	for ctx.Err() == nil {
 		select {
-		case <-served:
-			waitQuiet(ctx, served, past)
-		case <-past:
-			waitQuiet(ctx, served, past)
+		case <-notify:
+			waitQuiet(ctx, notify, latest)
 		case <-retry.C:
 		case <-ctx.Done():
 		}
@@ -50,21 +64,19 @@ func keepWriting(ctx context.Context, served, past <-chan struct{}, flush func()
 	flush()
 }
 
-// waitQuiet returns when nothing came for keepQuiet, after keepLatest, or when
-// ctx ends.
-func waitQuiet(ctx context.Context, served, past <-chan struct{}) {
-	latest, quiet := time.NewTimer(keepLatest), time.NewTimer(keepQuiet)
-	defer latest.Stop()
+// waitQuiet returns when nothing came for keepQuiet, after latest, or when ctx
+// ends.
+func waitQuiet(ctx context.Context, notify <-chan struct{}, latest time.Duration) {
+	end, quiet := time.NewTimer(latest), time.NewTimer(keepQuiet)
+	defer end.Stop()
 	defer quiet.Stop()
 	for {
 		select {
-		case <-served:
-			quiet.Reset(keepQuiet)
-		case <-past:
+		case <-notify:
 			quiet.Reset(keepQuiet)
 		case <-quiet.C:
 			return
-		case <-latest.C:
+		case <-end.C:
 			return
 		case <-ctx.Done():
 			return

@@ -184,10 +184,13 @@ func (m *machine) Sum() func() (raftstore.Hash, error) {
 // errNewerState is returned for a State that a newer program has written.
 var errNewerState = errors.New("state of a format that this program does not know")
 
-// knownState refuses a State of a newer format.
+// knownState refuses a State of a newer format, and one with holes.
 func knownState(s steer.State) error {
 	if s.Format > steer.StateFormat || s.Format < 1 {
 		return fmt.Errorf("decode state: %w: format %d, known up to %d; upgrade this agent", errNewerState, s.Format, steer.StateFormat)
+	}
+	if s.LacksEvents() {
+		return errors.New("decode state: an event is null")
 	}
 	return nil
 }

@@ -278,7 +278,7 @@ func TestZoneAboveIsAsked(t *testing.T) {
 	if err := confirm(0, string(steer.RuleKeyWait), ruleParent); err != nil {
 		t.Errorf("by override: %v", err)
 	}
-	overrode := slices.ContainsFunc(w.agents[w.leader()].state().Events, func(e steer.Event) bool { return e.Rule == ruleParent && e.Kind == steer.EventOverride })
+	overrode := slices.ContainsFunc(w.agents[w.leader()].state().Events, func(e *steer.Event) bool { return e.Rule == ruleParent && e.Kind == steer.EventOverride })
 	if !overrode {
 		t.Error("nobody hears of the override")
 	}

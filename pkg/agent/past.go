@@ -181,5 +181,8 @@ func decodePast(payload []byte) (pastState, error) {
 	if s.State.Format > steer.StateFormat {
 		return s, fmt.Errorf("decode past state: format %d, this program knows up to %d", s.State.Format, steer.StateFormat)
 	}
+	if s.State.LacksEvents() {
+		return s, errors.New("decode past state: an event is null")
+	}
 	return s, nil
 }

@@ -98,14 +98,12 @@ func asked(s *steer.State, run string) string {
 func messagesOf(s steer.State) (list []notify.Message, last uint64) {
 	last = s.Notified
 	var incidents []string
-	for i := range s.Events {
-		e := &s.Events[i]
+	for _, e := range s.Events {
 		if e.Revision > s.Notified && e.Kind == steer.EventIncident && severityOf(&s, e) != "" && !slices.Contains(incidents, e.Incident) {
 			incidents = append(incidents, e.Incident)
 		}
 	}
-	for i := range s.Events {
-		e := &s.Events[i]
+	for _, e := range s.Events {
 		last = max(last, e.Revision)
 		severity := severityOf(&s, e)
 		if e.Revision <= s.Notified || severity == "" {
@@ -140,7 +138,7 @@ func addTo(m *notify.Message, e *steer.Event, severity string) {
 }
 
 func worthTelling(s steer.State) bool {
-	return slices.ContainsFunc(s.Events, func(e steer.Event) bool { return e.Revision > s.Notified && severityOf(&s, &e) != "" })
+	return slices.ContainsFunc(s.Events, func(e *steer.Event) bool { return e.Revision > s.Notified && severityOf(&s, e) != "" })
 }
 
 // tell sends what is new, and notes how far it came: also when no channel took

@@ -41,10 +41,10 @@ func TestMessages(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := steer.State{Fleet: &f, Notified: 10, Runs: []steer.Run{run}, Incidents: []steer.Incident{{ID: "inc-1", Severity: steer.Major}, {ID: "inc-2", Severity: steer.Critical}}}
-			s.Events = []steer.Event{{Kind: steer.EventNotify, Revision: 9, Text: "told before"}}
+			s.Events = []*steer.Event{{Kind: steer.EventNotify, Revision: 9, Text: "told before"}}
 			for i, e := range c.events {
 				e.Revision, e.At = uint64(11+i), time.Unix(int64(i), 0)
-				s.Events = append(s.Events, e)
+				s.Events = append(s.Events, &e)
 			}
 			list, last := messagesOf(s)
 			if len(list) != len(c.want) || last != uint64(10+len(c.events)) {

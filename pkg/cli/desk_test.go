@@ -7,7 +7,6 @@ import (
 	"log"
 	"net/http/httptest"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -170,7 +169,7 @@ func (d *desk) Why(_ context.Context, name string) (steer.Explanation, error) {
 func (d *desk) History(_ context.Context, limit int) ([]steer.Event, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return slices.Clone(d.state.Events[max(0, len(d.state.Events)-limit):]), nil
+	return d.state.LastEvents(limit), nil
 }
 
 func (d *desk) Effect(context.Context, uint64, time.Duration) (api.Effect, error) {

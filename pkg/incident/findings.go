@@ -77,14 +77,14 @@ func findings(in steer.Incident, r Report) (well, badly []Finding) {
 // common reports whether the same fault was seen at several sites. The advice
 // of that rule alone says less: automation waits a moment for other sites.
 func common(in steer.Incident) bool {
-	return slices.ContainsFunc(in.Timeline, func(e steer.Event) bool { return e.Kind == steer.EventBrake && e.Word == "set" })
+	return slices.ContainsFunc(in.Timeline, func(e *steer.Event) bool { return e.Kind == steer.EventBrake && e.Word == "set" })
 }
 
 // heldBack lists the rules that kept automation from moving, once each.
-func heldBack(in steer.Incident) []steer.Event {
-	var out []steer.Event
+func heldBack(in steer.Incident) []*steer.Event {
+	var out []*steer.Event
 	for _, e := range in.Timeline {
-		if e.Kind == steer.EventAdvice && !slices.ContainsFunc(out, func(o steer.Event) bool { return o.Rule == e.Rule }) {
+		if e.Kind == steer.EventAdvice && !slices.ContainsFunc(out, func(o *steer.Event) bool { return o.Rule == e.Rule }) {
 			out = append(out, e)
 		}
 	}
@@ -136,7 +136,7 @@ func followUps(in steer.Incident, r Report) []Finding {
 	if common(in) {
 		out = append(out, Finding{Key: "separate-fate"})
 	}
-	if slices.ContainsFunc(held, func(e steer.Event) bool { return e.Rule == steer.RuleAdvise }) {
+	if slices.ContainsFunc(held, func(e *steer.Event) bool { return e.Rule == steer.RuleAdvise }) {
 		out = append(out, Finding{Key: "consider-act"})
 	}
 	if strings.HasPrefix(string(in.Failure), "cert-") {

@@ -91,7 +91,7 @@ func Build(in steer.Incident, from Input) Report {
 		r.OmitAfter = steer.TimelineHead
 	}
 	for _, e := range in.Timeline {
-		r.Timeline = append(r.Timeline, Entry{Who: who(&e, in), Event: e})
+		r.Timeline = append(r.Timeline, Entry{Who: who(e, in), Event: *e})
 	}
 	r.Affected = affected(in)
 	r.Measures = measures(in, r.RestoredAt)

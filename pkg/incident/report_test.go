@@ -96,7 +96,7 @@ func TestHostileTextStaysText(t *testing.T) {
 	in := steer.Incident{
 		ID: evil, State: steer.Resolved, Severity: steer.Major, Summary: evil, Cause: evil, Sites: []fleet.SiteID{"calgary"},
 		StartedAt: at, OpenedAt: at, OpenedBy: evil, DeclaredAt: at, DeclaredBy: evil, MovedAt: at, MovedBy: evil, WellAt: at.Add(time.Minute), ResolvedAt: at.Add(time.Hour), ResolvedBy: evil,
-		Timeline: []steer.Event{
+		Timeline: []*steer.Event{
 			{Kind: steer.EventFleet, At: at.Add(-time.Minute), By: evil, Reason: evil},
 			{Kind: steer.EventNote, At: at, By: evil, Reason: evil, Text: evil},
 			{Kind: "of-a-later-version", At: at, By: evil, Text: evil},
@@ -147,10 +147,10 @@ func TestAReportSaysWhatIsMissing(t *testing.T) {
 	in := steer.Incident{
 		ID: "inc-9", State: steer.Investigating, Severity: steer.Minor, Summary: "no ringing", OpenedBy: "alice", DeclaredBy: "alice",
 		StartedAt: at.Add(-20 * time.Minute), OpenedAt: at, DeclaredAt: at, Exposure: steer.Exposure{Unstated: []fleet.SiteID{"ottawa"}},
-		Timeline: make([]steer.Event, steer.MaxTimeline), Omitted: 7,
+		Timeline: make([]*steer.Event, steer.MaxTimeline), Omitted: 7,
 	}
 	for i := range in.Timeline {
-		in.Timeline[i] = steer.Event{Kind: steer.EventNote, At: at, By: "alice", Reason: strings.Repeat("x", i+1), Revision: 9}
+		in.Timeline[i] = &steer.Event{Kind: steer.EventNote, At: at, By: "alice", Reason: strings.Repeat("x", i+1), Revision: 9}
 	}
 	r := Build(in, Input{Now: at.Add(time.Hour), Zone: "example.net"})
 	md, err := r.Markdown(Options{})

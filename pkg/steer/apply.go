@@ -62,8 +62,9 @@ func apply(s State, c Command, seen *view) (*transition, error) {
 	for i := range t.events {
 		t.events[i].Epoch, t.events[i].Revision = t.Epoch, t.Revision
 	}
-	t.chronicle()
-	t.Events = appendBounded(t.Events, MaxEvents, t.events...)
+	kept := pointers(t.events)
+	t.chronicle(kept)
+	t.Events = appendBounded(t.Events, MaxEvents, kept...)
 	return t, err
 }
 
@@ -330,6 +331,17 @@ func (t *transition) dropUnknown() {
 		}
 	}
 	t.Failbacks = back
+}
+
+// pointers returns where copies of the events are: States and timelines that
+// have an event share it.
+func pointers(events []Event) []*Event {
+	copies := slices.Clone(events)
+	out := make([]*Event, len(copies))
+	for i := range copies {
+		out[i] = &copies[i]
+	}
+	return out
 }
 
 func appendBounded[T any](s []T, limit int, add ...T) []T {

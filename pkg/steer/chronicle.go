@@ -15,8 +15,8 @@ const (
 
 // leadUp returns the changes of the last hour before an incident, and what the
 // gates of its sites did by themselves: they see a dead softswitch first.
-func (t *transition) leadUp(in Incident) []Event {
-	var out []Event
+func (t *transition) leadUp(in Incident) []*Event {
+	var out []*Event
 	for _, e := range slices.Backward(t.Events) {
 		if len(out) == maxLead || e.At.Before(in.StartedAt.Add(-leadTime)) {
 			break
@@ -53,8 +53,8 @@ func (e *Event) away() bool {
 // chronicle writes the events of this command into the timelines of the
 // incidents that they belong to. It runs for refused commands too: what was
 // tried in vain is part of the story.
-func (t *transition) chronicle() {
-	if len(t.events) == 0 || len(t.Incidents) == 0 {
+func (t *transition) chronicle(events []*Event) {
+	if len(events) == 0 || len(t.Incidents) == 0 {
 		return
 	}
 	var list []Incident
@@ -64,8 +64,8 @@ func (t *transition) chronicle() {
 		if !in.Open() && !ended && !t.names(in.ID) {
 			continue
 		}
-		for _, e := range t.events {
-			if !belongs(&e, in) {
+		for _, e := range events {
+			if !belongs(e, in) {
 				continue
 			}
 			if list == nil {
@@ -101,8 +101,8 @@ func belongs(e *Event, in *Incident) bool {
 
 // entered adds an event to an incident. When the timeline is full the oldest
 // one after the head gives way.
-func (t *transition) entered(in Incident, e Event) Incident {
-	tl := slices.Concat(in.Timeline, []Event{e})
+func (t *transition) entered(in Incident, e *Event) Incident {
+	tl := slices.Concat(in.Timeline, []*Event{e})
 	if len(tl) > MaxTimeline {
 		tl = slices.Delete(tl, TimelineHead, TimelineHead+1)
 		in.Omitted++

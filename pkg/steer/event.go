@@ -1,6 +1,7 @@
 package steer
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
@@ -73,4 +74,20 @@ type Event struct {
 	// Reports in other languages are written from it instead of from Text.
 	Word  string       `json:"word,omitempty"`
 	Cause health.Cause `json:"cause,omitempty"` // what the checks said, if the event is about a failure
+}
+
+// LastEvents returns copies of the newest events, oldest first.
+func (s *State) LastEvents(limit int) []Event {
+	last := s.Events[max(0, len(s.Events)-limit):]
+	out := make([]Event, len(last))
+	for i, e := range last {
+		out[i] = *e
+	}
+	return out
+}
+
+// LacksEvents reports whether an event of the State is none at all, as no State
+// has that was made by commands: one that was read may.
+func (s *State) LacksEvents() bool {
+	return slices.Contains(s.Events, nil) || slices.ContainsFunc(s.Incidents, func(in Incident) bool { return slices.Contains(in.Timeline, nil) })
 }

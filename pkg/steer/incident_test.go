@@ -165,7 +165,7 @@ func TestATimelineKeepsItsBeginning(t *testing.T) {
 		t.Fatalf("%d entries, %d omitted", len(in.Timeline), in.Omitted)
 	}
 	for i, e := range first {
-		if in.Timeline[i] != e {
+		if *in.Timeline[i] != *e {
 			t.Errorf("entry %d of the beginning is lost: %+v", i, in.Timeline[i])
 		}
 	}

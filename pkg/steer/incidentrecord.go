@@ -93,8 +93,8 @@ type Incident struct {
 	// SetSeverity is true when a person chose the severity.
 	SetSeverity bool `json:"set_severity,omitempty"`
 
-	Timeline []Event `json:"timeline,omitempty"` // oldest first, at most MaxTimeline
-	Omitted  int     `json:"omitted,omitempty"`  // events left out after the first TimelineHead
+	Timeline []*Event `json:"timeline,omitempty"` // oldest first, at most MaxTimeline
+	Omitted  int      `json:"omitted,omitempty"`  // events left out after the first TimelineHead
 }
 
 // Exposure is the most that stood behind the failing sites at one time, from

@@ -75,8 +75,7 @@ func (v *view) listenerOf(c health.Check) string {
 // changeBefore is the last change of the fleet file, by a person, in the hour
 // before; nil when there was none, or nothing was before it.
 func (v *view) changeBefore(at time.Time) *Event {
-	for i := range slices.Backward(v.Events) {
-		e := &v.Events[i]
+	for _, e := range slices.Backward(v.Events) {
 		if e.Kind == EventFleet && e.By != AutomationOwner && e.Epoch > 1 && !e.At.After(at) && at.Sub(e.At) <= suspectTime {
 			return e
 		}

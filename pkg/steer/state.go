@@ -50,7 +50,7 @@ type State struct {
 	Runs      []Run      `json:"runs,omitempty"`      // of runbooks, oldest first
 	Practice  []Practice `json:"practice,omitempty"`  // the last drill of each site, ordered by Site
 	Concerns  Concerns   `json:"concerns,omitzero"`   // of readiness
-	Events    []Event    `json:"events,omitempty"`    // oldest first, at most MaxEvents
+	Events    []*Event   `json:"events,omitempty"`    // oldest first, at most MaxEvents; what they point to never changes
 	Notified  uint64     `json:"notified,omitempty"`  // revision of the last event that people were told
 	Seen      []string   `json:"seen,omitempty"`      // IDs of the last commands: a repeated one has no second effect
 

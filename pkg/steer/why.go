@@ -317,7 +317,7 @@ func (v *view) eventsOf(svc *fleet.Service) []Event {
 		}
 		common := e.Kind == EventBrake && slices.Contains(svc.Transports, e.Transport) // of several sites
 		if e.Service == svc.Name || (e.Service == "" && slices.Contains(svc.Sites, e.Site)) || common {
-			out = append(out, e)
+			out = append(out, *e)
 		}
 	}
 	return out

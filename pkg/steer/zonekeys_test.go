@@ -110,7 +110,7 @@ func TestKeyRollOver(t *testing.T) {
 	check("caches need the old one", []string{"a retired", "b active signs"}, "b")
 	g.step(time.Second)
 	check("at the end", []string{"b active signs"}, "b")
-	if !slices.ContainsFunc(g.s.Events, func(e steer.Event) bool { return e.Kind == steer.EventKey && strings.Contains(e.Text, "gone") }) {
+	if !slices.ContainsFunc(g.s.Events, func(e *steer.Event) bool { return e.Kind == steer.EventKey && strings.Contains(e.Text, "gone") }) {
 		t.Error("no event tells that the old key is gone")
 	}
 }
