@@ -29,11 +29,13 @@ func TestWhatIsFound(t *testing.T) {
 		{"inverted", func(c *x509.Certificate) { c.NotBefore, c.NotAfter = now.Add(-time.Hour), now.Add(-2*time.Hour) }, []string{"bad dates-inverted", "bad expired"}},
 		{"soon", func(c *x509.Certificate) { c.NotAfter = now.AddDate(0, 0, 13) }, []string{"warn expires-soon"}},
 		{"clients only", func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }, []string{"bad usage"}},
-		{"no signature usage", func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment }, []string{"warn key-usage"}},
+		{"no signature usage", func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment }, []string{"warn key-usage", "warn zlint"}},
 		{"no names", func(c *x509.Certificate) { c.DNSNames = nil }, []string{"warn no-names"}},
 		{"wildcard", func(c *x509.Certificate) { c.DNSNames = []string{"*.example.net"} }, []string{"warn wildcard"}},
 		{"address as name", func(c *x509.Certificate) { c.DNSNames = []string{"192.0.2.1"} }, []string{"warn name-form"}},
 		{"long common name", func(c *x509.Certificate) { c.Subject.CommonName = strings.Repeat("x", 65) }, []string{"warn attribute-length"}},
+		{"a country in small letters", func(c *x509.Certificate) { c.Subject.Country = []string{"ca"} }, []string{"warn zlint"}},
+		{"a name twice", func(c *x509.Certificate) { c.DNSNames = append(c.DNSNames, c.DNSNames...) }, []string{"note zlint"}},
 		{"country", func(c *x509.Certificate) { c.Subject.Country = []string{"CAN"} }, []string{"warn attribute-length"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -209,9 +211,13 @@ func TestHostileNames(t *testing.T) {
 }
 
 func TestArguments(t *testing.T) {
-	dir := write(t, map[string]string{"notes.txt": "x", "sub/a.pem": certPEM(newAuthority(t, "ca").cert.Raw)})
+	pem := certPEM(newAuthority(t, "ca").cert.Raw)
+	dir := write(t, map[string]string{
+		"notes.txt": "x", "sub/a.pem": pem, "chain": "# ours\n" + pem,
+		"fleet.yaml": "trust_roots: |\n  " + strings.ReplaceAll(pem, "\n", "\n  "), "state.json": fmt.Sprintf("{%q: %q}", "roots", pem),
+	})
 	res := check(t, Config{}, dir)
-	if len(res.Reports) != 1 || res.LeftAside != 1 {
+	if len(res.Reports) != 2 || res.LeftAside != 3 {
 		t.Errorf("%d reports, %d left aside", len(res.Reports), res.LeftAside)
 	}
 	c, err := New(Config{})

@@ -67,7 +67,10 @@ const (
 var ErrUsage = errors.New("cannot check")
 
 // Checker judges certificates.
-type Checker struct{ cfg Config }
+type Checker struct {
+	cfg    Config
+	zlints zlints
+}
 
 // New returns a checker.
 func New(cfg Config) (*Checker, error) {
@@ -90,7 +93,11 @@ func New(cfg Config) (*Checker, error) {
 	if cfg.Parallel <= 0 {
 		cfg.Parallel = runtime.GOMAXPROCS(0)
 	}
-	return &Checker{cfg}, nil
+	z, err := newZlints()
+	if err != nil {
+		return nil, err
+	}
+	return &Checker{cfg: cfg, zlints: z}, nil
 }
 
 // Result is what came of one run.
@@ -133,8 +140,8 @@ func (c *Checker) Check(ctx context.Context, args []string) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	sources := make([]*source, len(targets))
-	c.each(len(targets), func(i int) { sources[i] = c.read(ctx, targets[i]) })
+	sources, met := make([]*source, len(targets)), &seen{}
+	c.each(len(targets), func(i int) { sources[i] = c.read(ctx, targets[i], met) })
 	known := learn(sources)
 	pairs := pair(sources)
 	count := c.plan(pairs)

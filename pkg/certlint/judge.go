@@ -19,6 +19,10 @@ func (c *Checker) judge(s *source, known *knowledge) {
 		if sev, text := judgeKey(l.cert.PublicKey); text != "" {
 			s.report.add(n+1, sev, "key-weak", "%s", text)
 		}
+		for _, f := range l.exam.zlint(c.zlints) {
+			f.Certificate = n + 1
+			s.report.Findings = append(s.report.Findings, f)
+		}
 		leaf := n == 0
 		for _, rule := range lints {
 			if rule.leaf && !leaf {
@@ -87,7 +91,7 @@ func (c *Checker) order(s *source, known *knowledge) {
 	}
 	for i, cert := range certs {
 		if selfSigned(cert) {
-			if err := cert.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature); err != nil && signatureBroken(err) {
+			if err := s.seen.of(cert.Raw).ownSignatureOf(cert); err != nil && signatureBroken(err) {
 				s.report.add(i+1, Bad, "signature", "its own signature does not fit: %s was altered after it was signed", subject(cert))
 			}
 			continue

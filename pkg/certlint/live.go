@@ -11,8 +11,8 @@ import (
 const ruleLive = "listener"
 
 // live takes the certificates from a listener.
-func (c *Checker) live(ctx context.Context, address string) *source {
-	s := &source{name: address, report: Report{Source: clean(address)}}
+func (c *Checker) live(ctx context.Context, address string, met *seen) *source {
+	s := &source{name: address, seen: met, report: Report{Source: clean(address)}}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
 	chain, err := c.shown(ctx, address, 0)

@@ -18,6 +18,7 @@ import (
 type source struct {
 	name   string
 	path   string // of a file; "" for a listener
+	seen   *seen
 	certs  []loaded
 	keys   []crypto.Signer
 	report Report
@@ -28,6 +29,7 @@ type loaded struct {
 	der  []byte
 	line int
 	cert *x509.Certificate // nil when it cannot be parsed
+	exam *examined
 }
 
 // Rules of loading.
@@ -104,9 +106,10 @@ func (s *source) addBlock(b pemBlock) {
 }
 
 func (s *source) addCert(der []byte, line int) {
-	s.certs = append(s.certs, loaded{der: der, line: line})
-	n := len(s.certs)
-	w := walkDER(der)
+	e := s.seen.of(der)
+	e.parse()
+	s.certs = append(s.certs, loaded{der: der, line: line, exam: e})
+	n, w := len(s.certs), e.walk
 	for _, f := range w.notes {
 		f.Certificate = n
 		s.report.Findings = append(s.report.Findings, f)
@@ -117,17 +120,16 @@ func (s *source) addCert(der []byte, line int) {
 			Severity: Bad, Rule: ruleDER, Certificate: n, Line: line, Offset: &at, Field: w.err.Field, Text: w.err.Problem,
 		})
 	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
+	if e.fault != nil {
 		if w.err == nil {
 			s.report.Findings = append(s.report.Findings, Finding{
-				Severity: Bad, Rule: ruleParse, Certificate: n, Line: line, Text: "Go's parser refuses it: " + clean(err.Error()),
+				Severity: Bad, Rule: ruleParse, Certificate: n, Line: line, Text: "Go's parser refuses it: " + clean(e.fault.Error()),
 			})
 		}
 		return
 	}
-	s.certs[n-1].cert = cert
-	s.report.Certificates = append(s.report.Certificates, summarize(cert))
+	s.certs[n-1].cert = e.cert
+	s.report.Certificates = append(s.report.Certificates, e.said)
 }
 
 // parsed returns the certificates that could be parsed.

@@ -87,6 +87,9 @@ func byName(path string) bool {
 	return false
 }
 
+// boundary begins a block of PEM (RFC 7468 §2).
+var boundary = []byte("-----BEGIN ")
+
 func byContent(path string) bool {
 	f, err := os.Open(path)
 	if err != nil {
@@ -95,17 +98,18 @@ func byContent(path string) bool {
 	defer f.Close()
 	head := make([]byte, 4096)
 	n, _ := io.ReadFull(f, head)
-	head = head[:n]
-	// A SEQUENCE with a length of two octets, as certificates have, or PEM.
-	return bytes.Contains(head, []byte("-----BEGIN ")) || len(head) > 4 && head[0] == tagSequence && head[1] == 0x82
+	head = bytes.TrimPrefix(head[:n], []byte("\xef\xbb\xbf")) // a byte order mark
+	// A SEQUENCE with a length of two octets, as certificates have, or PEM, which
+	// begins a line: what is quoted in a configuration or in JSON is none of it.
+	return bytes.HasPrefix(head, boundary) || bytes.Contains(head, append([]byte("\n"), boundary...)) || len(head) > 4 && head[0] == tagSequence && head[1] == 0x82
 }
 
 // read loads a target. What cannot be read is a finding.
-func (c *Checker) read(ctx context.Context, t target) *source {
+func (c *Checker) read(ctx context.Context, t target, met *seen) *source {
 	if t.address != "" {
-		return c.live(ctx, t.address)
+		return c.live(ctx, t.address, met)
 	}
-	s := &source{name: t.path, path: t.path, report: Report{Source: clean(t.path)}}
+	s := &source{name: t.path, path: t.path, seen: met, report: Report{Source: clean(t.path)}}
 	content, err := readFile(t.path)
 	if err != nil {
 		s.report.add(0, Bad, ruleFile, "it cannot be read: %s", clean(err.Error()))

@@ -46,7 +46,8 @@ func (a *app) certCheckCmd() *cobra.Command {
 		Use:   "check PATH…|HOST:PORT…",
 		Short: "Check certificates in files, directories, PKCS#12 and live listeners",
 		Long: `Reads every certificate and key strictly: PEM and DER octet by octet, chain,
-key, names (RFC 5922), dates, weak keys, usage. Each certificate whose key is at
+key, names (RFC 5922), dates, weak keys, usage, and what zlint finds against the
+standards. Each certificate whose key is at
 hand is loaded into a throw-away TLS server and tried with a Go client and with
 openssl s_client, where that is installed. Nothing is changed.
 
