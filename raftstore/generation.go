@@ -37,14 +37,15 @@ type generations struct {
 	done   chan struct{}
 	end    sync.Once
 	work   sync.WaitGroup // ends after Close
+	asks   *canvass
 
 	mu sync.Mutex
 	// guarded by mu:
 	told map[string]bool // whom the log names already
 }
 
-func newGenerations(t *raft.NetworkTransport, term func() uint64, logger zerolog.Logger) *generations {
-	return &generations{NetworkTransport: t, term: term, logger: logger, calls: make(chan raft.RPC), done: make(chan struct{}), told: map[string]bool{}}
+func newGenerations(t *raft.NetworkTransport, self raft.ServerID, term func() uint64, logger zerolog.Logger) *generations {
+	return &generations{NetworkTransport: t, term: term, logger: logger, asks: newCanvass(self), calls: make(chan raft.RPC), done: make(chan struct{}), told: map[string]bool{}}
 }
 
 // Consumer implements raft.Transport.
@@ -70,7 +71,7 @@ func (g *generations) run() {
 	for {
 		select {
 		case rpc := <-g.NetworkTransport.Consumer():
-			if !g.hears(rpc) {
+			if !g.hears(rpc) || g.refused(rpc) {
 				continue
 			}
 			select {
@@ -88,6 +89,22 @@ func (g *generations) run() {
 func (g *generations) Close() error {
 	g.end.Do(func() { close(g.done) })
 	return g.NetworkTransport.Close()
+}
+
+// RequestPreVote implements raft.WithPreVote.
+func (g *generations) RequestPreVote(id raft.ServerID, to raft.ServerAddress, req *raft.RequestPreVoteRequest, resp *raft.RequestPreVoteResponse) error {
+	defer g.asks.begin(id, req)()
+	return g.NetworkTransport.RequestPreVote(id, to, req, resp)
+}
+
+// refused answers a request for a pre-vote that crosses one of ours.
+func (g *generations) refused(rpc raft.RPC) bool {
+	req, ok := rpc.Command.(*raft.RequestPreVoteRequest)
+	if !ok || !g.asks.crossed(req) {
+		return false
+	}
+	rpc.Respond(&raft.RequestPreVoteResponse{RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax}, Term: g.term()}, nil)
+	return true
 }
 
 // hears reports whether raft is to hear a call, and answers it if not: with no

@@ -15,7 +15,7 @@ func TestHalfMovedStoreIsRefused(t *testing.T) {
 	whole := makeDir(t, 12)
 	names := storeFiles(whole)
 	moveOrder(names)
-	if len(names) != 5 {
+	if len(names) != 6 {
 		t.Fatalf("a store has %q", names)
 	}
 	for n := 1; n < len(names); n++ {

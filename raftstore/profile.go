@@ -15,7 +15,8 @@ type Profile struct {
 	// timings are made for. Above it, elections may happen for no reason.
 	RoundTrip time.Duration
 	// Heartbeat is how long a follower waits for a sign of the leader before
-	// it asks for an election; heartbeats are sent every tenth to fifth of it.
+	// it asks for an election, half as long again at most; heartbeats are sent
+	// every tenth to fifth of it.
 	Heartbeat time.Duration
 	// Election is how long a candidate waits before it tries again. At least
 	// Heartbeat.
@@ -32,7 +33,7 @@ type Profile struct {
 }
 
 // LAN is for members within 10 ms of each other. A leader that vanishes is
-// replaced in about twice Heartbeat, and one whose host says that its port is
+// replaced in less than twice Heartbeat, and one whose host says that its port is
 // closed at once. So Heartbeat can be long enough for a machine that is busy.
 func LAN() Profile {
 	return Profile{
@@ -80,8 +81,8 @@ func (p Profile) validate() error {
 
 // into copies the timings into raft's configuration.
 func (p Profile) into(c *raft.Config) {
-	c.HeartbeatTimeout = p.Heartbeat
-	c.ElectionTimeout = p.Election
+	c.HeartbeatTimeout = p.Heartbeat + notice // see vigil
+	c.ElectionTimeout = p.Election + notice
 	c.LeaderLeaseTimeout = p.Lease
 	c.CommitTimeout = p.Commit
 }

@@ -8,3 +8,6 @@ const stride = 13
 
 // CalmMinutes: a virtual minute of three members is a second of the detector's.
 const CalmMinutes = 2
+
+// VanishRuns is shorter here for the same reason.
+const VanishRuns = 20

@@ -97,7 +97,7 @@ func (s *Store) start(cfg Config) error {
 		Logger:          rc.Logger,
 	})
 	kept, _ := s.disk.journal.GetUint64([]byte(keyCurrentTerm)) // raft looks for what is wrong with it
-	s.transport = newGenerations(wire, func() uint64 {
+	s.transport = newGenerations(wire, rc.LocalID, func() uint64 {
 		if r := running.Load(); r != nil {
 			return r.CurrentTerm()
 		}
@@ -140,6 +140,8 @@ func (s *Store) start(cfg Config) error {
 	s.background.Go(func() { p.run(ctx) })
 	s.background.Go(func() { l.run(ctx) })
 	s.background.Go(func() { n.run(ctx) })
+	v := &vigil{raft: s.raft, profile: cfg.Profile}
+	s.background.Go(func() { v.run(ctx) })
 	s.background.Go(func() { s.markCheckpoints(ctx) })
 	if s.disk.journal.mark != nil && cfg.LogRoom > 0 {
 		r := &room{journal: s.disk.journal, want: cfg.LogRoom, logger: s.logger}
