@@ -31,7 +31,7 @@ const (
 )
 
 // registrar is a small registrar that checks digests with the same library that
-// makes them; TestAgainstKamailio holds both against another implementation.
+// makes them; TestEveryAnswerOfARealRegistrar holds both against another one.
 type registrar struct {
 	algorithms []string // of its challenges; none: it does not ask
 	proxy      bool     // it asks with 407
