@@ -101,6 +101,7 @@ func (a *Agent) watchUnseen(ctx context.Context) {
 		for _, x := range tenantFaults(now, string(a.cfg.Name)) {
 			bad[x.Check] = health.Opinion{Check: x.Check, Status: health.Down, Cause: health.CauseTenant, Detail: x.Detail + "; next: " + x.Next}
 		}
+		withoutMaintained(bad, told, now)
 		var lines []string
 		for c, o := range bad {
 			if !told[c] {

@@ -132,6 +132,7 @@ func (a *Agent) proposeOwn(ctx context.Context, cmds []steer.Command) error {
 // it, and returns what became of them.
 func (a *Agent) propose(ctx context.Context, cmds []steer.Command) (applied, error) {
 	cmds = slices.Clone(cmds)
+	a.markMaintenance(ctx, cmds)
 	for i := range cmds {
 		c := &cmds[i]
 		c.Offset = a.offset(c.At)

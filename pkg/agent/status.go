@@ -163,7 +163,7 @@ func siteStatus(s steer.State, site *fleet.Site, gates map[fleet.SiteID]steer.Ga
 			out.Detail[v.Check.Transport.String()] = strings.TrimSuffix(fmt.Sprintf("%s: %s", cmp.Or(string(v.Cause), "down"), v.Detail), ": ")
 		}
 	}
-	out.Checks = checkMatrix(s, site.Name)
+	out.Checks, out.Maintenance = checkMatrix(s, site.Name), maintained(s, site)
 	for _, o := range s.Outs {
 		if o.Site == site.Name {
 			text := fmt.Sprintf("since %s by %s: %s", o.Since.UTC().Format(time.TimeOnly), o.By, o.Reason)
@@ -263,7 +263,7 @@ func drains(s steer.State) []api.IntentStatus {
 	for _, d := range s.Drains {
 		st := api.IntentStatus{
 			ID: d.ID, Site: string(d.Site), Service: string(d.Service), Cohort: d.Cohort.String(), Stage: d.Stage.String(),
-			Owner: d.Owner, Reason: d.Reason, Since: d.Since, Until: d.Until,
+			Owner: d.Owner, Reason: d.Reason, Since: d.Since, Until: d.Until, Maintenance: d.Maintenance,
 		}
 		if d.Transport != 0 {
 			st.Transport = d.Transport.String()

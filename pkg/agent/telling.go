@@ -20,7 +20,9 @@ func severityOf(s *steer.State, e *steer.Event) string {
 	case steer.EventWithdraw, steer.EventFailover, steer.EventStepBack, steer.EventBrake:
 		return string(steer.Major)
 	case steer.EventAdvice:
-		return string(steer.Minor)
+		if !s.Quiet(e.Site, e.Transport) { // else it is said in status alone
+			return string(steer.Minor)
+		}
 	case steer.EventQuarantine:
 		if e.By == steer.AutomationOwner {
 			return string(steer.Minor)

@@ -29,22 +29,31 @@ func (a *Agent) gateVersions(ctx context.Context, cmds []steer.Command) error {
 	for _, c := range cmds {
 		need = max(need, c.Version)
 	}
+	if id, has := a.whoLacks(ctx, need); id != "" {
+		return &api.Error{
+			Category: api.Refused,
+			Message:  fmt.Sprintf("refused by versions: agent %s knows commands up to version %d (now %d, limit: every voter %d)", id, has, has, need),
+			Hint:     "upgrade every agent first: sipsteer agent list",
+		}
+	}
+	return nil
+}
+
+// whoLacks names a voter that is not known to apply commands of a version, and up
+// to which version it does; "" when all do.
+func (a *Agent) whoLacks(ctx context.Context, need int) (id fleet.AgentID, has int) {
 	if need <= max(1, a.machine.State().Format) {
-		return nil
+		return "", need
 	}
 	for _, m := range a.store.Members() {
 		if !m.Voter || m.ID == a.cfg.Name {
 			continue
 		}
 		if has := a.versionOf(ctx, m.ID, need); has < need {
-			return &api.Error{
-				Category: api.Refused,
-				Message:  fmt.Sprintf("refused by versions: agent %s knows commands up to version %d (now %d, limit: every voter %d)", m.ID, has, has, need),
-				Hint:     "upgrade every agent first: sipsteer agent list",
-			}
+			return m.ID, has
 		}
 	}
-	return nil
+	return "", need
 }
 
 // versionOf asks a voter unless it has said enough before: versions only grow.

@@ -42,9 +42,12 @@ type SiteStatus struct {
 	Reflex     bool              `json:"reflex" doc:"The gate closed by itself because its softswitch is dead."`
 	Transports map[string]string `json:"transports" doc:"up, down or unknown by transport."`
 	Detail     map[string]string `json:"detail,omitempty" doc:"Why a transport is down."`
-	Checks     CheckMatrix       `json:"checks,omitempty" doc:"What is believed of each kind of check, by transport and kind: up, down or unknown, the worst of the site's softswitches."`
-	Out        map[string]string `json:"out,omitempty" doc:"Transports taken out of the answers, and why."`
-	GateStats  *GateStats        `json:"gate_stats,omitempty" doc:"Counters of the site's gate, when its agent could be asked."`
+
+	Maintenance []string `json:"maintenance,omitempty" doc:"Transports whose failures all began in the maintenance that they are in: no incident is open for them."`
+
+	Checks    CheckMatrix       `json:"checks,omitempty" doc:"What is believed of each kind of check, by transport and kind: up, down or unknown, the worst of the site's softswitches."`
+	Out       map[string]string `json:"out,omitempty" doc:"Transports taken out of the answers, and why."`
+	GateStats *GateStats        `json:"gate_stats,omitempty" doc:"Counters of the site's gate, when its agent could be asked."`
 }
 
 // CheckMatrix is what is believed of checks that steer traffic: up, down or unknown
@@ -104,12 +107,15 @@ type IncidentStatus struct {
 
 // IntentStatus is a drain or hold.
 type IntentStatus struct {
-	ID        string    `json:"id,omitempty"`
-	Site      string    `json:"site,omitempty"`
-	Service   string    `json:"service,omitempty"`
-	Transport string    `json:"transport,omitempty"`
-	Cohort    string    `json:"cohort,omitempty" doc:"Whom it is about; empty is everyone."`
-	Stage     string    `json:"stage,omitempty"`
+	ID        string `json:"id,omitempty"`
+	Site      string `json:"site,omitempty"`
+	Service   string `json:"service,omitempty"`
+	Transport string `json:"transport,omitempty"`
+	Cohort    string `json:"cohort,omitempty" doc:"Whom it is about; empty is everyone."`
+	Stage     string `json:"stage,omitempty"`
+
+	Maintenance bool `json:"maintenance,omitempty" doc:"Of a drain: what begins to fail where it has taken everyone away is expected. False for drains that were given while an agent did not know that."`
+
 	NextStage string    `json:"next_stage,omitempty" doc:"When the next stage begins, RFC 3339."`
 	Owner     string    `json:"owner"`
 	Reason    string    `json:"reason"`

@@ -136,7 +136,7 @@ func writeSites(w io.Writer, p palette, st api.Status) {
 		row := []string{s.Name, p.word(s.Intent), gateText(p, s)}
 		var notes []string
 		for _, t := range transports {
-			row = append(row, p.word(s.Transports[t]))
+			row = append(row, p.word(s.Transports[t])+inMaintenance(p, s, t))
 			if d := s.Detail[t]; d != "" {
 				notes = append(notes, t+" "+clean(d))
 			}

@@ -202,11 +202,14 @@ type Opinion struct {
 // Verdict is what the fleet believes of one check, after the observers were
 // combined.
 type Verdict struct {
-	Check  Check     `json:"check"`
-	Status Status    `json:"status"`
-	Cause  Cause     `json:"cause,omitempty"`
-	Detail string    `json:"detail,omitempty"`
-	Since  time.Time `json:"since"` // when Status became what it is, by the leader's clock
+	Check  Check  `json:"check"`
+	Status Status `json:"status"`
+	// Maintenance is set by the core alone, where Status is Down: Combine knows
+	// nothing of what people do.
+	Maintenance Maintenance `json:"maintenance,omitzero"`
+	Cause       Cause       `json:"cause,omitempty"`
+	Detail      string      `json:"detail,omitempty"`
+	Since       time.Time   `json:"since"` // when Status became what it is, by the leader's clock
 	// Observers lists who holds this opinion, sorted.
 	Observers []fleet.AgentID `json:"observers,omitempty"`
 	// Certificate is the one that was shown, when the cause is about it: the

@@ -30,6 +30,9 @@ func (l *language) what(e *steer.Event) string {
 	switch e.Kind {
 	case steer.EventVerdict:
 		if e.Word == health.Down.String() {
+			if e.Value == steer.ValueMaintenance {
+				return l.say("ev.stopped", site, transport)
+			}
 			return l.say("ev.down", site, transport, l.cause(string(e.Cause)))
 		}
 		return l.say("ev."+e.Word, site, transport)

@@ -136,14 +136,15 @@ func restoredAt(in steer.Incident) time.Time {
 	return in.HorizonAt
 }
 
-// affected lists the sites with the transports that were seen down.
+// affected lists the sites with the transports that were seen down, but not by the
+// work of people.
 func affected(in steer.Incident) []Affected {
 	out := []Affected{}
 	for _, site := range in.Sites {
 		a := Affected{Site: site}
 		for _, e := range in.Timeline {
 			t := e.Transport.String()
-			if e.Kind == steer.EventVerdict && e.Site == site && e.Word == health.Down.String() && !slices.Contains(a.Transports, t) {
+			if e.Kind == steer.EventVerdict && e.Site == site && e.Word == health.Down.String() && e.Value != steer.ValueMaintenance && !slices.Contains(a.Transports, t) {
 				a.Transports = append(a.Transports, t)
 			}
 		}

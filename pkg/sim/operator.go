@@ -44,6 +44,7 @@ func (w *World) command(n int) steer.Command {
 		c.Cohort, _ = fleet.ParseCohort(o.Cohort) // validated
 	}
 	c.Pace = o.Pace
+	c.Maintenance = c.Kind == steer.KindDrain // every voter is of this version
 	c.Offset = w.offset()
 	c.Version = c.Needs()
 	return c

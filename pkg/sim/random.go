@@ -46,7 +46,33 @@ func Random(seed int64) Config {
 	for range r.IntN(8) {
 		sc.Operators = append(sc.Operators, r.order(&f, sc))
 	}
+	r.work(&f, &sc)
 	return Config{Scenario: sc, Fleet: f}
+}
+
+// work stops the softswitches of sites that are drained, as people do who drain a
+// site to work there, and sometimes before, or longer than the drain lasts. Often
+// another site fails meanwhile.
+func (r *roller) work(f *fleet.Fleet, sc *Scenario) {
+	if r.IntN(3) == 0 {
+		sc.Operators = append(sc.Operators, Order{
+			At: r.time(*sc) / 2, Do: string(steer.KindDrain), Site: r.site(f), Now: true, For: fleet.Duration(60+r.IntN(600)) * fleet.Duration(time.Second),
+			Override: []string{"one-at-a-time", "min-sites", "target-proven", "capacity"},
+		})
+	}
+	for _, o := range sc.Operators {
+		if o.Do != string(steer.KindDrain) || r.IntN(2) == 0 {
+			continue
+		}
+		x := Fault{At: o.At + fleet.Duration(r.IntN(120)-10)*fleet.Duration(time.Second), Fault: FaultDown, Site: o.Site, Transport: o.Transport}
+		x.For = fleet.Duration(10+r.IntN(300)) * fleet.Duration(time.Second)
+		other := Fault{At: x.At + fleet.Duration(r.IntN(60))*fleet.Duration(time.Second), Fault: FaultDown, Site: r.site(f), Transport: o.Transport, For: x.For}
+		for _, x := range []Fault{x, other}[:1+r.IntN(2)] {
+			if x.At >= 0 && x.At < sc.Length {
+				sc.Faults = append(sc.Faults, x)
+			}
+		}
+	}
 }
 
 type roller struct{ *rand.Rand }

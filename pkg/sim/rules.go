@@ -42,6 +42,9 @@ func Rules() []Rule {
 		{"manual-back", manualBack},
 		{"expires", expires},
 		{"refusals-speak", refusalsSpeak},
+		{"maintenance", maintenance},
+		{"never-hidden", neverHidden},
+		{"brakes-of-the-unexpected", brakesOfTheUnexpected},
 	}
 }
 
@@ -172,7 +175,7 @@ func commonCause(s Step) error {
 	if s.Command.Kind != steer.KindWithdraw {
 		return nil
 	}
-	for _, cc := range health.CommonCause(s.Before.Verdicts, s.Before.Fleet.Policy.CommonCauseWindow.D(), s.After.Now) {
+	for _, cc := range health.CommonCause(unexpected(s.Before.Verdicts), s.Before.Fleet.Policy.CommonCauseWindow.D(), s.After.Now) {
 		for _, o := range newOuts(s) {
 			if o.Transport == cc.Transport && slices.Contains(cc.Sites, o.Site) {
 				return fmt.Errorf("%s was taken out although %s", o.Slot, cc.Sentence)

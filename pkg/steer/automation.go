@@ -18,9 +18,14 @@ func (t *transition) setVerdicts() error {
 			continue
 		}
 		old := t.verdict(nv.Check)
+		nv.Maintenance = t.beganIn(&old, &nv)
 		t.Verdicts = inserted(t.Verdicts, nv, compareVerdicts)
 		if old.Status != nv.Status {
-			t.event(EventVerdict, Event{Site: nv.Check.Site, Transport: nv.Check.Transport, Word: nv.Status.String(), Cause: nv.Cause, Text: verdictText(old, nv)})
+			e := Event{Site: nv.Check.Site, Transport: nv.Check.Transport, Word: nv.Status.String(), Cause: nv.Cause, Text: verdictText(old, nv)}
+			if nv.Quiet() {
+				e.Value = ValueMaintenance
+			}
+			t.event(EventVerdict, e)
 		}
 	}
 	return nil
@@ -49,6 +54,9 @@ func verdictText(old, v health.Verdict) string {
 	}
 	if v.Detail != "" {
 		text += ": " + v.Detail
+	}
+	if v.Quiet() {
+		text += "; in maintenance"
 	}
 	if len(v.Observers) > 0 {
 		text += "; seen by " + joined(v.Observers)
@@ -199,6 +207,7 @@ func (t *transition) withdraw() error {
 		return nil
 	}
 	t.decided = true
+	t.heardAt(added)
 	t.noteMove(c.site, known)
 	t.putOuts(outs)
 	t.Blocks = merged(t.Blocks, blocks, func(a, b Block) int { return strings.Compare(string(a.Service), string(b.Service)) })

@@ -52,14 +52,19 @@ func (t *transition) updateBrakes() {
 	}
 }
 
-// commonCauses are those that the verdicts show, and the floods.
+// commonCauses are those that the verdicts show, and the floods. What began to
+// fail in maintenance is no site of one.
 func (s *State) commonCauses(now time.Time) []health.Common {
 	window := s.Fleet.Policy.CommonCauseWindow.D()
-	found := health.CommonCause(s.Verdicts, window, now)
+	verdicts := s.Verdicts
+	if s.Format >= versionMaintenance {
+		verdicts = counted(verdicts)
+	}
+	found := health.CommonCause(verdicts, window, now)
 	if len(s.Floods) == 0 {
 		return found
 	}
-	return health.SharedSources(found, s.Verdicts, s.Floods, window, now)
+	return health.SharedSources(found, verdicts, s.Floods, window, now)
 }
 
 // brake sets a brake, or widens the one that is set. A source that is named stays.
@@ -91,7 +96,7 @@ func (t *transition) brake(b Brake) {
 
 func (t *transition) anyDown(b Brake) bool {
 	return slices.ContainsFunc(t.Verdicts, func(v health.Verdict) bool {
-		return v.Status == health.Down && v.Check.Kind == b.Kind && b.holds(v.Check.Site, v.Check.Transport)
+		return v.Status == health.Down && v.Maintenance == health.NoMaintenance && v.Check.Kind == b.Kind && b.holds(v.Check.Site, v.Check.Transport)
 	})
 }
 

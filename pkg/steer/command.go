@@ -15,7 +15,7 @@ import (
 // program applies. A new kind of command, or a new field that changes what a
 // kind does, raises it; it is proposed only when every voter can apply it.
 // Needs says which commands that are.
-const CommandVersion = 4
+const CommandVersion = 5
 
 // Kind is the kind of a command. The words travel in the Raft log and are
 // append-only.
@@ -120,6 +120,10 @@ type Command struct {
 	// Now skips what a gentle command does first: a drain's announcement and
 	// REGISTER phase, a failback's steps.
 	Now bool `json:"now,omitempty"`
+	// Maintenance goes with a drain, and with a runbook that drains: what begins to
+	// fail where all have left is expected. The leader sets it once every voter
+	// knows what it means.
+	Maintenance bool `json:"maintenance,omitempty"`
 
 	Fleet    *fleet.Fleet     `json:"fleet,omitempty"`    // KindSetFleet
 	Tenants  *TenantChange    `json:"tenants,omitempty"`  // the kinds that begin with tenant

@@ -32,7 +32,7 @@ func (t *transition) drain() error {
 	d := Drain{
 		ID:   fmt.Sprintf("d%d", t.Revision),
 		Site: t.cmd.Site, Service: t.cmd.Service, Transport: t.cmd.Transport, Cohort: t.cmd.Cohort,
-		Stage: StageAnnounce, StageAt: t.Now, OldTTL: v.longestTTL(slots), Intent: t.intent(),
+		Stage: StageAnnounce, StageAt: t.Now, OldTTL: v.longestTTL(slots), Maintenance: t.cmd.Maintenance, Intent: t.intent(),
 	}
 	text := "%s is leaving the answers: worse priority now, out in %s; until %s"
 	if t.cmd.Now {
@@ -70,7 +70,7 @@ func (t *transition) sameScope() int {
 func (t *transition) renewDrain(i int) {
 	drains := slices.Clone(t.Drains)
 	d := &drains[i]
-	d.Owner, d.Reason, d.Until = t.cmd.By, t.cmd.Reason, t.until()
+	d.Owner, d.Reason, d.Until, d.Maintenance = t.cmd.By, t.cmd.Reason, t.until(), d.Maintenance || t.cmd.Maintenance
 	text := fmt.Sprintf("%s stays drained (%s) until %s", d.Scope(), d.Stage, d.Until.UTC().Format(time.RFC3339))
 	if t.cmd.Now && d.Stage < StageRefuse {
 		t.enterStage(d, StageRefuse)

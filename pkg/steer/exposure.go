@@ -48,7 +48,7 @@ func (v *view) reached(svc *fleet.Service, tr fleet.Transport, failing []fleet.S
 			continue
 		}
 		down := site.status[tr] == health.Down
-		if !served && down && slices.Contains(failing, svc.Sites[i]) {
+		if !served && down && slices.Contains(failing, svc.Sites[i]) && v.downLoudly(svc.Sites[i], tr) {
 			first = false
 		}
 		served = true

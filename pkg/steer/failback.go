@@ -186,6 +186,7 @@ func (t *transition) failbackAbort() error {
 		}
 	}
 	t.decided = true
+	t.heardAt(f.Slots)
 	t.event(EventStepBack, Event{Site: f.Site, Rule: RuleTargetProven, Text: fmt.Sprintf("%s began to fail while traffic came back: stepped back, out of %s%s", f.Site, describe(f.Slots), forCohort(f.Cohort))})
 	return nil
 }

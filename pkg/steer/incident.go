@@ -18,6 +18,7 @@ func (t *transition) followUp() {
 	if t.Fleet == nil {
 		return
 	}
+	t.endMaintenance()
 	t.dropFloods()
 	t.updateBrakes()
 	down := t.downSites()
@@ -31,11 +32,12 @@ func (t *transition) followUp() {
 	}
 }
 
-// downSites lists the sites at which any check is down.
+// downSites lists the sites at which any check is down that is not so in
+// maintenance.
 func (t *transition) downSites() []fleet.SiteID {
 	var sites []fleet.SiteID
 	for _, v := range t.Verdicts {
-		if v.Status == health.Down && !slices.Contains(sites, v.Check.Site) {
+		if v.Loud() && !slices.Contains(sites, v.Check.Site) {
 			sites = append(sites, v.Check.Site)
 		}
 	}
@@ -64,7 +66,9 @@ func (t *transition) openIncident(site fleet.SiteID) {
 		}
 	}
 	in := t.newIncident([]fleet.SiteID{site}, AutomationOwner)
-	in.DetectWithin = t.detectWithin()
+	if !t.afterMaintenance(site) {
+		in.DetectWithin = t.detectWithin()
+	}
 	in.StartedAt = t.Now.Add(-in.DetectWithin.D())
 	in.Summary, in.Failure = t.summary(in), t.firstCause(site)
 	in.Severity = t.severity(in)
@@ -172,7 +176,7 @@ func (t *transition) setIncident(i int, in, next Incident) {
 // firstCause is what the checks of the sites say first, in order.
 func (t *transition) firstCause(sites ...fleet.SiteID) health.Cause {
 	for _, v := range t.Verdicts {
-		if v.Status == health.Down && v.Cause != health.CauseNone && slices.Contains(sites, v.Check.Site) {
+		if v.Loud() && v.Cause != health.CauseNone && slices.Contains(sites, v.Check.Site) {
 			return v.Cause
 		}
 	}
@@ -185,7 +189,7 @@ func (t *transition) summary(in Incident) string {
 	for _, site := range in.Sites {
 		var parts []string
 		for _, v := range t.Verdicts {
-			if v.Check.Site != site || v.Status != health.Down {
+			if v.Check.Site != site || !v.Loud() {
 				continue
 			}
 			if p := fmt.Sprintf("%s %s", v.Check.Transport, cmp.Or(string(v.Cause), "down")); !slices.Contains(parts, p) {

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/sipsteer/sipsteer/pkg/health"
 )
 
 // MaxNote bounds a note, a summary or a cause, in octets.
@@ -191,7 +189,7 @@ func (t *transition) resolve(i int, c *IncidentChange) error {
 func (t *transition) stillDown(in Incident) error {
 	var down []string
 	for _, v := range t.Verdicts {
-		if v.Status == health.Down && slices.Contains(in.Sites, v.Check.Site) {
+		if v.Loud() && slices.Contains(in.Sites, v.Check.Site) {
 			down = append(down, v.Check.Target.String())
 		}
 	}

@@ -94,6 +94,7 @@ func (m *model) command(t *rapid.T) steer.Command {
 		Site:   anySite.Draw(t, "site"), Service: anyService.Draw(t, "service"), Transport: anyTransport.Draw(t, "transport"),
 		Now: rapid.Bool().Draw(t, "now"), Override: anyOverride.Draw(t, "override"),
 	}
+	c.Maintenance = kind == steer.KindDrain && rapid.Bool().Draw(t, "maintenance")
 	c.Version = c.Needs()
 	return c
 }
@@ -292,7 +293,7 @@ func (m *model) oneSource(t *rapid.T, before steer.State, c steer.Command) {
 	}
 	window := before.Fleet.Policy.CommonCauseWindow.D()
 	hit := func(f health.Flood, v health.Verdict) bool {
-		if v.Status != health.Down || v.Check.Site != f.Site {
+		if v.Status != health.Down || v.Check.Site != f.Site || v.Maintenance != health.NoMaintenance {
 			return false
 		}
 		began, ended := f.Since, m.state.Now

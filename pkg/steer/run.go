@@ -158,8 +158,11 @@ type Run struct {
 	Why       string    `json:"why,omitempty"`      // of a run that stopped, is undone or was aborted
 	EndedBy   string    `json:"ended_by,omitempty"` // the person who aborted it or took it back
 	// Ends: for of a failover counts. Older programs took no notice of it.
-	Ends     bool           `json:"ends,omitempty"`
-	Progress []StepProgress `json:"progress"` // of each step, in the order of Steps
+	Ends bool `json:"ends,omitempty"`
+	// Maintenance: what begins to fail where its drains have taken all away is
+	// expected. Older programs did not know that.
+	Maintenance bool           `json:"maintenance,omitempty"`
+	Progress    []StepProgress `json:"progress"` // of each step, in the order of Steps
 }
 
 // StepProgress is where one step is.

@@ -164,6 +164,7 @@ func wish(does Step, r *Run) (c Command, err error) {
 	if does.Do == ActFailover && does.For != "" && r.Ends {
 		c.Version = versionEnds
 	}
+	c.Maintenance = r.Maintenance && does.Do == ActDrain
 	if does.Transport != "" {
 		if c.Transport, err = fleet.ParseTransport(does.Transport); err != nil {
 			return c, &Invalid{Field: "transport", Message: err.Error()}

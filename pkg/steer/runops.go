@@ -78,6 +78,7 @@ func (t *transition) startRun(c *RunChange) error {
 	}
 	r := Run{ID: fmt.Sprintf("run-%d", t.Revision), Procedure: *p, State: RunRunning, Owner: t.cmd.By, Reason: t.cmd.Reason, StartedAt: t.Now, Progress: make([]StepProgress, len(p.Steps))}
 	r.Ends = t.cmd.Version >= versionEnds && endsFailover(p)
+	r.Maintenance = t.cmd.Maintenance
 	for i := range r.Progress {
 		r.Progress[i].State = StepPending
 	}

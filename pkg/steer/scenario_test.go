@@ -144,6 +144,7 @@ func (w *world) verdict(d *datadriven.TestData) {
 
 func (w *world) op(d *datadriven.TestData) {
 	c := steer.Command{Kind: steer.Kind(d.CmdArgs[0].Key), By: "alice", Reason: "test"}
+	c.Maintenance = c.Kind == steer.KindDrain // as a leader gives it to voters that all know it
 	if c.Kind == steer.KindDrain || c.Kind == steer.KindHold {
 		c.For = fleet.Duration(2 * time.Hour)
 	}

@@ -10,7 +10,7 @@ import (
 // StateFormat is the newest version of the State's encoding that this program
 // knows. A State is of the first until a command of a newer version was
 // applied, so that programs that do not know what it may hold refuse it.
-const StateFormat = 4
+const StateFormat = 5
 
 // State is everything that the agents agree on. It is a value: Apply returns a
 // new one and leaves the old one as it was, so readers need no lock.
@@ -143,6 +143,10 @@ type Drain struct {
 	// OldTTL is the longest that a resolver may still hold the answer from
 	// before the drain.
 	OldTTL fleet.Duration `json:"old_ttl"`
+	// Maintenance: what begins to fail where it has taken everyone away is the
+	// work for which it was drained (inMaintenance). False for drains of programs
+	// that did not know it.
+	Maintenance bool `json:"maintenance,omitempty"`
 	Intent
 }
 

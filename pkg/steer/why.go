@@ -267,6 +267,9 @@ func (v *view) checksOf(site fleet.SiteID, t fleet.Transport) (out []string, dow
 			down = true
 			text += fmt.Sprintf(" (%s: %s), seen by %s", verdict.Cause, verdict.Detail, joined(verdict.Observers))
 		}
+		if verdict.Quiet() {
+			text += ", in maintenance"
+		}
 		out = append(out, text)
 	}
 	if len(out) == 0 {
