@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/sipsteer/sipsteer/pkg/wholefile"
 	"github.com/sipsteer/sipsteer/raftstore"
 )
 
@@ -125,19 +127,29 @@ func (d *delayed) path(t time.Time) string {
 
 // write takes a copy and reads it back before it counts.
 func (d *delayed) write(now time.Time) error {
-	tmp, err := os.CreateTemp(d.dir, "*.tmp")
+	if err := d.tidy(); err != nil {
+		return err
+	}
+	return wholefile.Fill(d.path(now), func(f *os.File) error {
+		if err := d.take(f); err != nil {
+			return err
+		}
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		_, err := ReadBackup(f)
+		return err
+	})
+}
+
+// tidy removes copies that a crash left unfinished.
+func (d *delayed) tidy() error {
+	files, err := filepath.Glob(filepath.Join(d.dir, "*"+wholefile.Suffix))
+	for _, f := range files {
+		err = errors.Join(err, os.Remove(f))
+	}
 	if err != nil {
-		return fmt.Errorf("make copy: %w", err)
-	}
-	err = errors.Join(d.take(tmp), tmp.Sync(), tmp.Close())
-	if err == nil {
-		err = checkCopy(tmp.Name())
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), d.path(now))
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("make copy: %w", err), os.Remove(tmp.Name()))
+		return fmt.Errorf("remove unfinished copies: %w", err)
 	}
 	return nil
 }

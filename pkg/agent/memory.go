@@ -10,11 +10,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/rs/zerolog"
 
 	"github.com/sipsteer/sipsteer/pkg/steer"
+	"github.com/sipsteer/sipsteer/pkg/wholefile"
 )
 
 // memory keeps the last State that was served in a file, so that an agent that
@@ -139,9 +141,15 @@ func (m *memory) removeTenants(keep string) error {
 	if err != nil {
 		return fmt.Errorf("list tenants: %w", err)
 	}
+	files = slices.DeleteFunc(files, func(f string) bool { return keep != "" && f == m.tenantsPath(keep) })
+	if len(files) == 0 {
+		return nil
+	}
+	// What names another table must be there for good before this one goes.
+	err = wholefile.SyncDir(filepath.Dir(m.path))
 	for _, f := range files {
-		if keep == "" || f != m.tenantsPath(keep) {
-			err = errors.Join(err, os.Remove(f))
+		if err == nil {
+			err = os.Remove(f)
 		}
 	}
 	return err
@@ -155,7 +163,10 @@ func replaceFile(path string, data []byte) error {
 	if err := writeSummed(path+newSuffix, data); err != nil {
 		return err
 	}
-	return os.Rename(path+newSuffix, path)
+	if err := os.Rename(path+newSuffix, path); err != nil {
+		return fmt.Errorf("put file in its place: %w", err)
+	}
+	return wholefile.SyncDir(filepath.Dir(path))
 }
 
 // writeSummed returns when the file is on disk.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sipsteer/sipsteer/pkg/incident"
 	"github.com/sipsteer/sipsteer/pkg/steer"
+	"github.com/sipsteer/sipsteer/pkg/wholefile"
 )
 
 // StatusPage says where this agent writes the page for customers. Every agent
@@ -122,15 +123,5 @@ func putPage(path string, text []byte) error {
 	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
 		return nil
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".status-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // gone by then, unless something went wrong
-	_, err = f.Write(text)
-	err = errors.Join(err, f.Chmod(0o644), f.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return wholefile.PutAs(path, text, 0o644)
 }

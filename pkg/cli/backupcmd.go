@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sipsteer/sipsteer/pkg/agent"
 	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/wholefile"
 )
 
 // backupTimeout bounds the copying of a state.
@@ -60,17 +60,13 @@ addresses, no keys.`,
 // saveBackup writes one agent's copy to a file that gets its name only when
 // what arrived was found to be whole.
 func saveBackup(ctx context.Context, c *api.Client, path string, keys sealing, history bool) (agent.BackupContents, error) {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
+	var contents agent.BackupContents
+	err := wholefile.Fill(path, func(f *os.File) (err error) {
+		contents, err = copyBackup(ctx, c, f, keys, history)
+		return err
+	})
 	if err != nil {
-		return agent.BackupContents{}, fmt.Errorf("make file: %w", err)
-	}
-	contents, err := copyBackup(ctx, c, f, keys, history)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return agent.BackupContents{}, errors.Join(err, os.Remove(f.Name()))
+		return agent.BackupContents{}, err
 	}
 	return contents, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/wholefile"
 )
 
 // Contexts are the fleets that one person operates, each with its client file.
@@ -141,16 +142,7 @@ func (c *Contexts) Save(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("make directory: %w", err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".contexts-*")
-	if err != nil {
-		return fmt.Errorf("write contexts: %w", err)
-	}
-	defer os.Remove(f.Name()) // gone by then, unless something went wrong
-	_, err = f.Write(text)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("write contexts: %w", err)
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	if err := wholefile.Replace(path, text); err != nil {
 		return fmt.Errorf("write contexts: %w", err)
 	}
 	return nil

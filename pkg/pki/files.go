@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/sipsteer/sipsteer/pkg/wholefile"
 )
 
 // Files of an agent's identity directory. The keys have mode 0600.
@@ -165,16 +167,7 @@ func writeKey(path string, key crypto.Signer) error {
 
 // writePEM replaces the file only when the new one is on disk.
 func writePEM(path string, mode fs.FileMode, kind string, der []byte) error {
-	tmp := path + ".new"
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
-	if err != nil {
-		return fmt.Errorf("write identity: %w", err)
-	}
-	_, err = f.Write(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", tmp, err)
-	}
-	if err := os.Rename(tmp, path); err != nil {
+	if err := wholefile.ReplaceAs(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), mode); err != nil {
 		return fmt.Errorf("write identity: %w", err)
 	}
 	return nil

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/sipsteer/sipsteer/pkg/wholefile"
 )
 
 // foundingFile is there in the identity directory of an agent that founds a
@@ -94,7 +96,13 @@ func LoadFounding(dir string) (f Founding, ok bool, err error) {
 // if its store is lost, it waits to be added again, and has no vote before that.
 func Founded(dir string) error {
 	err := os.Rename(filepath.Join(dir, foundingFile), filepath.Join(dir, foundingFile+".done"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = wholefile.SyncDir(dir) // a power cut must not bring it back
+	}
+	if err != nil {
 		return fmt.Errorf("end founding: %w", err)
 	}
 	return nil
