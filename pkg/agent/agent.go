@@ -151,6 +151,7 @@ type Agent struct {
 	names     siteNames
 	traffic   *traffic // what goes through the gate; says nothing without one
 	answered  lastAnswers
+	kept      keptEvidence
 	reportNow chan struct{}
 	runnerMu  sync.Mutex
 	runner    *probes.Runner // guarded by runnerMu
@@ -252,6 +253,7 @@ func (a *Agent) Start() error {
 		{"recall what is usual", a.recallUsual},
 		{"recall what sources usually send", a.recallHabits},
 		{"recall who is who", a.recallRegistry},
+		{"recall evidence", a.recallEvidence},
 		{"start gate", a.startGate},
 		{"start name server", a.startDNS},
 		{"open history", a.openPast},
@@ -402,6 +404,7 @@ func (a *Agent) startLoops() error {
 	a.loops.Go(func() { a.compareStates(ctx) })
 	a.loops.Go(func() { a.watchStaleness(ctx) })
 	a.loops.Go(func() { a.keepAnswers(ctx) })
+	a.loops.Go(func() { a.keepEvidence(ctx) })
 	a.onStop("loops", func(context.Context) error {
 		cancel()
 		a.loops.Wait()

@@ -22,8 +22,8 @@ const (
 )
 
 // evidence gathers what the agents that can be reached saw when checks failed
-// last.
-func (a *Agent) evidence(ctx context.Context, wanted func(steer.Evidence) bool) []steer.Evidence {
+// last, and then what was kept from before.
+func (a *Agent) evidence(ctx context.Context, wanted func(steer.Evidence) bool, kept ...steer.Evidence) []steer.Evidence {
 	agents, err := a.Checks(ctx)
 	if err != nil {
 		return nil
@@ -39,7 +39,7 @@ func (a *Agent) evidence(ctx context.Context, wanted func(steer.Evidence) bool) 
 			}
 		}
 	}
-	return steer.ChooseEvidence(all, at, wanted)
+	return steer.ChooseEvidence(append(all, kept...), at, wanted)
 }
 
 // evidenceOf is the last failure of a check that was written down.

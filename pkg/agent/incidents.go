@@ -33,7 +33,7 @@ func (a *Agent) IncidentReport(ctx context.Context, id string) (incident.Report,
 			from.Gates = append(from.Gates, incident.GateCounts{Site: e.site, Refused: e.GateStats.Refused, Relayed: e.GateStats.Relayed, Redirect: e.GateStats.Redirected})
 		}
 	}
-	from.Evidence = a.evidence(ctx, during(in, a.now()))
+	from.Evidence = a.evidenceOfIncident(ctx, in)
 	return incident.Build(*in, from), nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/sipsteer/sipsteer/pkg/health"
+	"github.com/sipsteer/sipsteer/pkg/steer"
 )
 
 // ProbeBackend is what a Backend may speak for beside: the checks.
@@ -18,6 +19,8 @@ type ProbeBackend interface {
 	Checks(ctx context.Context) ([]AgentChecks, error)
 	// OwnChecks returns what this agent sees.
 	OwnChecks() AgentChecks
+	// KeptEvidence returns what this agent saw in an incident and has kept.
+	KeptEvidence(incident string) []steer.Evidence
 	// ProbeOnce asks now, once, by the agent that the request names, and shows
 	// what went over the wire. forwarded is true when another agent passed it on.
 	ProbeOnce(ctx context.Context, r ProbeRequest, forwarded bool) (ProbeRun, error)
@@ -118,6 +121,13 @@ func (s *server) probes(a huma.API, b ProbeBackend) {
 		func(ctx context.Context, _ *struct{}) (*body[[]AgentChecks], error) { return answer(b.Checks(ctx)) })
 	huma.Register(a, op("peer-checks", http.MethodGet, "/v1/peer/checks", "What this agent sees"),
 		func(context.Context, *struct{}) (*body[AgentChecks], error) { return answer(b.OwnChecks(), nil) })
+	huma.Register(a, op("peer-evidence", http.MethodGet, "/v1/peer/evidence", "What this agent saw in an incident"),
+		func(_ context.Context, in *struct {
+			Incident string `query:"incident" maxLength:"64"`
+		},
+		) (*body[[]steer.Evidence], error) {
+			return answer(b.KeptEvidence(in.Incident), nil)
+		})
 	huma.Register(a, op("probe", http.MethodPost, "/v1/probe", "Ask a softswitch now, once, and show the wire"),
 		func(ctx context.Context, in *struct{ Body ProbeRequest }) (*body[ProbeRun], error) {
 			return answer(b.ProbeOnce(ctx, in.Body, false))
@@ -143,6 +153,11 @@ func (c *Client) Checks(ctx context.Context) (out []AgentChecks, err error) {
 // OwnChecks asks what this agent sees.
 func (c *Client) OwnChecks(ctx context.Context) (out AgentChecks, err error) {
 	return out, c.call(ctx, http.MethodGet, "/v1/peer/checks", nil, &out, true)
+}
+
+// KeptEvidence asks what an agent saw in an incident.
+func (c *Client) KeptEvidence(ctx context.Context, incident string) (out []steer.Evidence, err error) {
+	return out, c.call(ctx, http.MethodGet, "/v1/peer/evidence?incident="+url.QueryEscape(incident), nil, &out, true)
 }
 
 // ProbeOnce asks for one probe, now.

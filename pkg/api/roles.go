@@ -48,6 +48,7 @@ func Roles() map[string]Role {
 		"POST /v1/probe":                  RoleOperator, // it sends traffic
 		"POST /v1/parity":                 RoleOperator,
 		"GET /v1/peer/checks":             RoleAgent,
+		"GET /v1/peer/evidence":           RoleAgent,
 		"GET /v1/peer/name-servers":       RoleAgent,
 		"POST /v1/peer/probe":             RoleAgent,
 		"POST /v1/plan":                   RoleViewer,
