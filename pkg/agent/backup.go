@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -182,8 +181,8 @@ type Drill struct {
 	Epoch   uint64        `json:"epoch"`
 }
 
-// RunDrill restores a backup into a scratch cluster of one, in a directory that
-// it removes, and measures until that has a leader and a zone to answer.
+// RunDrill restores a backup into a scratch cluster of one that opens no port, in
+// a directory that it removes, and measures until that has a leader and a zone to answer.
 func RunDrill(ctx context.Context, file io.Reader) (d Drill, err error) {
 	start := time.Now()
 	dir, err := os.MkdirTemp("", "sipsteer-drill-")
@@ -195,11 +194,7 @@ func RunDrill(ctx context.Context, file io.Reader) (d Drill, err error) {
 	if err != nil {
 		return d, err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return d, fmt.Errorf("listen: %w", err)
-	}
-	alone := []raftstore.Member{{ID: "drill", Address: l.Addr().String(), Voter: true}}
+	alone := []raftstore.Member{{ID: "drill", Address: deafAddress, Voter: true}}
 	if _, err := Restore(contents, RestoreTarget{Name: "drill", Dir: dir, Members: alone, By: "drill"}); err != nil {
 		return d, fmt.Errorf("restore: %w", err)
 	}
@@ -207,7 +202,7 @@ func RunDrill(ctx context.Context, file io.Reader) (d Drill, err error) {
 	m := newMachine(zerolog.Nop(), func(s steer.State) { zone = steer.Records(s) })
 	led := make(chan struct{})
 	store, err := raftstore.Open(raftstore.Config{
-		ID: "drill", Dir: dir, Listener: l, Machine: m, Logger: zerolog.Nop(),
+		ID: "drill", Dir: dir, Listener: newDeaf(), Advertise: deafAddress, Machine: m, Logger: zerolog.Nop(),
 		Lead: func(ctx context.Context, _ uint64) { close(led); <-ctx.Done() },
 	})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/sipsteer/sipsteer/pkg/api"
 	"github.com/sipsteer/sipsteer/pkg/wholefile"
 	"github.com/sipsteer/sipsteer/raftstore"
 )
@@ -38,6 +39,7 @@ type delayed struct {
 	log    zerolog.Logger
 	take   func(*os.File) error // writes a backup
 	doubt  func() string        // why the State is in doubt, or ""
+	drill  func(ctx context.Context, path string) (Drill, error)
 
 	mu sync.Mutex
 	// guarded by mu:
@@ -45,11 +47,13 @@ type delayed struct {
 	copy    string    // path of the delayed copy, "" when there is none yet
 	copyAt  time.Time
 	problem string
+	// practice is how the last restore of the copy went, nil before the first.
+	practice *api.CopyPractice
 }
 
 func newDelayed(dir string, behind time.Duration, store func() *raftstore.Store, doubt func() string, log zerolog.Logger) *delayed {
 	return &delayed{
-		dir: filepath.Join(dir, delayedDir), behind: behind, log: log, doubt: doubt,
+		dir: filepath.Join(dir, delayedDir), behind: behind, log: log, doubt: doubt, drill: drillFile,
 		take: func(f *os.File) error { _, err := store().Backup(f); return err },
 	}
 }
@@ -61,6 +65,7 @@ func (d *delayed) run(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		d.turn(time.Now(), step)
+		d.practise(ctx, time.Now())
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

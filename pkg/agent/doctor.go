@@ -48,7 +48,8 @@ func (a *Agent) Store(context.Context) (api.StoreStatus, error) {
 	}
 	out.DiskFree, out.DiskSize = diskSpace(a.cfg.Dir)
 	if a.delayed != nil {
-		_, out.DelayedAt, out.DelayedProblem = a.delayed.status()
+		out.DelayedFile, out.DelayedAt, out.DelayedProblem = a.delayed.status()
+		out.DelayedPractice = a.delayed.practised()
 	}
 	if a.cfg.Identity != nil {
 		out.IdentityUntil = a.cfg.Identity.Self().Until
@@ -108,6 +109,9 @@ func findings(s api.StoreStatus, now time.Time) []api.Finding {
 	}
 	if s.DelayedProblem != "" {
 		add(urgentSoon, "look at the directory delayed in data_dir", "the delayed copy is not kept: %s", s.DelayedProblem)
+	}
+	if p := s.DelayedPractice; p != nil && p.Problem != "" {
+		add(urgentSoon, "sipsteer restore --verify "+p.File, "the delayed copy could not be restored for practice: %s", p.Problem)
 	}
 	for _, t := range s.Audit {
 		if t.Problem != "" {

@@ -28,6 +28,7 @@ func newStoreCollector(a *Agent) *storeCollector {
 		"ops":      d("operations_total", "Batches written and entries applied since the start.", "what"),
 		"snapshot": d("snapshot_age_seconds", "Since the newest snapshot was written here."),
 		"delayed":  d("delayed_copy_age_seconds", "Age of the delayed copy."),
+		"restore":  d("delayed_copy_restore_seconds", "What the last practice restore of the delayed copy took, from the file to answers; -1 if it failed."),
 		"free":     d("disk_free_bytes", "Free on the disk of the data directory."),
 		"disk":     d("disk_error", "1 while the disk refuses writes."),
 		"differs":  d("state_in_doubt", "1 while the State here differs from the majority's."),
@@ -68,6 +69,11 @@ func (c *storeCollector) Collect(ch chan<- prometheus.Metric) {
 	if c.a.delayed != nil {
 		if _, at, _ := c.a.delayed.status(); !at.IsZero() {
 			gauge("delayed", now.Sub(at).Seconds())
+		}
+		if p := c.a.delayed.practised(); p != nil && p.Problem == "" {
+			gauge("restore", p.Took)
+		} else if p != nil {
+			gauge("restore", -1)
 		}
 	}
 	if free, size := diskSpace(c.a.cfg.Dir); size > 0 {

@@ -41,14 +41,26 @@ type StoreStatus struct {
 	Damaged       []string  `json:"damaged" doc:"Files that were set aside."`
 
 	DelayedAt      time.Time `json:"delayed_at,omitzero" doc:"When the delayed copy was taken."`
+	DelayedFile    string    `json:"delayed_file,omitempty" doc:"The delayed copy, on the agent's disk."`
 	DelayedProblem string    `json:"delayed_problem,omitempty"`
 	IdentityUntil  time.Time `json:"identity_until,omitzero"`
+
+	DelayedPractice *CopyPractice `json:"delayed_practice,omitempty" doc:"How the last practice restore of the delayed copy went."`
 
 	Late *LateStatus `json:"late,omitempty" doc:"When this agent's machine is late with its questions to softswitches."`
 
 	Audit []AuditTarget `json:"audit,omitempty" doc:"Receivers of the audit trail."`
 
 	Findings []Finding `json:"findings" doc:"What is wrong, most urgent first."`
+}
+
+// CopyPractice is a restore of the delayed copy into a scratch cluster.
+type CopyPractice struct {
+	File    string    `json:"file"`
+	At      time.Time `json:"at"`
+	Took    float64   `json:"took_seconds" doc:"From the file's first octet to answers."`
+	Records int       `json:"records" doc:"Record sets that it had to answer."`
+	Problem string    `json:"problem,omitempty" doc:"Why it could not be restored."`
 }
 
 // AuditTarget is a receiver of the audit trail and how far it came there.

@@ -91,6 +91,12 @@ func copyBackup(ctx context.Context, c *api.Client, f io.Writer, keys sealing, h
 	err = c.Backup(ctx, io.MultiWriter(sealed, w), history)
 	_ = w.CloseWithError(err) // nil is an ordinary end
 	got := <-result
+	switch { // each side ends with the other's error
+	case errors.Is(err, got.err):
+		err, got.err = got.err, nil
+	case errors.Is(got.err, err):
+		got.err = nil
+	}
 	if err := errors.Join(err, got.err, sealed.Close()); err != nil {
 		return agent.BackupContents{}, err
 	}
@@ -121,7 +127,8 @@ func (a *app) restoreCmd() *cobra.Command {
 		Use: "restore FILE", Short: "Begin a new cluster from a backup, or prove that a backup is good", Args: exactArgs("FILE"),
 		Long: `With --verify, reads every octet of the backup, restores it into a scratch cluster
 of one on this machine, and prints what it holds and how long that took. It touches
-nothing else and needs no agent file.
+nothing else and needs no agent file. The delayed copy that each agent keeps is such a
+file, too (without a history): sipsteer doctor names it, and what its last restore took.
 
 Without, makes the store of the agent in --config from the backup, while that agent
 is stopped. Run it with the same file at every agent of agent.yaml's list, or at a

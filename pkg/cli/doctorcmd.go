@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -84,6 +85,9 @@ func (a *app) writeFindings(p palette, s api.StoreStatus) {
 	w := a.streams.Out
 	fmt.Fprintf(w, "%s: %s, term %d, applied %d of %d; writes %.1f ms (p99), %.0f %% of the disk free\n",
 		p.bold(s.Agent), s.Role, s.Term, s.Applied, s.Commit, 1000*s.WriteP99, 100*float64(s.DiskFree)/float64(max(s.DiskSize, 1)))
+	if s.DelayedFile != "" {
+		fmt.Fprintf(w, "  delayed copy of %s (UTC), %s\n        %s\n", s.DelayedAt.UTC().Format(time.DateTime), describePractice(s.DelayedPractice), s.DelayedFile)
+	}
 	if len(s.Findings) == 0 {
 		fmt.Fprintf(w, "  %s\n", p.good("nothing is wrong"))
 	}
@@ -97,4 +101,15 @@ func (a *app) writeFindings(p palette, s api.StoreStatus) {
 		}
 		fmt.Fprintf(w, "  %s  %s\n        next: %s\n", word, clean(f.Text), f.Next)
 	}
+}
+
+// describePractice says how the delayed copy was restored last.
+func describePractice(p *api.CopyPractice) string {
+	switch {
+	case p == nil:
+		return "not restored for practice yet"
+	case p.Problem != "":
+		return "could not be restored for practice at " + p.At.UTC().Format(time.DateTime)
+	}
+	return fmt.Sprintf("restored for practice at %s in %.2f s, with %d record sets to answer", p.At.UTC().Format(time.DateTime), p.Took, p.Records)
 }

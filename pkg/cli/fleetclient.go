@@ -74,7 +74,7 @@ func readToken(path string) (string, error) {
 		return "", nil
 	}
 	if err := config.CheckPrivate(path); err != nil {
-		return "", &usageError{err.Error(), "chmod 600 " + path}
+		return "", &usageError{err.Error(), privateHint(err, path)}
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -38,7 +39,7 @@ func (s *sealing) openFlags(c *cobra.Command) {
 // readPassphrase returns the first line of the file.
 func (s *sealing) readPassphrase() (string, error) {
 	if err := config.CheckPrivate(s.passphrase); err != nil {
-		return "", &usageError{err.Error(), "chmod 600 " + s.passphrase}
+		return "", &usageError{err.Error(), privateHint(err, s.passphrase)}
 	}
 	text, err := os.ReadFile(s.passphrase)
 	if err != nil {
@@ -141,4 +142,12 @@ func (s *sealing) keys() ([]age.Identity, error) {
 		return []age.Identity{id}, nil
 	}
 	return nil, &usageError{"the backup is encrypted", "give --identity FILE or --passphrase-file FILE"}
+}
+
+// privateHint is the way out when a file with a secret is refused.
+func privateHint(err error, path string) string {
+	if errors.Is(err, fs.ErrNotExist) {
+		return "look at the name; the file is read here, on this machine"
+	}
+	return "chmod 600 " + path
 }
