@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -40,6 +41,8 @@ type past struct {
 	table *steer.TenantTable
 	sum   archive.Hash
 	named *pastTenants
+	// encoded is the record under way: it is as long as the next one.
+	encoded bytes.Buffer
 
 	mu sync.Mutex
 	// guarded by mu:
@@ -127,12 +130,13 @@ func (p *past) write(queue []moment, rest func()) (left []moment, err error) {
 		if err := p.keepTenants(&m); err != nil {
 			errs = append(errs, err) // the decision is kept nevertheless
 		}
-		payload, err := json.Marshal(m.pastState)
-		if err != nil {
+		p.encoded.Reset()
+		if err := json.NewEncoder(&p.encoded).Encode(m.pastState); err != nil {
 			errs = append(errs, fmt.Errorf("encode state: %w", err))
 			continue
 		}
-		err = p.archive.Append(archive.Record{Payload: payload, Place: archive.Place{
+		payload := bytes.TrimSuffix(p.encoded.Bytes(), []byte("\n"))
+		err := p.archive.Append(archive.Record{Payload: payload, Place: archive.Place{
 			Epoch: m.State.Epoch, Index: m.index, At: m.State.Now, Chain: archive.Hash(m.chain), Sum: sha256.Sum256(payload),
 		}})
 		if err != nil {

@@ -77,27 +77,30 @@ func decodeHead(b []byte) (before Hash, err error) {
 	return before, nil
 }
 
-// encoder makes records. It keeps its compressor, which is large, from one to
-// the next.
+// encoder makes records. It keeps what is large from one to the next.
 type encoder struct {
 	compressor *flate.Writer
+	body       bytes.Buffer
+	whole      []byte
 }
 
-// record returns a record as it stands in a segment, and its hash.
+// record returns a record as it stands in a segment, until the next one is made,
+// and its hash.
 func (e *encoder) record(before Hash, r Record) ([]byte, Hash, error) {
-	var body bytes.Buffer
+	body := &e.body
+	body.Reset()
 	head := binary.BigEndian.AppendUint64(nil, r.Epoch)
 	head = binary.BigEndian.AppendUint64(head, r.Index)
 	head = binary.BigEndian.AppendUint64(head, uint64(r.At.UnixNano()))
 	body.Write(append(append(head, r.Chain[:]...), r.Sum[:]...))
 	if e.compressor == nil {
-		w, err := flate.NewWriter(&body, flate.BestSpeed)
+		w, err := flate.NewWriter(body, flate.BestSpeed)
 		if err != nil {
 			return nil, Hash{}, fmt.Errorf("make compressor: %w", err)
 		}
 		e.compressor = w
 	}
-	e.compressor.Reset(&body)
+	e.compressor.Reset(body)
 	_, err := e.compressor.Write(r.Payload)
 	if err := errors.Join(err, e.compressor.Close()); err != nil {
 		return nil, Hash{}, fmt.Errorf("compress record: %w", err)
@@ -106,10 +109,11 @@ func (e *encoder) record(before Hash, r Record) ([]byte, Hash, error) {
 		return nil, Hash{}, fmt.Errorf("a record of %d octets is too large", body.Len())
 	}
 	hash := link(before, body.Bytes())
-	b := binary.BigEndian.AppendUint32(make([]byte, 0, recordHead+body.Len()+len(hash)), uint32(body.Len()))
+	b := binary.BigEndian.AppendUint32(e.whole[:0], uint32(body.Len()))
 	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli()))
 	b = append(b, body.Bytes()...)
-	return append(b, hash[:]...), hash, nil
+	e.whole = append(b, hash[:]...)
+	return e.whole, hash, nil
 }
 
 func link(before Hash, body []byte) (h Hash) {
