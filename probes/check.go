@@ -39,6 +39,7 @@ type check struct {
 	recent  []health.Observation
 	tally   tally
 	numbers map[string]float64 // what the last answer told of itself
+	ends    Ending             // of the certificates that were shown last
 
 	evidence []wire.Line // of the last failure that was written down,
 	failed   time.Time   // which was then

@@ -147,6 +147,8 @@ type Result struct {
 	RTT     time.Duration // until the answer; 0 when there was none
 	// Certificate is the SHA-256 of the certificate that was shown, in hex.
 	Certificate string
+	// Ends is when the first of the certificates ends that were shown.
+	Ends Ending
 	// Numbers are what the answer told of itself, by name. Nobody changes them.
 	Numbers map[string]float64
 }

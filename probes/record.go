@@ -25,6 +25,9 @@ func (r *Runner) record(c *check, start time.Time, round bool, res Result, now t
 	if res.Numbers != nil {
 		c.numbers = res.Numbers
 	}
+	if !res.Ends.At.IsZero() || res.Outcome == health.Success {
+		c.ends = res.Ends
+	}
 	was := c.counter.Status()
 	switch {
 	case res.Outcome != health.NoData:

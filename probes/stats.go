@@ -48,6 +48,8 @@ type CheckStats struct {
 	Successes, Failures, NoData uint64
 	// Numbers are what the last answer told of itself, by name.
 	Numbers map[string]float64
+	// Ends is when the first of the certificates ends that were shown last.
+	Ends Ending
 }
 
 // CheckStats returns what was counted of every check that is asked, ordered by
@@ -64,6 +66,7 @@ func (r *Runner) CheckStats() []CheckStats {
 			Check: c.spec.Check, Status: c.counter.Status(), Answers: c.tally.answers, Sum: c.tally.sum, Within: make(map[time.Duration]uint64, len(tookBounds)),
 			Successes: c.tally.outcomes[health.Success], Failures: c.tally.outcomes[health.Failure], NoData: c.tally.outcomes[health.NoData],
 			Numbers: c.numbers, // never changed in place
+			Ends:    c.ends,
 		}
 		below := uint64(0)
 		for i, bound := range tookBounds {

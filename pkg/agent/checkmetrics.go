@@ -15,7 +15,7 @@ type checkCollector struct {
 
 	number, usual, least, most *prometheus.Desc
 	up, took, results          *prometheus.Desc
-	late, lost                 *prometheus.Desc
+	late, lost, ends           *prometheus.Desc
 }
 
 func newCheckCollector(a *Agent) *checkCollector {
@@ -30,6 +30,7 @@ func newCheckCollector(a *Agent) *checkCollector {
 		up:      c("up", "What this agent believes of a check: 1 up, 0 down, -1 unknown."),
 		took:    c("seconds", "How long answers took."),
 		results: c("results_total", "Results of a check.", "outcome"),
+		ends:    prometheus.NewDesc("sipsteer_certificate_end_timestamp_seconds", "When the first of the certificates ends that a listener showed last, in Unix time.", []string{"site", "softswitch", "transport", "check"}, nil),
 		late:    prometheus.NewDesc("sipsteer_late_questions_total", "Questions to softswitches that are no data because this machine was late.", nil, nil),
 		lost:    prometheus.NewDesc("sipsteer_late_seconds_total", "Time in which this machine did not do what was due of its checks.", nil, nil),
 		number:  d("number", "What a metrics check of this agent read last, smoothed; of an exec check what it told for graphs."),
@@ -41,7 +42,7 @@ func newCheckCollector(a *Agent) *checkCollector {
 
 // Describe implements prometheus.Collector.
 func (c *checkCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.number, c.usual, c.least, c.most, c.up, c.took, c.results, c.late, c.lost} {
+	for _, d := range []*prometheus.Desc{c.number, c.usual, c.least, c.most, c.up, c.took, c.results, c.late, c.lost, c.ends} {
 		ch <- d
 	}
 }
@@ -79,6 +80,9 @@ func (c *checkCollector) collectCheck(ch chan<- prometheus.Metric, s probes.Chec
 	ch <- prometheus.MustNewConstMetric(c.up, prometheus.GaugeValue, upValue(s.Status), id...)
 	for word, n := range map[string]uint64{"success": s.Successes, "failure": s.Failures, "no-data": s.NoData} {
 		ch <- prometheus.MustNewConstMetric(c.results, prometheus.CounterValue, float64(n), append(slices.Clone(id), word)...)
+	}
+	if !s.Ends.At.IsZero() {
+		ch <- prometheus.MustNewConstMetric(c.ends, prometheus.GaugeValue, float64(s.Ends.At.Unix()), id...)
 	}
 	buckets := make(map[float64]uint64, len(s.Within))
 	for bound, n := range s.Within {

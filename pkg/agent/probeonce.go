@@ -49,14 +49,18 @@ func (a *Agent) OwnChecks() api.AgentChecks {
 		out.Problem = "not probing yet"
 		return out
 	}
-	times := map[health.Check]*api.AnswerTimes{}
+	times, ends := map[health.Check]*api.AnswerTimes{}, map[health.Check]probes.Ending{}
 	for _, s := range runner.CheckStats() {
+		ends[s.Check] = s.Ends
 		times[s.Check] = api.NewAnswerTimes(s.Answers, s.Sum, s.Within)
 	}
 	for _, o := range runner.Opinions() {
 		seen := api.CheckSeen{Check: o.Check, Status: o.Status.String(), Cause: string(o.Cause), Detail: o.Detail, Recent: []api.Sample{}, Times: times[o.Check]}
 		if v, counts := verdicts[o.Check]; counts {
 			seen.Verdict = v.String()
+		}
+		if e := ends[o.Check]; !e.At.IsZero() {
+			seen.CertificateEnds, seen.CertificateOf = &e.At, e.Of
 		}
 		for _, r := range runner.Recent(o.Check) {
 			seen.Recent = append(seen.Recent, sample(r.At, r.Outcome, r.Cause, r.Detail, r.RTT))

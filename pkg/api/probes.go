@@ -48,6 +48,10 @@ type CheckSeen struct {
 	Recent  []Sample `json:"recent" doc:"The last results, oldest first."`
 	// Times are those of answers; empty before the first result.
 	Times *AnswerTimes `json:"times,omitempty" doc:"How long answers took, as a histogram."`
+	// CertificateEnds is when the first of the certificates ends that were shown last,
+	// and CertificateOf whose it is.
+	CertificateEnds *time.Time `json:"certificate_ends,omitempty" doc:"When the first of the certificates ends that were shown last."`
+	CertificateOf   string     `json:"certificate_of,omitempty" doc:"Whose certificate that is."`
 	// Wire is the evidence of the last failure.
 	Wire   []WireLine `json:"wire,omitempty" doc:"What went over the wire when it failed last; passwords and proofs of them are hidden."`
 	WireAt *time.Time `json:"wire_at,omitempty" doc:"When that was, also of a check that is well again."`

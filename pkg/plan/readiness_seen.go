@@ -14,6 +14,7 @@ import (
 type Seen struct {
 	Machines     []Machine
 	Certificates []Certificate
+	Listeners    []Listener
 	NameServers  []NameServer
 	Parent       []ParentServer // none where nobody is asked
 	Parity       []Parity
@@ -98,6 +99,9 @@ func (r *readiness) seen(s Seen) {
 	}
 	for _, c := range s.Certificates {
 		r.certificate(c)
+	}
+	for _, l := range s.Listeners {
+		r.listener(l)
 	}
 	r.nameServers(s.NameServers)
 	r.parent(s.Parent)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/health"
 	"github.com/sipsteer/sipsteer/pkg/plan"
 	"github.com/sipsteer/sipsteer/pkg/steer"
 )
@@ -23,6 +24,11 @@ func TestReadinessOfWhatIsSeen(t *testing.T) {
 	cert := func(left time.Duration) plan.Seen {
 		return plan.Seen{Certificates: []plan.Certificate{{Site: "ottawa", File: "/etc/west.pem", Until: now.Add(left)}}}
 	}
+	shown := func(kind health.Kind, left time.Duration) plan.Seen {
+		return plan.Seen{Listeners: []plan.Listener{{
+			Site: "ottawa", Place: "ott1/tls", Check: kind, Address: "192.0.2.5:5061", Of: "acme.example.net", Until: now.Add(left),
+		}}}
+	}
 	server := func(n plan.NameServer) plan.Seen {
 		n.Address, n.Name = "192.0.2.1:53", "voice.example.net"
 		return plan.Seen{NameServers: []plan.NameServer{n}}
@@ -38,6 +44,11 @@ func TestReadinessOfWhatIsSeen(t *testing.T) {
 		"one that ends soon":         {cert(30 * time.Hour), "ends in 30 hours", plan.Broken},
 		"one that has ended":         {cert(-time.Hour), "has expired", plan.Broken},
 		"one that is refused":        {plan.Seen{Certificates: []plan.Certificate{{Site: "ottawa", File: "x", Problem: "no key"}}}, "is not used as it is: no key", plan.Broken},
+		"a softswitch's":             {shown(health.TLS, 60*day), "", ""},
+		"a softswitch's that ends":   {shown(health.TLS, 20*day), "the certificate of acme.example.net that ottawa/ott1/tls shows ends in 20 days", plan.Warning},
+		"it ends soon":               {shown(health.TLS, 30*time.Hour), "ends in 30 hours", plan.Broken},
+		"it has ended":               {shown(health.TLS, -time.Hour), "", ""}, // its check says so
+		"a tenant's that ends":       {shown("certificates:all", 3*day), "ends in 3 days", plan.Broken},
 		"a good name server":         {server(plan.NameServer{Kind: plan.Published, Serial: 20}), "", ""},
 		"one that is ahead":          {server(plan.NameServer{Kind: plan.Published, Serial: 21}), "", ""},
 		"one that is behind":         {server(plan.NameServer{Kind: plan.Published, Serial: 19}), "serves epoch 19, and 20", plan.Broken},

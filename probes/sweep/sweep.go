@@ -17,6 +17,7 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/health"
 	"github.com/sipsteer/sipsteer/probes"
+	"github.com/sipsteer/sipsteer/probes/internal/wire"
 )
 
 // Config of a Prober.
@@ -36,6 +37,8 @@ const (
 	defaultCycle = time.Hour
 	// named is how many bad names a sentence lists.
 	named = 3
+	// soon is from when on before its end a certificate is remembered.
+	soon = 30 * 24 * time.Hour
 )
 
 // Prober sweeps over the names of each listener.
@@ -53,9 +56,10 @@ type state struct {
 	// suspect are names that failed once in a way that may be the listener's, such
 	// as a handshake that hangs.
 	suspect map[string]bool
-	again   string // the last bad name that was asked again, out of turn
-	well    string // a name that was well when it was asked last
-	done    int    // names asked in this cycle
+	ends    map[string]time.Time // of names whose certificate ends soon
+	again   string               // the last bad name that was asked again, out of turn
+	well    string               // a name that was well when it was asked last
+	done    int                  // names asked in this cycle
 	full    bool
 }
 
@@ -93,12 +97,13 @@ func (p *Prober) batch(spec probes.Spec, names []string) []string {
 	defer p.mu.Unlock()
 	s := p.states[spec.Check]
 	if s == nil {
-		s = &state{bad: map[string]probes.Result{}, suspect: map[string]bool{}}
+		s = &state{bad: map[string]probes.Result{}, suspect: map[string]bool{}, ends: map[string]time.Time{}}
 		p.states[spec.Check] = s
 	}
 	gone := func(name string) bool { _, still := slices.BinarySearch(names, name); return !still }
 	maps.DeleteFunc(s.bad, func(name string, _ probes.Result) bool { return gone(name) })
 	maps.DeleteFunc(s.suspect, func(name string, _ bool) bool { return gone(name) })
+	maps.DeleteFunc(s.ends, func(name string, _ time.Time) bool { return gone(name) })
 	cycle := cmp.Or(spec.Question.Cycle, defaultCycle)
 	n := int((time.Duration(len(names))*spec.Times.Interval + cycle - 1) / cycle)
 	n = min(max(n, 1), mostNames, len(names))
@@ -141,6 +146,7 @@ func (s *state) take(results map[string]probes.Result) {
 	for _, name := range slices.Sorted(maps.Keys(results)) {
 		r := results[name]
 		_, known := s.bad[name]
+		s.note(name, r.Ends)
 		switch {
 		case r.Outcome == health.NoData:
 		case r.Outcome == health.Success:
@@ -156,6 +162,29 @@ func (s *state) take(results map[string]probes.Result) {
 			s.suspect[name] = true
 		}
 	}
+}
+
+// note remembers whose certificate ends soon.
+func (s *state) note(name string, e probes.Ending) {
+	switch {
+	case e.At.IsZero():
+	case time.Until(e.At) < soon:
+		s.ends[name] = e.At
+	default:
+		delete(s.ends, name)
+	}
+}
+
+// first is the certificate that ends first, of those that end soon, and how many
+// these are.
+func (s *state) first() (first probes.Ending, of int) {
+	for _, name := range slices.Sorted(maps.Keys(s.ends)) {
+		if time.Until(s.ends[name]) > 0 {
+			first = first.Sooner(probes.Ending{At: s.ends[name], Of: wire.Clean(name)})
+			of++
+		}
+	}
+	return first, of
 }
 
 // advance moves on behind the names in turn that were asked.
@@ -228,8 +257,15 @@ func (s *state) result(names []string, took time.Duration) probes.Result {
 	if !s.full {
 		how = fmt.Sprintf("%d of %d names so far", s.done, len(names))
 	}
+	first, ending := s.first()
 	if len(s.bad) == 0 {
-		return probes.Succeeded(took, how+", all well")
+		says := how + ", all well"
+		if ending > 0 {
+			says = fmt.Sprintf("%s; %d of them with a certificate that ends within 30 days, first %s on %s", says, ending, first.Of, first.At.UTC().Format(time.DateOnly))
+		}
+		r := probes.Succeeded(took, says)
+		r.Ends = first
+		return r
 	}
 	var says []string
 	bad := slices.Sorted(maps.Keys(s.bad))
@@ -239,8 +275,8 @@ func (s *state) result(names []string, took time.Duration) probes.Result {
 	if more := len(bad) - named; more > 0 {
 		says = append(says, fmt.Sprintf("%d more", more))
 	}
-	first := s.bad[bad[0]]
-	r := probes.Failed(first.Cause, fmt.Sprintf("%d of %s are bad: %s", len(bad), how, strings.Join(says, "; ")))
-	r.RTT, r.Certificate = took, first.Certificate
+	worst := s.bad[bad[0]]
+	r := probes.Failed(worst.Cause, fmt.Sprintf("%d of %s are bad: %s", len(bad), how, strings.Join(says, "; ")))
+	r.RTT, r.Certificate, r.Ends = took, worst.Certificate, first
 	return r
 }

@@ -25,6 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type listener struct {
 	mu    sync.Mutex
 	bad   map[string]health.Cause
+	ends  map[string]time.Duration // of certificates, if it is less than a year
 	dead  bool
 	asked map[string]int
 }
@@ -39,7 +40,12 @@ func (l *listener) Probe(_ context.Context, s probes.Spec) probes.Result {
 	case cause != "":
 		return probes.Failed(cause, "it is "+string(cause))
 	}
-	return probes.Succeeded(time.Millisecond, "")
+	r := probes.Succeeded(time.Millisecond, "")
+	r.Ends = probes.Ending{At: time.Now().AddDate(1, 0, 0), Of: s.ServerName}
+	if left, ok := l.ends[s.ServerName]; ok {
+		r.Ends.At = time.Now().Add(left)
+	}
+	return r
 }
 
 func tenants(n int) []string {
@@ -217,4 +223,37 @@ func TestNamesOfARealListener(t *testing.T) {
 	if got.Cause != health.CauseCertName || !strings.HasPrefix(got.Detail, `1 of 2 names are bad: b.example.net: certificate is for "a.example.net"`) || got.Certificate == "" {
 		t.Errorf("%+v", got)
 	}
+}
+
+// TestCertificatesThatEndSoon: of ten thousand names the one whose certificate ends
+// first, until it is renewed.
+func TestCertificatesThatEndSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		names := tenants(10000)
+		const day = 24 * time.Hour
+		l := &listener{ends: map[string]time.Duration{names[17]: 20 * day, names[4711]: 3 * day, names[9000]: 40 * day}, asked: map[string]int{}}
+		p := sweep.New(sweep.Config{Names: func(fleet.SiteID) []string { return names }, Handshake: l})
+		cycle := func() (last probes.Result) {
+			for range 720 { // of 5 s: an hour
+				last = p.Probe(t.Context(), spec())
+			}
+			return last
+		}
+		got := cycle()
+		if got.Outcome != health.Success || got.Ends.Of != names[4711] || !strings.Contains(got.Detail, "2 of them with a certificate that ends within 30 days, first "+names[4711]) {
+			t.Errorf("%+v", got)
+		}
+		l.mu.Lock()
+		delete(l.ends, names[4711]) // renewed
+		l.mu.Unlock()
+		if got = cycle(); got.Ends.Of != names[17] {
+			t.Errorf("after one was renewed: %+v", got)
+		}
+		l.mu.Lock()
+		delete(l.ends, names[17])
+		l.mu.Unlock()
+		if got = cycle(); got.Ends != (probes.Ending{}) || !strings.HasSuffix(got.Detail, "all well") {
+			t.Errorf("after all were renewed: %+v", got)
+		}
+	})
 }

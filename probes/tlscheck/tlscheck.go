@@ -4,6 +4,7 @@
 package tlscheck
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -60,8 +61,10 @@ func (p *Prober) Probe(ctx context.Context, spec probes.Spec) probes.Result {
 	faults := p.judge(state.PeerCertificates, state.OCSPResponse, spec, start)
 	if len(faults) == 0 {
 		leaf := state.PeerCertificates[0]
-		return probes.Succeeded(rtt, fmt.Sprintf("%s, certificate valid until %s%s", tls.VersionName(state.Version),
+		res := probes.Succeeded(rtt, fmt.Sprintf("%s, %s, certificate valid until %s%s", tls.VersionName(state.Version), tls.CipherSuiteName(state.CipherSuite),
 			leaf.NotAfter.UTC().Format(time.DateOnly), stapleText(leaf, state.PeerCertificates, state.OCSPResponse, start)))
+		res.Ends = ends(state.PeerCertificates)
+		return res
 	}
 	texts := make([]string, len(faults))
 	for i, f := range faults {
@@ -69,8 +72,20 @@ func (p *Prober) Probe(ctx context.Context, spec probes.Spec) probes.Result {
 	}
 	return probes.Result{
 		Outcome: health.Failure, Cause: faults[0].cause, Detail: strings.Join(texts, "; "), RTT: rtt,
-		Certificate: fingerprint(state.PeerCertificates),
+		Certificate: fingerprint(state.PeerCertificates), Ends: ends(state.PeerCertificates),
 	}
+}
+
+// ends is when the first certificate of a chain does. A root among them is not looked
+// at: clients have their own copy of it.
+func ends(certs []*x509.Certificate) probes.Ending {
+	var first probes.Ending
+	for i, c := range certs {
+		if i == 0 || !bytes.Equal(c.RawIssuer, c.RawSubject) {
+			first = first.Sooner(probes.Ending{At: c.NotAfter, Of: strings.Trim(subject(c), `"`)})
+		}
+	}
+	return first
 }
 
 // fingerprint names the certificate that was shown.

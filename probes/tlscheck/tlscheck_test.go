@@ -56,7 +56,7 @@ func TestCertificates(t *testing.T) {
 		detail string
 		absent string
 	}{
-		{name: "good, by DNS name", leaf: wiretest.Leaf{DNS: []string{"other.example.net", "West.Voice.Example.NET"}}, detail: "TLS 1.3, certificate valid until "},
+		{name: "good, by DNS name", leaf: wiretest.Leaf{DNS: []string{"other.example.net", "West.Voice.Example.NET"}}, detail: "TLS 1.3, TLS_AES_128_GCM_SHA256, certificate valid until "},
 		{name: "good, by SIP URI", leaf: wiretest.Leaf{URI: []string{"sip:" + domain}, DNS: []string{"host17.example.net"}}},
 		{name: "expired", leaf: wiretest.Leaf{DNS: []string{domain}, NotBefore: time.Now().Add(-90 * day), NotAfter: time.Now().Add(-10*day - time.Hour)}, cause: health.CauseCertExpired, detail: `certificate of "west.voice.example.net" expired on `},
 		{name: "says how long ago", leaf: wiretest.Leaf{DNS: []string{domain}, NotBefore: time.Now().Add(-90 * day), NotAfter: time.Now().Add(-10*day - time.Hour)}, cause: health.CauseCertExpired, detail: "(10 days ago)"},
@@ -169,5 +169,19 @@ func TestTheDomainIsAskedForInTheHandshake(t *testing.T) {
 	}
 	if name := <-asked; name != domain {
 		t.Errorf("SNI %q, want %q", name, domain)
+	}
+}
+
+// TestWhenTheCertificateEnds is known of a good one, and of one that is for another
+// name.
+func TestWhenTheCertificateEnds(t *testing.T) {
+	ca := wiretest.NewAuthority(t)
+	end := time.Now().Add(72 * time.Hour).Truncate(time.Second)
+	for _, name := range []string{domain, "another.example.net"} {
+		addr := wiretest.TCP(t, handshake(ca.Config(wiretest.Leaf{DNS: []string{name}, NotAfter: end})))
+		got := probe(tlscheck.Config{}, addr, ca.Pool(), long)
+		if !got.Ends.At.Equal(end) || got.Ends.Of != name {
+			t.Errorf("%s: %+v, want %s", name, got.Ends, end)
+		}
 	}
 }

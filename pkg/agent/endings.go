@@ -1,0 +1,55 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/fleet"
+	"github.com/sipsteer/sipsteer/pkg/health"
+	"github.com/sipsteer/sipsteer/pkg/plan"
+)
+
+// lookAtListeners says when the certificates end that softswitches show, as any agent
+// that can be reached saw it.
+func (a *Agent) lookAtListeners(ctx context.Context, f *fleet.Fleet) []plan.Listener {
+	agents, err := a.Checks(ctx)
+	if err != nil {
+		return nil
+	}
+	return listenersOf(f, agents)
+}
+
+// listenersOf is, of each listener and check, the certificate that ends first.
+func listenersOf(f *fleet.Fleet, agents []api.AgentChecks) []plan.Listener {
+	addresses := map[health.Target]string{}
+	for _, s := range specsOf(f, nil) {
+		addresses[s.Check.Target] = s.Address.String()
+	}
+	first := map[health.Check]plan.Listener{}
+	for _, ag := range agents {
+		for _, c := range ag.Checks {
+			address, known := addresses[c.Check.Target]
+			if c.CertificateEnds == nil || !known {
+				continue
+			}
+			old, seen := first[c.Check]
+			if !seen || c.CertificateEnds.Before(old.Until) {
+				first[c.Check] = plan.Listener{
+					Site: c.Check.Site, Place: fmt.Sprintf("%s/%s", c.Check.Switch, c.Check.Transport), Check: c.Check.Kind, Address: address,
+					Of: printable(c.CertificateOf), Until: *c.CertificateEnds,
+				}
+			}
+		}
+	}
+	out := make([]plan.Listener, 0, len(first))
+	for _, l := range first { // any order: sorted below
+		out = append(out, l)
+	}
+	slices.SortFunc(out, func(x, y plan.Listener) int {
+		return cmp.Or(cmp.Compare(x.Site, y.Site), cmp.Compare(x.Place, y.Place), cmp.Compare(x.Check, y.Check))
+	})
+	return out
+}
