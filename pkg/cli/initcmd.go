@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/agent"
 	"github.com/sipsteer/sipsteer/pkg/config"
 	"github.com/sipsteer/sipsteer/pkg/pki"
+	"github.com/sipsteer/sipsteer/pkg/wholefile"
 )
 
 func (a *app) agentInitCmd() *cobra.Command {
@@ -59,8 +59,8 @@ func (a *app) foundFleet(files []string, tokenFile string) error {
 	}
 	authority := filepath.Join(founders[0].Dir, "ca.pem")
 	if tokenFile != "" {
-		if err := os.WriteFile(tokenFile, []byte(token+"\n"), 0o600); err != nil {
-			return fmt.Errorf("write token: %w", err)
+		if err := wholefile.Replace(tokenFile, []byte(token+"\n")); err != nil {
+			return fmt.Errorf("the fleet is founded, and its first admin's token %s is not in its file: %w", token, err)
 		}
 	}
 	if a.json {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/wholefile"
 )
 
 func (a *app) operatorCmd() *cobra.Command {
@@ -44,7 +45,7 @@ func (a *app) operatorListCmd() *cobra.Command {
 			}
 			rows := [][]string{{"NAME", "ROLE", "UNTIL"}}
 			for _, o := range list {
-				until := "dropped"
+				until := "no end"
 				if !o.Until.IsZero() {
 					until = o.Until.UTC().Format(time.DateTime)
 				}
@@ -77,17 +78,19 @@ viewer looks; operator also acts and takes backups; admin also says who may do w
 		if err != nil {
 			return err
 		}
-		t, err := each(cmd.Context(), cs, actTimeout, func(ctx context.Context, c *api.Client) (api.OperatorToken, error) {
-			return c.SetOperator(ctx, args[0], req)
-		})
+		set := func() (api.OperatorToken, error) {
+			return each(cmd.Context(), cs, actTimeout, func(ctx context.Context, c *api.Client) (api.OperatorToken, error) {
+				return c.SetOperator(ctx, args[0], req)
+			})
+		}
+		var t api.OperatorToken
+		if out == "" {
+			t, err = set()
+		} else {
+			t, err = saveToken(out, set)
+		}
 		if err != nil {
 			return err
-		}
-		if out != "" {
-			if err := os.WriteFile(out, []byte(t.Token+"\n"), 0o600); err != nil {
-				return fmt.Errorf("write token: %w", err)
-			}
-			t.Token = ""
 		}
 		switch {
 		case a.json:
@@ -100,6 +103,23 @@ viewer looks; operator also acts and takes backups; admin also says who may do w
 		return nil
 	})
 	return c
+}
+
+// saveToken has a token made and puts it into a file, mode 0600. The file is begun
+// before: the token that a new one ends may be the last with which one can be made.
+func saveToken(path string, set func() (api.OperatorToken, error)) (t api.OperatorToken, err error) {
+	err = wholefile.Fill(path, func(f *os.File) error {
+		if t, err = set(); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(f, t.Token)
+		return err
+	})
+	if err != nil && t.Token != "" {
+		return t, fmt.Errorf("the token %s is in force, but not in its file: %w", t.Token, err)
+	}
+	t.Token = ""
+	return t, err
 }
 
 func (a *app) operatorDropCmd() *cobra.Command {

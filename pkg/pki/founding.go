@@ -69,7 +69,7 @@ func FoundFleet(fleet string, founders []Founder, now time.Time) (token string, 
 		if _, err := Found(f.Dir, authority, f.Agent.Name, f.Hosts, now); err != nil {
 			return "", fmt.Errorf("make identity of %s: %w", f.Agent.Name, err)
 		}
-		if err := os.WriteFile(filepath.Join(f.Dir, foundingFile), text, 0o600); err != nil {
+		if err := wholefile.Replace(filepath.Join(f.Dir, foundingFile), text); err != nil {
 			return "", fmt.Errorf("write founding: %w", err)
 		}
 	}
