@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -67,5 +69,13 @@ func TestProbesByHand(t *testing.T) {
 		r := l.must(0, "checks", "--site", "calgary", "--bad")
 		return strings.Contains(r.out, "auth-rejected: a right password is refused")
 	})
+	secret := filepath.Join(l.dir, "secrets", "canary")
+	if err := os.Chmod(secret, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r = l.must(1, "probe", "run", "calgary", "register", "--transport", "udp")
+	if !strings.Contains(r.out, "this agent does not have the password of canary: read secret canary: others may read "+secret+" (mode 0644); chmod 0600 it") {
+		t.Errorf("with a secret that others may read:\n%s", r.out)
+	}
 	l.noPassword()
 }

@@ -44,6 +44,22 @@ func (a *Agent) secret(name string) string {
 	return secret
 }
 
+// whyNoLogin says what is wrong with the password of the test subscriber that a check
+// logs in as, and what to do about it; "" when there is none, or nothing is wrong.
+func (a *Agent) whyNoLogin(f *fleet.Fleet, s probes.Spec) string {
+	if f == nil || s.Login.User == "" || s.Login.Password != "" {
+		return ""
+	}
+	for _, k := range f.Checks.CanariesAt(s.Check.Site, s.Check.Transport) {
+		if k.User == s.Login.User && k.Domain == s.Login.Domain {
+			if _, err := a.cfg.Secrets.lookup(k.Secret); err != nil {
+				return err.Error()
+			}
+		}
+	}
+	return ""
+}
+
 // sayMissing logs what is wrong with a secret when it changes.
 func (a *Agent) sayMissing(name string, err error) {
 	a.missingMu.Lock()

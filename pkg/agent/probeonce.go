@@ -174,6 +174,9 @@ func (a *Agent) probeOnce(ctx context.Context, s probes.Spec) api.ProbeResult {
 		prober = a.numbers.Once() // a question out of turn teaches nothing
 	}
 	res := prober.Probe(ctx, s)
+	if why := a.whyNoLogin(a.state().Fleet, s); why != "" && res.Outcome == health.NoData {
+		res.Detail += ": " + why
+	}
 	out := api.ProbeResult{Check: s.Check, Sample: sample(time.Now(), res.Outcome, res.Cause, res.Detail, res.RTT), Wire: []api.WireLine{}}
 	if k := s.Check.Kind.Base(); s.Address.IsValid() && k != health.Exec && k != health.Storage {
 		out.Address = s.Address.String()
