@@ -58,7 +58,7 @@ type answerMeter struct {
 // fall into it, and settled is when that has ended.
 const (
 	block   = 100
-	settled = keepRest + pastLatest
+	settled = keepRest + keepLatest
 )
 
 // run issues one hold after the other, at most one in each pace, and as many

@@ -16,16 +16,16 @@ type kept struct {
 
 // keepInTurn runs keepWriting in virtual time over decisions, one each gap, and
 // for a rest after the last.
-func keepInTurn(t *testing.T, latest time.Duration, decisions int, gap, rest time.Duration) (writes []kept) {
+func keepInTurn(t *testing.T, decisions int, gap, rest time.Duration) (writes []kept) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		news := make(chan struct{}, 1)
+		served, past := make(chan struct{}, 1), make(chan struct{}, 1)
 		var mu sync.Mutex
 		var waiting []time.Time // guarded by mu
 		done := make(chan struct{})
 		go func() {
-			keepWriting(ctx, news, latest, func() {
+			keepWriting(ctx, served, past, func() {
 				mu.Lock()
 				defer mu.Unlock()
 				if len(waiting) > 0 {
@@ -40,9 +40,11 @@ func keepInTurn(t *testing.T, latest time.Duration, decisions int, gap, rest tim
 			mu.Lock()
 			waiting = append(waiting, time.Now())
 			mu.Unlock()
-			select {
-			case news <- struct{}{}:
-			default:
+			for _, c := range []chan struct{}{served, past} {
+				select {
+				case c <- struct{}{}:
+				default:
+				}
 			}
 			time.Sleep(gap)
 		}
@@ -54,37 +56,35 @@ func keepInTurn(t *testing.T, latest time.Duration, decisions int, gap, rest tim
 }
 
 func TestOneDecisionIsKeptBehindItsAnswer(t *testing.T) {
-	w := keepInTurn(t, servedLatest, 1, 0, time.Minute)
+	w := keepInTurn(t, 1, 0, time.Minute)
 	if len(w) != 1 || w[0].oldest != keepQuiet {
 		t.Errorf("writes %+v, want one after %s", w, keepQuiet)
 	}
 }
 
 func TestDecisionsThatFollowEachOtherAreKeptTogether(t *testing.T) {
-	const decisions = 1000
-	for _, latest := range []time.Duration{servedLatest, pastLatest} {
-		for _, gap := range []time.Duration{3 * time.Millisecond, 50 * time.Millisecond} {
-			w := keepInTurn(t, latest, decisions, gap, time.Minute)
-			all := 0
-			for _, k := range w {
-				all += k.decisions
-				if k.oldest > keepRest+latest {
-					t.Errorf("each %s: a decision was kept after %s, want %s", gap, k.oldest, keepRest+latest)
-				}
+	for _, gap := range []time.Duration{3 * time.Millisecond, 50 * time.Millisecond} {
+		const decisions = 1000
+		w := keepInTurn(t, decisions, gap, time.Minute)
+		all := 0
+		for _, k := range w {
+			all += k.decisions
+			if k.oldest > keepRest+keepLatest {
+				t.Errorf("each %s: a decision was kept after %s", gap, k.oldest)
 			}
-			rest := keepRest
-			if gap < keepQuiet {
-				rest += latest
-			}
-			if most := int(decisions*gap/rest) + 2; all != decisions || len(w) > most {
-				t.Errorf("each %s: %d of %d decisions kept in %d writes, want all in at most %d", gap, all, decisions, len(w), most)
-			}
+		}
+		every := keepRest
+		if gap < keepQuiet {
+			every += keepLatest
+		}
+		if most := int(decisions*gap/every) + 2; all != decisions || len(w) > most {
+			t.Errorf("each %s: %d of %d decisions kept in %d writes, want all in at most %d", gap, all, decisions, len(w), most)
 		}
 	}
 }
 
 func TestWhatIsLeftIsKeptAtTheEnd(t *testing.T) {
-	if w := keepInTurn(t, pastLatest, 1, time.Millisecond, 0); len(w) != 1 || w[0].oldest > keepQuiet/2 {
+	if w := keepInTurn(t, 1, time.Millisecond, 0); len(w) != 1 || w[0].oldest > keepQuiet/2 {
 		t.Errorf("writes %+v, want one at the end", w)
 	}
 }
