@@ -58,6 +58,19 @@ func TestMaintenance(t *testing.T) {
 		t.Errorf("incidents %+v", st.Incidents)
 	}
 
+	l.must(2, "silence", "add", "vancouver", "--softswitch", "ottawa-1", "--for", "1h", "--reason", "r", "--yes")
+	l.must(0, "silence", "add", "ottawa", "--for", "1h", "--reason", "looked after", "--yes")
+	if st := l.status(); len(st.Silences) != 1 || len(st.Silences[0].Quiet) != 0 || len(st.Incidents) != 1 {
+		t.Errorf("what failed before stays a failure: %+v, incidents %+v", st.Silences, st.Incidents)
+	}
+	if r := l.must(0, "silence", "list"); !strings.Contains(r.out, "looked after") {
+		t.Errorf("silence list:\n%s", r.out)
+	}
+	if r := l.must(3, "silence", "add", "vancouver", "--for", "1h", "--reason", "r", "--yes"); !strings.Contains(r.err, "--override heard") {
+		t.Errorf("the last site of which people hear:\n%s", r.err)
+	}
+	l.must(0, "silence", "end", "ottawa")
+
 	l.must(0, "undrain", "calgary", "--reason", "done", "--yes")
 	if st := l.status(); len(st.Incidents) != 2 || !slices.Equal(st.Incidents[1].Sites, []string{"calgary"}) || len(l.site("calgary").Maintenance) != 0 {
 		t.Errorf("after the drain: incidents %+v", st.Incidents)

@@ -310,6 +310,7 @@ func command(req api.CommandRequest, f *fleet.Fleet) (steer.Command, error) {
 		return c, err
 	}
 	pushChange(&c, req)
+	silenceChange(&c, req)
 	tenantChange(&c, req)
 	keyChange(&c, req)
 	concernChange(&c, req)

@@ -18,7 +18,7 @@ import (
 var ofTheLeader = []steer.Kind{
 	steer.KindVerdicts, steer.KindWithdraw, steer.KindAdvise, steer.KindDrainStage, steer.KindDrainExpire, steer.KindHoldExpire, steer.KindOutExpire,
 	steer.KindFailbackStep, steer.KindFailbackAbort, steer.KindUnblock, steer.KindQuarantineExpire, steer.KindGateWord, steer.KindFloods, steer.KindKeyStep,
-	steer.KindNotified, steer.KindLook, steer.KindRunMove,
+	steer.KindSilenceExpire, steer.KindNotified, steer.KindLook, steer.KindRunMove,
 }
 
 // TestEveryCommandOfAPersonIsTaken: a kind that the core knows and the API does

@@ -57,3 +57,13 @@ func withoutMaintained(bad map[health.Check]health.Opinion, told map[health.Chec
 		}
 	}
 }
+
+// quietChecks counts the checks that fail in maintenance.
+func quietChecks(s steer.State) (n int) {
+	for i := range s.Verdicts {
+		if s.Verdicts[i].Quiet() {
+			n++
+		}
+	}
+	return n
+}

@@ -103,3 +103,56 @@ func TestNobodyIsToldOfMaintenance(t *testing.T) {
 		t.Error("nobody is told of what is left when it is over")
 	}
 }
+
+// TestAdviceOnWhatIsSilencedIsShown: and told to nobody; that of others is told, and
+// so is a silence's end.
+func TestAdviceOnWhatIsSilencedIsShown(t *testing.T) {
+	f := fleettest.ThreeSites()
+	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	s := steer.New()
+	do := func(c steer.Command) {
+		t.Helper()
+		c.At, c.By, c.Reason = now, "alice", "r"
+		c.Version = c.Needs()
+		next, _, err := steer.Apply(s, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s = next
+	}
+	do(steer.Command{Kind: steer.KindSetFleet, Fleet: &f})
+	req := api.CommandRequest{Kind: "silence", Site: "calgary", Softswitch: string(f.Sites[0].Softswitches[0].Name), Check: "options", By: "alice", Reason: "r", For: "1h"}
+	c, err := command(req, s.Fleet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	do(c)
+	down := func(site fleet.SiteID) steer.Command {
+		check := health.Check{Target: health.Target{Site: site, Switch: f.Site(site).Softswitches[0].Name, Transport: fleet.UDP}, Kind: health.Options}
+		return steer.Command{Kind: steer.KindVerdicts, Verdicts: []health.Verdict{{Check: check, Status: health.Down, Since: now}}}
+	}
+	advice := func(site fleet.SiteID) steer.Advice {
+		return steer.Advice{Slot: steer.Slot{Service: "west.voice.example.net", Site: site, Transport: fleet.UDP}, Rule: steer.RuleHold, Text: "held"}
+	}
+	do(steer.Command{Kind: steer.KindNotified, Notified: s.Revision})
+	do(down("calgary"))
+	do(steer.Command{Kind: steer.KindAdvise, Advice: []steer.Advice{advice("calgary")}})
+	if worthTelling(s) || len(s.Advice) != 1 {
+		t.Errorf("of what is silenced: told %t, shown %+v", worthTelling(s), s.Advice)
+	}
+	if got := silences(s); len(got) != 1 || len(got[0].Quiet) != 1 || got[0].Check != "options" || quietChecks(s) != 1 {
+		t.Errorf("silences %+v, %d checks quiet", got, quietChecks(s))
+	}
+	do(steer.Command{Kind: steer.KindAdvise, Advice: []steer.Advice{advice("calgary"), advice("ottawa")}})
+	if !worthTelling(s) {
+		t.Error("nobody is told of ottawa")
+	}
+	do(steer.Command{Kind: steer.KindNotified, Notified: s.Revision})
+	if c, err = command(api.CommandRequest{Kind: "unsilence", Silence: "calgary", By: "alice"}, s.Fleet); err != nil {
+		t.Fatal(err)
+	}
+	do(c)
+	if len(s.Silences) != 0 || !worthTelling(s) {
+		t.Errorf("when it is over: %+v", s.Silences)
+	}
+}

@@ -42,7 +42,8 @@ func descs() map[string]*prometheus.Desc {
 		"up":        d("transport_up", "1 up, 0 down, -1 unknown, by site and transport.", "site", "transport"),
 		"place":     d("slot_place", "0 in, 1 returning, 2 leaving, 3 out, by service, site and transport.", "service", "site", "transport"),
 		"incidents": d("incidents_open", "Incidents that are not closed."),
-		"intents":   d("intents", "Drains and holds in force; none should be forgotten.", "kind"),
+		"intents":   d("intents", "Drains, holds and silences in force; none should be forgotten.", "kind"),
+		"quiet":     d("checks_in_maintenance", "Checks that fail as they may in maintenance: no incident is open for them."),
 		"advice":    d("advice", "What automation would do and a guard holds back.", "rule"),
 		"gate":      d("gate_requests_total", "SIP requests at this site's gate, by what became of them.", "action"),
 		"conns":     d("gate_connections", "Connections of phones to this site's gate."),
@@ -69,6 +70,8 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	gauge("quorum", flag(c.a.store.HasQuorum() && leader != ""))
 	gauge("intents", float64(len(s.Drains)), "drain")
 	gauge("intents", float64(len(s.Holds)), "hold")
+	gauge("intents", float64(len(s.Silences)), "silence")
+	gauge("quiet", float64(quietChecks(s)))
 	gauge("incidents", float64(len(incidents(s))))
 	rules := map[steer.Rule]int{}
 	for _, x := range s.Advice {

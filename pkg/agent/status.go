@@ -29,7 +29,7 @@ func (a *Agent) Status(ctx context.Context) (api.Status, error) {
 		Agent: string(a.cfg.Name), Epoch: s.Epoch, Leader: string(leader), Quorum: a.store.HasQuorum() && leader != "",
 		Time: time.Now().UTC(), Version: a.cfg.Version,
 		Sites: []api.SiteStatus{}, Services: []api.ServiceStatus{}, Agents: []api.AgentStatus{},
-		Incidents: incidents(s), Drains: drains(s), Holds: holds(s), Quarantines: quarantines(s), Outs: outs(s), Runs: runs(s), Failbacks: failbacks(s), Blocks: blocks(s), Advice: advice(s),
+		Incidents: incidents(s), Drains: drains(s), Holds: holds(s), Quarantines: quarantines(s), Silences: silences(s), Outs: outs(s), Runs: runs(s), Failbacks: failbacks(s), Blocks: blocks(s), Advice: advice(s),
 		Concerns: concerns(s, a.now()),
 	}
 	if s.Fleet == nil {

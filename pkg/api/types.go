@@ -23,6 +23,7 @@ type Status struct {
 	Holds     []IntentStatus   `json:"holds"`
 
 	Quarantines []Quarantine     `json:"quarantines" doc:"Sources that are kept out."`
+	Silences    []SilenceStatus  `json:"silences" doc:"What people have said may fail for a time."`
 	Outs        []OutStatus      `json:"outs" doc:"What is out of the answers until it is brought back."`
 	Runs        []RunStatus      `json:"runs" doc:"Runbooks that are not over."`
 	Failbacks   []FailbackStatus `json:"failbacks"`
@@ -190,7 +191,7 @@ type AdviceStatus struct {
 // CommandRequest is what an operator wants done.
 type CommandRequest struct {
 	ID          string   `json:"id,omitempty" maxLength:"64" doc:"Of the request: repeating it with the same ID has no second effect."`
-	Kind        string   `json:"kind" enum:"drain,undrain,failover,failback,approve,hold,release,ack,quarantine,unquarantine,push,set-fleet,rollback,tenant-stage,tenant-commit,tenant-rollback,incident-declare,incident-note,incident-identify,incident-resolve,run-start,run-approve,run-pause,run-resume,run-skip,run-abort,run-undo,book-save,book-drop,concern-ack,concern-unack,key-add,key-confirm,key-drop,key-unsign,key-gone"`
+	Kind        string   `json:"kind" enum:"drain,undrain,failover,failback,approve,hold,release,ack,silence,unsilence,quarantine,unquarantine,push,set-fleet,rollback,tenant-stage,tenant-commit,tenant-rollback,incident-declare,incident-note,incident-identify,incident-resolve,run-start,run-approve,run-pause,run-resume,run-skip,run-abort,run-undo,book-save,book-drop,concern-ack,concern-unack,key-add,key-confirm,key-drop,key-unsign,key-gone"`
 	Site        string   `json:"site,omitempty" maxLength:"63"`
 	Service     string   `json:"service,omitempty" maxLength:"253"`
 	Transport   string   `json:"transport,omitempty" maxLength:"8"`
@@ -208,6 +209,9 @@ type CommandRequest struct {
 	Source      string   `json:"source,omitempty" maxLength:"64" doc:"Address or network, for quarantine and unquarantine."`
 	Devices     []string `json:"devices,omitempty" maxItems:"1000" doc:"Addresses of record, for push. Default: all stragglers of the site."`
 	Concern     string   `json:"concern,omitempty" maxLength:"400" doc:"Name of a concern of readiness, for concern-ack and concern-unack."`
+	Softswitch  string   `json:"softswitch,omitempty" maxLength:"63" doc:"Only this one, for silence. Default: all of the site's."`
+	Check       string   `json:"check,omitempty" maxLength:"80" doc:"Only this kind of check, for silence: options, storage, storage:spool. Default: all."`
+	Silence     string   `json:"silence,omitempty" maxLength:"63" doc:"ID of a silence, or a site for all of its, for unsilence."`
 	Fleet       string   `json:"fleet,omitempty" maxLength:"4194304" doc:"Text of a fleet file, for set-fleet."`
 
 	KeyTag   uint16          `json:"key_tag,omitempty" doc:"For the kinds that begin with key, but for key-add."`

@@ -135,6 +135,10 @@ func (a *app) writeWhy(e steer.Explanation) {
 		fmt.Fprintf(w, "\n  %s %s\n    %s\n", p.warn("kept out:"), sourceAt(k.Source, string(k.Site)), clean(k.Reason))
 		fmt.Fprintf(w, "    %s\n", p.dim(fmt.Sprintf("by %s, until %s", clean(k.Owner), k.Until.UTC().Format("15:04:05 UTC"))))
 	}
+	for _, s := range e.Silences {
+		fmt.Fprintf(w, "\n  %s %s\n    %s\n", p.warn("silenced:"), s.SilenceScope, clean(s.Reason))
+		fmt.Fprintf(w, "    %s\n", p.dim(fmt.Sprintf("by %s, until %s", clean(s.Owner), s.Until.UTC().Format("15:04:05 UTC"))))
+	}
 	writeSeen(w, p, e.Evidence)
 	if len(e.Events) > 0 {
 		fmt.Fprintln(w, "\n  last changes:")

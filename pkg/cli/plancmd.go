@@ -52,7 +52,7 @@ sipsteer tenant import FILE, which changes nothing by itself, and saves with --s
 		v.example = strings.ReplaceAll(strings.ReplaceAll(v.example, "sipsteer ", "sipsteer plan "), " --yes", "")
 		c.AddCommand(a.verbCmd(v, show))
 	}
-	c.AddCommand(a.planFleetCmd(show, draft), a.rollbackCmd(show, draft))
+	c.AddCommand(a.planFleetCmd(show, draft), a.rollbackCmd(show, draft), a.silenceBegin("silence SITE", "plan silence", show, draft))
 	return c
 }
 
@@ -196,6 +196,9 @@ func requestOf(p plan.Plan) api.CommandRequest {
 	}
 	if c.Tenants != nil {
 		req.Tenants = &api.TenantChange{Replace: c.Tenants.Replace, Touches: c.Tenants.Touches}
+	}
+	if c.Silence != nil {
+		req.Softswitch, req.Check = string(c.Silence.Switch), string(c.Silence.Check)
 	}
 	if c.Fleet != nil {
 		if text, err := json.Marshal(c.Fleet); err == nil { // JSON is YAML

@@ -52,7 +52,7 @@ Exit codes:   0 done and its effect seen, 1 failed, 2 wrong usage or invalid
 		}
 	}
 	add("look", a.statusCmd(), a.whyCmd(), a.historyCmd(), a.planCmd(), a.simulateCmd())
-	add("act", a.drainCmd(), a.undrainCmd(), a.failoverCmd(), a.failbackCmd(), a.approveCmd(), a.tenantCmd(), a.holdCmd(), a.releaseCmd(), a.ackCmd(), a.applyCmd())
+	add("act", a.drainCmd(), a.undrainCmd(), a.failoverCmd(), a.failbackCmd(), a.approveCmd(), a.tenantCmd(), a.holdCmd(), a.releaseCmd(), a.silenceCmd(), a.ackCmd(), a.applyCmd())
 	add("look", a.incidentCmd(), a.reportCmd())
 	add("act", a.runbookCmd(), a.drillCmd())
 	add("look", a.readinessCmd())

@@ -108,6 +108,7 @@ func writeStatus(w io.Writer, p palette, st api.Status, checks bool) {
 	writeServices(w, p, st)
 	writeAgents(w, p, st)
 	writeIntents(w, p, st)
+	writeSilences(w, p, st)
 	writeKeptOut(w, p, st)
 	writeAdvice(w, p, st)
 	writeAttention(w, p, st)

@@ -34,6 +34,11 @@ const (
 	Metrics Kind = "metrics" // numbers of the softswitch, against limits and what is usual
 )
 
+// Kinds lists the kinds, each without a name.
+func Kinds() []Kind {
+	return []Kind{Options, TLS, Standing, Register, TCP, HTTP, DNS, Exec, Storage, Certificates, Call, Metrics}
+}
+
 // Named returns the kind of one further check.
 func (k Kind) Named(name string) Kind { return k + ":" + Kind(name) }
 

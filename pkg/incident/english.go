@@ -84,9 +84,10 @@ var english = language{
 		"method.no-exposure":  "No service preferred what had failed, so no phone is counted.",
 		"gate":                "gate of %[1]s: %[2]s requests refused, %[3]s redirected, %[4]s relayed",
 
-		"ev.up": "%[1]s works again over %[2]s", "ev.unknown": "%[1]s over %[2]s can no longer be judged", "ev.stopped": "%[1]s is out of service over %[2]s for maintenance",
-		"ev.down":   "%[1]s went down over %[2]s: requests %[3]s",
-		"ev.opened": "incident opened", "ev.state": "incident: %[1]s", "ev.severity": "severity is now %[1]s", "ev.spread": "%[1]s fails too",
+		"ev.up": "%[1]s works again over %[2]s", "ev.unknown": "%[1]s over %[2]s can no longer be judged", "ev.silence.begun": "work at %[1]s was announced: failures there are expected", "ev.silence.over": "work at %[1]s is over",
+		"ev.stopped": "%[1]s is out of service over %[2]s for maintenance",
+		"ev.down":    "%[1]s went down over %[2]s: requests %[3]s",
+		"ev.opened":  "incident opened", "ev.state": "incident: %[1]s", "ev.severity": "severity is now %[1]s", "ev.spread": "%[1]s fails too",
 		"ev.declared": "%[1]s leads the incident", "ev.cause": "root cause named: %[1]s", "ev.note": "note: %[1]s",
 		"ev.withdraw": "%[1]s taken out of the answers over %[2]s", "ev.failover": "%[1]s failed over: out of the answers over %[2]s",
 		"ev.drain": "drain of %[1]s: %[2]s", "ev.stage": "drain of %[1]s: %[2]s", "ev.undrain": "drain of %[1]s ended", "ev.expired": "an intent ended by its time",

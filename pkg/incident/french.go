@@ -88,9 +88,10 @@ var french = language{
 		"method.no-exposure":  "Aucun service ne préférait ce qui était en panne : aucun téléphone n’est compté.",
 		"gate":                "portier de %[1]s : %[2]s requêtes refusées, %[3]s redirigées, %[4]s relayées",
 
-		"ev.up": "%[1]s fonctionne de nouveau en %[2]s", "ev.unknown": "%[1]s en %[2]s ne peut plus être jugé", "ev.stopped": "%[1]s est hors service en %[2]s pour maintenance",
-		"ev.down":   "%[1]s est tombé en panne en %[2]s : les requêtes %[3]s",
-		"ev.opened": "incident ouvert", "ev.state": "incident : %[1]s", "ev.severity": "gravité désormais %[1]s", "ev.spread": "%[1]s est touché aussi",
+		"ev.up": "%[1]s fonctionne de nouveau en %[2]s", "ev.unknown": "%[1]s en %[2]s ne peut plus être jugé", "ev.silence.begun": "des travaux à %[1]s ont été annoncés : des pannes y sont attendues", "ev.silence.over": "les travaux à %[1]s sont terminés",
+		"ev.stopped": "%[1]s est hors service en %[2]s pour maintenance",
+		"ev.down":    "%[1]s est tombé en panne en %[2]s : les requêtes %[3]s",
+		"ev.opened":  "incident ouvert", "ev.state": "incident : %[1]s", "ev.severity": "gravité désormais %[1]s", "ev.spread": "%[1]s est touché aussi",
 		"ev.declared": "%[1]s conduit l’incident", "ev.cause": "cause première nommée : %[1]s", "ev.note": "note : %[1]s",
 		"ev.withdraw": "%[1]s retiré des réponses en %[2]s", "ev.failover": "%[1]s basculé : retiré des réponses en %[2]s",
 		"ev.drain": "vidange de %[1]s : %[2]s", "ev.stage": "vidange de %[1]s : %[2]s", "ev.undrain": "fin de la vidange de %[1]s", "ev.expired": "une intention a pris fin à son échéance",

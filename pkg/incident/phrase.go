@@ -28,6 +28,8 @@ func (l *language) what(e *steer.Event) string {
 		site += " " + transport
 	}
 	switch e.Kind {
+	case steer.EventSilence:
+		return l.say("ev.silence."+e.Word, site)
 	case steer.EventVerdict:
 		if e.Word == health.Down.String() {
 			if e.Value == steer.ValueMaintenance {

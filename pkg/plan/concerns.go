@@ -10,7 +10,7 @@ import (
 
 // known are topics that people hear of in another way, since somebody did it or
 // an incident tells it.
-var known = []string{"incident", "drain", "hold", "out", "runbook", "check"}
+var known = []string{"incident", "drain", "hold", "silence", "out", "runbook", "check"}
 
 // ConcernsOf are the findings that people are told of without asking, as the State
 // keeps them. What a drain or a failure brings with it is none.

@@ -140,11 +140,14 @@ func (r *readiness) checks() {
 		site := &r.s.Fleet.Sites[i]
 		for _, t := range site.Transports() {
 			if st := r.s.SiteStatus(site.Name, t); st != health.Up {
-				grade := Broken
-				if st == health.Unknown {
+				grade, in := Broken, ""
+				switch {
+				case st == health.Unknown:
 					grade = Warning
+				case r.s.Quiet(site.Name, t):
+					grade, in = Note, ", in maintenance"
 				}
-				r.add(Finding{Grade: grade, Topic: "check", Site: site.Name, Subject: t.String(), Next: "sipsteer status"}, "%s over %s is %s", site.Name, t, st)
+				r.add(Finding{Grade: grade, Topic: "check", Site: site.Name, Subject: t.String(), Next: "sipsteer status"}, "%s over %s is %s%s", site.Name, t, st, in)
 			}
 		}
 		if !slices.ContainsFunc(r.s.Verdicts, func(v health.Verdict) bool { return v.Check.Site == site.Name && v.Check.Kind == health.Register }) {
@@ -159,6 +162,9 @@ func (r *readiness) intents() {
 	}
 	for _, d := range r.s.Drains {
 		r.add(Finding{Grade: Warning, Topic: "drain", Site: d.Site, Subject: d.ID, Next: "sipsteer undrain " + string(d.Site)}, "%s is drained by %s (%s) until %s", d.Scope(), d.Owner, d.Reason, d.Until.UTC().Format(time.DateTime))
+	}
+	for _, x := range r.s.Silences {
+		r.add(Finding{Grade: Warning, Topic: "silence", Site: x.Site, Subject: x.ID, Next: "sipsteer silence end " + x.ID}, "%s is silenced by %s (%s) until %s: nobody is told of what begins to fail there", x.SilenceScope, x.Owner, x.Reason, x.Until.UTC().Format(time.DateTime))
 	}
 	out := map[fleet.SiteID]bool{}
 	for _, o := range r.s.Outs {

@@ -62,6 +62,12 @@ func TestReadiness(t *testing.T) {
 		"advise":       {func(s *steer.State, _ []plan.Machine) { s.Fleet.Services[0].Automation = fleet.AutomationAdvise }, "a person has to move west", plan.Note},
 		"a long TTL":   {func(s *steer.State, _ []plan.Machine) { s.Fleet.Services[0].TTL.Normal = fleet.Duration(time.Hour) }, "for 1h", plan.Warning},
 		"a down check": {func(s *steer.State, _ []plan.Machine) { s.Verdicts[0].Status = health.Down }, "calgary over udp is down", plan.Broken},
+		"maintenance": {func(s *steer.State, _ []plan.Machine) {
+			s.Verdicts[0].Status, s.Verdicts[0].Maintenance = health.Down, health.InMaintenance
+		}, "calgary over udp is down, in maintenance", plan.Note},
+		"a silence": {func(s *steer.State, _ []plan.Machine) {
+			s.Silences = []steer.Silence{{ID: "s1", SilenceScope: steer.SilenceScope{Site: "ottawa"}}}
+		}, "ottawa is silenced", plan.Warning},
 		"no canary":    {func(s *steer.State, _ []plan.Machine) { s.Verdicts = s.Verdicts[:len(s.Verdicts)-6] }, "no test subscriber logs in at vancouver", plan.Note},
 		"a hold":       {func(s *steer.State, _ []plan.Machine) { s.Holds = []steer.Hold{{}} }, "automation is held", plan.Warning},
 		"an old drill": {func(s *steer.State, _ []plan.Machine) { s.Practice[0].GoodAt = now.Add(-31 * 24 * time.Hour) }, "31 days old", plan.Warning},

@@ -97,6 +97,9 @@ func (p Plan) Title() string {
 	if c.Site != "" {
 		t += " " + string(c.Site)
 	}
+	if c.Silence != nil {
+		t += ", only " + strings.TrimSpace(string(c.Silence.Switch)+" "+string(c.Silence.Check))
+	}
 	if c.Service != "" {
 		t += " for " + string(c.Service)
 	}

@@ -10,9 +10,10 @@ import (
 )
 
 // maintenance: a failure is expected if, and only if, it began where people had
-// taken everyone away, and for as long as that lasts and automation moves nobody
-// because of it. It follows the verdicts from step to step, so that the other rules
-// can rely on what they say.
+// taken everyone away, or had said that they work there; and for as long as that
+// lasts, automation moves nobody because of it, and a service is served elsewhere.
+// It follows the verdicts from step to step, so that the other rules can rely on
+// what they say.
 func maintenance(s Step) error {
 	for i := range s.After.Verdicts {
 		v := &s.After.Verdicts[i]
@@ -20,18 +21,55 @@ func maintenance(s Step) error {
 		want := health.NoMaintenance
 		switch {
 		case v.Status != health.Down:
-		case was.Status != health.Down && emptied(s.Before, v.Check):
-			want = health.InMaintenance
-		case was.Status == health.Down && was.Maintenance == health.InMaintenance && (!emptied(s.After, v.Check) || movedBy(s, v.Check)):
-			want = health.AfterMaintenance
 		case was.Status == health.Down:
 			want = was.Maintenance
+		case expected(s.Before, v.Check):
+			want = health.InMaintenance
+		}
+		if want == health.InMaintenance && (!expected(s.After, v.Check) || movedBy(s, v.Check) || outOfService(s.After, v.Check)) {
+			want = health.AfterMaintenance
 		}
 		if v.Maintenance != want {
 			return fmt.Errorf("%s is down with maintenance %d, and should be with %d", v.Check, v.Maintenance, want)
 		}
 	}
 	return nil
+}
+
+// expected reports whether people have said that what a check asks may fail.
+func expected(s steer.State, c health.Check) bool {
+	for _, x := range s.Silences {
+		if x.Site == c.Site && (x.Transport == 0 || x.Transport == c.Transport) && x.Switch == "" && x.Check == "" { // as orders are
+			return true
+		}
+	}
+	return emptied(s, c)
+}
+
+// outOfService reports whether a service that is answered where a check asks is
+// answered nowhere that is not down.
+func outOfService(s steer.State, c health.Check) bool {
+	standings := steer.StandingsFor(s, fleet.OwnName)
+	for i := range s.Fleet.Services {
+		svc := &s.Fleet.Services[i]
+		var answered, any []steer.Standing
+		for _, x := range standings {
+			if x.Service == svc.Name && x.Transport == c.Transport {
+				any = append(any, x)
+				if x.Place != steer.Gone {
+					answered = append(answered, x)
+				}
+			}
+		}
+		if len(answered) == 0 {
+			answered = any // kept for want of others
+		}
+		here := slices.ContainsFunc(answered, func(x steer.Standing) bool { return x.Site == c.Site })
+		if here && !slices.ContainsFunc(answered, func(x steer.Standing) bool { return x.Status != health.Down }) {
+			return true
+		}
+	}
+	return false
 }
 
 func verdictIn(s steer.State, c health.Check) health.Verdict {

@@ -32,7 +32,7 @@ func (w *World) command(n int) steer.Command {
 		Reason: cmp.Or(o.Reason, "scenario"), Site: o.Site, Service: fullName(w.fleet, o.Service), Transport: o.Transport, Now: o.Now,
 	}
 	switch c.Kind {
-	case steer.KindDrain, steer.KindHold:
+	case steer.KindDrain, steer.KindHold, steer.KindSilence:
 		c.For = cmp.Or(o.For, fleet.Duration(7200e9))
 	case steer.KindFailover:
 		c.For = o.For
@@ -42,6 +42,9 @@ func (w *World) command(n int) steer.Command {
 	}
 	if o.Cohort != "" {
 		c.Cohort, _ = fleet.ParseCohort(o.Cohort) // validated
+	}
+	if c.Kind == steer.KindUnsilence {
+		c.Target = string(o.Site)
 	}
 	c.Pace = o.Pace
 	c.Maintenance = c.Kind == steer.KindDrain // every voter is of this version

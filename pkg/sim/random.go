@@ -116,7 +116,7 @@ func (r *roller) order(f *fleet.Fleet, sc Scenario) Order {
 	if r.IntN(3) == 0 {
 		o.Pace = fleet.PaceCohorts
 	}
-	for _, rule := range []string{"one-at-a-time", "min-sites", "target-proven", "manual-back", "never-empty", "capacity", "fate-group"} {
+	for _, rule := range []string{"one-at-a-time", "min-sites", "target-proven", "manual-back", "never-empty", "capacity", "fate-group", "heard"} {
 		if r.IntN(4) == 0 {
 			o.Override = append(o.Override, rule)
 		}

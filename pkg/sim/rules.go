@@ -332,6 +332,11 @@ func expires(s Step) error {
 			return errors.New("a hold has no owner, reason or end")
 		}
 	}
+	for _, x := range s.After.Silences {
+		if x.Owner == "" || x.Reason == "" || x.Until.Sub(x.Since) > fleet.MaxForLimit {
+			return errors.New("a silence has no owner, reason or end")
+		}
+	}
 	return nil
 }
 

@@ -107,8 +107,8 @@ type Fault struct {
 type Order struct {
 	At fleet.Duration `json:"at" yaml:"at" jsonschema_description:"When it is typed."`
 	// Do is the command: drain, undrain, failover, failback, approve, hold,
-	// release, ack.
-	Do        string          `json:"do" yaml:"do" jsonschema_description:"Command, as on the command line: drain, undrain, failover, failback, approve, hold, release, ack."`
+	// release, ack, silence, unsilence.
+	Do        string          `json:"do" yaml:"do" jsonschema_description:"Command, as on the command line: drain, undrain, failover, failback, approve, hold, release, ack, silence, unsilence (silence end SITE)."`
 	Site      fleet.SiteID    `json:"site,omitempty" yaml:"site,omitempty" jsonschema_description:"Site that it is about."`
 	Service   fleet.ServiceID `json:"service,omitempty" yaml:"service,omitempty" jsonschema_description:"Only this service; the zone may be left out."`
 	Transport fleet.Transport `json:"transport,omitzero" yaml:"transport,omitempty" jsonschema_description:"Only this transport."`

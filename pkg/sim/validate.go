@@ -155,6 +155,7 @@ func (v *validator) group(name string) bool {
 // orderKinds are the commands that a scenario may give.
 var orderKinds = []steer.Kind{
 	steer.KindDrain, steer.KindUndrain, steer.KindFailover, steer.KindFailback, steer.KindApprove, steer.KindHold, steer.KindRelease, steer.KindAck,
+	steer.KindSilence, steer.KindUnsilence,
 }
 
 func (v *validator) orders() {

@@ -171,20 +171,18 @@ func (t *transition) run() error {
 		return t.failbackAbort()
 	case KindUnblock:
 		return t.unblock()
-	case KindQuarantine:
-		return t.quarantine()
-	case KindUnquarantine:
-		return t.unquarantine()
+	case KindQuarantine, KindUnquarantine, KindQuarantineExpire:
+		return t.quarantineCommand()
 	case KindPush:
 		return t.push()
-	case KindQuarantineExpire:
-		return t.quarantineExpire()
 	case KindOutExpire:
 		return t.outExpire()
 	case KindGateWord:
 		return t.gateWord()
 	case KindFloods:
 		return t.floods()
+	case KindSilence, KindUnsilence, KindSilenceExpire:
+		return t.silenceCommand()
 	}
 	return fmt.Errorf("%w: kind %q; upgrade this agent", ErrUnknownCommand, c.Kind)
 }
@@ -318,6 +316,7 @@ func (t *transition) dropUnknown() {
 	})
 	t.Advice = deleted(t.Advice, func(a Advice) bool { return !has(a.Slot) })
 	t.Blocks = deleted(t.Blocks, func(b Block) bool { return t.Fleet.Service(b.Service) == nil || t.Fleet.Site(b.Site) == nil })
+	t.dropSilences()
 	t.Gates = deleted(t.Gates, func(g GateSeen) bool { return t.Fleet.Site(g.Site) == nil })
 	t.Quarantines = deleted(t.Quarantines, func(q Quarantine) bool {
 		return q.Site != "" && t.Fleet.Site(q.Site) == nil || t.guardOwnSites(q.Prefix) != nil

@@ -38,6 +38,9 @@ const (
 	KindUnquarantine Kind = "unquarantine"
 	KindPush         Kind = "push"
 
+	KindSilence   Kind = "silence"
+	KindUnsilence Kind = "unsilence"
+
 	KindTenantStage    Kind = "tenant-stage"
 	KindTenantCommit   Kind = "tenant-commit"
 	KindTenantRollback Kind = "tenant-rollback"
@@ -86,6 +89,7 @@ const (
 	KindOutExpire        Kind = "out-expire"
 	KindGateWord         Kind = "gate-word"
 	KindFloods           Kind = "floods"
+	KindSilenceExpire    Kind = "silence-expire"
 )
 
 // Command is one proposal. Which fields count depends on Kind.
@@ -130,7 +134,7 @@ type Command struct {
 	Verdicts []health.Verdict `json:"verdicts,omitempty"` // KindVerdicts: the changed ones
 	Slots    []Slot           `json:"slots,omitempty"`    // KindWithdraw
 	Advice   []Advice         `json:"advice,omitempty"`   // KindAdvise: all that holds now
-	Target   string           `json:"target,omitempty"`   // ID of a drain
+	Target   string           `json:"target,omitempty"`   // ID of a drain; KindUnsilence: of a silence, or a site
 	Past     *Past            `json:"past,omitempty"`     // KindRollback
 	Incident *IncidentChange  `json:"incident,omitempty"` // KindIncident…
 	Run      *RunChange       `json:"run,omitempty"`      // KindRun…
@@ -141,6 +145,7 @@ type Command struct {
 	Gate     *GateWord        `json:"gate,omitempty"`     // KindGateWord
 	Floods   []health.Flood   `json:"floods,omitempty"`   // KindFloods: all that there are now; only Prefix and Site count
 	Push     *Push            `json:"push,omitempty"`     // KindPush
+	Silence  *SilenceChange   `json:"silence,omitempty"`  // KindSilence
 	Concerns []Concern        `json:"concerns,omitempty"` // KindLook: all that there are now; KindConcern…: the one
 }
 
@@ -149,7 +154,7 @@ type Command struct {
 func (c Command) Automation() bool {
 	switch c.Kind {
 	case KindKeyStep, KindRunMove, KindNotified, KindLook, KindVerdicts, KindWithdraw, KindAdvise, KindDrainStage, KindDrainExpire, KindHoldExpire,
-		KindFailbackStep, KindFailbackAbort, KindUnblock, KindQuarantineExpire, KindOutExpire, KindGateWord, KindFloods:
+		KindFailbackStep, KindFailbackAbort, KindUnblock, KindQuarantineExpire, KindOutExpire, KindGateWord, KindFloods, KindSilenceExpire:
 		return true
 	}
 	return false

@@ -155,6 +155,7 @@ func makeCompat(t *testing.T, to string) {
 	lead(90 * time.Second)
 	apply(steer.Command{Kind: steer.KindFailback, Site: "ottawa"}) // the rest waits
 	lead(30 * time.Second)
+	maintain(apply, lead, fail)
 	if err := os.MkdirAll(to, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -164,6 +165,28 @@ func makeCompat(t *testing.T, to string) {
 	if err := os.WriteFile(filepath.Join(to, "state.json"), []byte(indented(t, s)), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// maintain works at one site after another: what fails is in maintenance, was before,
+// and is after it.
+func maintain(apply func(...steer.Command), lead func(time.Duration), fail func(fleet.SiteID, health.Status)) {
+	hour, pass := fleet.Duration(time.Hour), []steer.Rule{steer.RuleOneAtATime, steer.RuleManualBack, steer.RuleTargetProven, steer.RuleMinSites, steer.RuleHeard}
+	apply(steer.Command{Kind: steer.KindSilence, Site: "ottawa", Transport: fleet.TLS, Silence: &steer.SilenceChange{Switch: "ottawa-1"}, For: hour, Override: pass})
+	apply(steer.Command{Kind: steer.KindSilence, Site: "ottawa", Silence: &steer.SilenceChange{Check: health.Options}, For: fleet.Duration(time.Minute), Override: pass})
+	fail("ottawa", health.Down)
+	lead(90 * time.Second)
+	apply(steer.Command{Kind: steer.KindUnsilence, Target: "ottawa"})
+	fail("ottawa", health.Up)
+	lead(30 * time.Second)
+	apply(steer.Command{Kind: steer.KindDrain, Site: "vancouver", Now: true, Maintenance: true, For: hour, Override: pass})
+	fail("vancouver", health.Down)
+	lead(30 * time.Second)
+	apply(steer.Command{Kind: steer.KindUndrain, Site: "vancouver"})
+	lead(30 * time.Second)
+	apply(steer.Command{Kind: steer.KindSilence, Site: "calgary", For: hour})
+	apply(steer.Command{Kind: steer.KindDrain, Site: "vancouver", Transport: fleet.UDP, Now: true, Maintenance: true, For: hour, Override: pass})
+	fail("calgary", health.Down)
+	lead(30 * time.Second)
 }
 
 // sinceVersion1 are commands of every kind, and with every field, that came after the

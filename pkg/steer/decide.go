@@ -125,6 +125,7 @@ func (d *decision) expiries() {
 	if slices.ContainsFunc(d.state.Quarantines, func(q Quarantine) bool { return !q.Until.After(d.in.Now) }) {
 		d.propose(Command{Kind: KindQuarantineExpire})
 	}
+	d.silences()
 }
 
 // stages moves each drain on when the time of its stage is over.

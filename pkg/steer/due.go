@@ -40,6 +40,9 @@ func NextDue(s State, now time.Time) (time.Time, bool) {
 	for _, q := range s.Quarantines {
 		add(q.Until)
 	}
+	for i := range s.Silences {
+		add(s.Silences[i].Until)
+	}
 	v := view{State: &s}
 	for _, m := range s.Moves {
 		add(m.At.Add(moveWindow))

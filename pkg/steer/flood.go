@@ -53,10 +53,10 @@ func (s *State) watched(floods, others []health.Flood) []health.Flood {
 	return deleted(floods, func(f health.Flood) bool { return !slices.Contains(at, f.Prefix) })
 }
 
-// fails reports whether any check is down at a site that is not so in
-// maintenance: that nobody's packets have brought about.
+// fails reports whether any check is down at a site, for whatever reason: what is
+// remembered of a source there says nothing yet.
 func (s *State) fails(site fleet.SiteID) bool {
-	return slices.ContainsFunc(s.Verdicts, func(v health.Verdict) bool { return v.Loud() && v.Check.Site == site })
+	return slices.ContainsFunc(s.Verdicts, func(v health.Verdict) bool { return v.Status == health.Down && v.Check.Site == site })
 }
 
 // floods takes over which sources are loud now. Those that are no more are

@@ -42,6 +42,7 @@ const (
 	RuleOwnSites     Rule = "own-sites"
 	RuleIsolate      Rule = "isolate"
 	RuleCallsSurvive Rule = "calls-survive"
+	RuleHeard        Rule = "heard"
 )
 
 // RuleDoc is a guard as the documentation and the CLI show it.
@@ -55,7 +56,7 @@ type RuleDoc struct {
 func RuleDocs() []RuleDoc {
 	return []RuleDoc{
 		{RuleStalePlan, "A plan is applied only at the epoch that it was made at.", true},
-		{RuleExpires, "Every drain and hold has an owner, a reason and an end, 72 hours away at most; a failover may have one.", true},
+		{RuleExpires, "Every drain, hold and silence has an owner, a reason and an end, 72 hours away at most; a failover may have one.", true},
 		{RuleNeverEmpty, "No steered name is ever left without a site.", true},
 		{RuleMinSites, "At least min_sites sites stay in the answers of a service.", false},
 		{RuleTargetProven, "Traffic moves only to where at least one site is known to be up on that transport.", false},
@@ -79,6 +80,7 @@ func RuleDocs() []RuleDoc {
 		{RuleOwnSites, "A quarantine holds no address of the fleet's own sites, softswitches and agents, and is a /16 (IPv6: /32) at most.", true},
 		{RuleIsolate, "Automation keeps out single sources only, where policy.isolate says act, at most max_sources at one time, and none that a person let in again before the block is over.", true},
 		{RuleCallsSurvive, "Devices are asked to look again only when no call is up through their gate: some restart on it.", false},
+		{RuleHeard, "Of every service, over every transport, one site at least is neither silenced nor drained: people are told when it fails.", false},
 		{RuleDrillWindow, "No drill begins in the hours that the fleet file blocks.", false},
 	}
 }

@@ -278,6 +278,14 @@ func guardCases() []guardCase {
 			other: &steer.Command{Kind: steer.KindPush, Site: "calgary", Push: &steer.Push{Count: 2}},
 		},
 		{
+			rule: steer.RuleHeard, command: steer.Command{Kind: steer.KindSilence, Site: "vancouver", For: fleet.Duration(time.Hour)},
+			before: func(g *guarded) {
+				g.must(emptied("ottawa"))
+				g.must(steer.Command{Kind: steer.KindSilence, Site: "calgary", For: fleet.Duration(time.Hour)})
+			},
+			cure: func(g *guarded) { g.must(steer.Command{Kind: steer.KindUnsilence, Target: "calgary"}) },
+		},
+		{
 			rule: steer.RuleDrillWindow, command: steer.Command{Kind: steer.KindRunStart, Run: &steer.RunChange{Procedure: &steer.Procedure{Book: steer.DrillBook, Steps: []steer.Step{{ID: "a", Do: steer.ActManual}}}}},
 			fleet: func(f *fleet.Fleet) { f.Policy.DrillBlocked = []string{"daily 11:00-13:00"} },
 			cure:  func(g *guarded) { g.now = g.now.Add(2 * time.Hour) },

@@ -18,9 +18,9 @@ const versionMaintenance = 5
 const ValueMaintenance = "maintenance"
 
 // inMaintenance reports whether what the check shows from now on is the work of
-// people: nobody is sent to its target any more, by their own will.
+// people: they said so, or nobody is sent to its target any more by their own will.
 func (s *State) inMaintenance(c health.Check) bool {
-	return s.drainedWhole(c.Site, c.Transport)
+	return s.silenced(c) || s.drainedWhole(c.Site, c.Transport)
 }
 
 // drainedWhole reports whether a transport of a site has left the answers of every
@@ -105,12 +105,22 @@ func (t *transition) beganIn(old, v *health.Verdict) health.Maintenance {
 	return health.NoMaintenance
 }
 
-// endMaintenance makes failures of those that are left when maintenance ends.
+// endMaintenance makes failures of those that are left when maintenance ends, and of
+// those that leave a service without a site.
 func (t *transition) endMaintenance() {
 	if t.Format < versionMaintenance {
 		return // nothing was ever in maintenance
 	}
-	t.heard(func(v *health.Verdict) bool { return !t.inMaintenance(v.Check) })
+	var seen *view
+	t.heard(func(v *health.Verdict) bool {
+		if !t.inMaintenance(v.Check) {
+			return true
+		}
+		if seen == nil {
+			seen = t.viewed()
+		}
+		return seen.unserved(v.Check)
+	})
 }
 
 // heardAt ends the silence of what fails at slots that automation moves phones away

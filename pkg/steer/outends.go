@@ -218,6 +218,11 @@ func Overdue(s State, now time.Time) string {
 			late = append(late, "the hold of "+h.what())
 		}
 	}
+	for i := range s.Silences {
+		if x := &s.Silences[i]; !x.Until.After(now) {
+			late = append(late, "the silence of "+x.SilenceScope.String())
+		}
+	}
 	return strings.Join(late, ", ")
 }
 

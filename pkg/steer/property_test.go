@@ -69,8 +69,8 @@ var (
 	anySite      = rapid.SampledFrom([]fleet.SiteID{"calgary", "ottawa", "vancouver"})
 	anyService   = rapid.SampledFrom([]fleet.ServiceID{"", "", "west.voice.example.net", "east.voice.example.net"})
 	anyTransport = rapid.SampledFrom([]fleet.Transport{0, 0, fleet.UDP, fleet.TCP, fleet.TLS})
-	anyKind      = rapid.SampledFrom([]steer.Kind{steer.KindDrain, steer.KindUndrain, steer.KindFailover, steer.KindFailback, steer.KindHold, steer.KindRelease, steer.KindAck})
-	anyOverride  = rapid.SliceOfN(rapid.SampledFrom([]steer.Rule{steer.RuleMinSites, steer.RuleOneAtATime, steer.RuleTargetProven, steer.RuleCapacity, steer.RuleManualBack, steer.RuleNeverEmpty, steer.RuleExpires}), 0, 4)
+	anyKind      = rapid.SampledFrom([]steer.Kind{steer.KindDrain, steer.KindUndrain, steer.KindFailover, steer.KindFailback, steer.KindHold, steer.KindRelease, steer.KindAck, steer.KindSilence, steer.KindUnsilence})
+	anyOverride  = rapid.SliceOfN(rapid.SampledFrom([]steer.Rule{steer.RuleMinSites, steer.RuleOneAtATime, steer.RuleTargetProven, steer.RuleCapacity, steer.RuleManualBack, steer.RuleNeverEmpty, steer.RuleExpires, steer.RuleHeard}), 0, 4)
 	anyCohort    = rapid.SampledFrom([]string{"", "", "", "5%", "0-29", "20-70", "99", "0-49,own", "own"})
 	anyPace      = rapid.SampledFrom([]fleet.Pace{"", "", fleet.PaceCohorts, fleet.PaceWeights})
 	anyStatus    = rapid.SampledFrom([]health.Status{health.Up, health.Down, health.Unknown})
@@ -94,6 +94,7 @@ func (m *model) command(t *rapid.T) steer.Command {
 		Site:   anySite.Draw(t, "site"), Service: anyService.Draw(t, "service"), Transport: anyTransport.Draw(t, "transport"),
 		Now: rapid.Bool().Draw(t, "now"), Override: anyOverride.Draw(t, "override"),
 	}
+	c.Target = string(c.Site) // of unsilence
 	c.Maintenance = kind == steer.KindDrain && rapid.Bool().Draw(t, "maintenance")
 	c.Version = c.Needs()
 	return c
@@ -176,6 +177,11 @@ func (m *model) expires(t *rapid.T) {
 	for _, h := range m.state.Holds {
 		if h.Owner == "" || h.Reason == "" || h.Until.Sub(h.Since) > fleet.MaxForLimit {
 			t.Fatalf("expires: hold %+v", h)
+		}
+	}
+	for _, s := range m.state.Silences {
+		if s.Owner == "" || s.Reason == "" || s.Until.Sub(s.Since) > fleet.MaxForLimit {
+			t.Fatalf("expires: silence %+v", s)
 		}
 	}
 }

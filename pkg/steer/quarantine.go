@@ -35,6 +35,17 @@ func compareQuarantines(a, b Quarantine) int {
 	return cmp.Or(a.Prefix.Addr().Compare(b.Prefix.Addr()), cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()), cmp.Compare(a.Site, b.Site))
 }
 
+// quarantineCommand carries out the commands about quarantines.
+func (t *transition) quarantineCommand() error {
+	switch t.cmd.Kind {
+	case KindQuarantine:
+		return t.quarantine()
+	case KindUnquarantine:
+		return t.unquarantine()
+	}
+	return t.quarantineExpire()
+}
+
 // quarantine adds a source, or renews it.
 func (t *transition) quarantine() error {
 	p, err := t.source()

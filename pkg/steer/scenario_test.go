@@ -59,7 +59,7 @@ func (w *world) run(t *testing.T, d *datadriven.TestData) string {
 	case "quiet": // SITE
 		w.loud = slices.DeleteFunc(w.loud, func(l steer.LoudSource) bool { return string(l.Site) == d.CmdArgs[0].Key })
 		w.decide()
-	case "op": // KIND SITE [now] [service=] [transport=] [for=] [reason=] [by=] [override=] [epoch=]
+	case "op": // KIND SITE [now] [service=] [transport=] [for=] [reason=] [by=] [override=] [epoch=] [softswitch=] [check=]
 		w.op(d)
 	case "advance": // DURATION in steps of one second, deciding at each
 		w.advance(d)
@@ -145,7 +145,7 @@ func (w *world) verdict(d *datadriven.TestData) {
 func (w *world) op(d *datadriven.TestData) {
 	c := steer.Command{Kind: steer.Kind(d.CmdArgs[0].Key), By: "alice", Reason: "test"}
 	c.Maintenance = c.Kind == steer.KindDrain // as a leader gives it to voters that all know it
-	if c.Kind == steer.KindDrain || c.Kind == steer.KindHold {
+	if c.Kind == steer.KindDrain || c.Kind == steer.KindHold || c.Kind == steer.KindSilence {
 		c.For = fleet.Duration(2 * time.Hour)
 	}
 	for _, a := range d.CmdArgs[1:] {
@@ -175,8 +175,13 @@ func (w *world) op(d *datadriven.TestData) {
 			}
 		case "epoch":
 			fmt.Sscan(val, &c.ExpectEpoch)
+		case "softswitch":
+			c.Silence = &steer.SilenceChange{Switch: fleet.SwitchID(val)}
+		case "check":
+			c.Silence = &steer.SilenceChange{Check: health.Kind(val)}
 		default:
 			c.Site = fleet.SiteID(a.Key)
+			c.Target = a.Key // of unsilence
 		}
 	}
 	w.apply(c)

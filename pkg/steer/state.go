@@ -62,6 +62,8 @@ type State struct {
 	Spared []Spared `json:"spared,omitempty"`
 	// Floods are sources that are loud where checks fail, ordered by Prefix, Site.
 	Floods []health.Flood `json:"floods,omitempty"`
+	// Silences are what people expect to fail, ordered by ID.
+	Silences []Silence `json:"silences,omitempty"`
 	// Books are runbook files of the fleet, ordered by Name.
 	Books []SavedBook `json:"books,omitempty"`
 }

@@ -8,7 +8,7 @@ import (
 
 // Needs is the version of the encoding that a command needs: the oldest one
 // whose programs apply it as it is meant. That is 5 for drains whose failures are
-// maintenance; 4 for the sources that flood
+// maintenance, and for silences; 4 for the sources that flood
 // failing sites and for a push; 3 for failovers that have an end, for a zone that is to be
 // unsigned in order and for an import of tenants that is given up; 2 for keys of
 // the zone, quarantines, looks at readiness, what is
@@ -18,7 +18,7 @@ import (
 // so that a fleet of several versions can still do what the oldest knows.
 func (c Command) Needs() int {
 	switch {
-	case c.Maintenance, c.Past != nil && maintains(c.Past.Drains):
+	case c.Maintenance, c.Kind == KindSilence, c.Kind == KindUnsilence, c.Kind == KindSilenceExpire, c.Past != nil && maintains(c.Past.Drains):
 		return versionMaintenance
 	case c.Kind == KindFloods, c.Kind == KindPush:
 		return versionFloods

@@ -24,7 +24,9 @@ type Explanation struct {
 	// KeptOut are the sources whose new work the gates of its sites drop: their
 	// calls do not come through, whatever is answered.
 	KeptOut []ExplainedQuarantine `json:"kept_out,omitempty"`
-	Events  []Event               `json:"events"` // the last changes that touched it
+	// Silences are those that are in force at sites of its service.
+	Silences []Silence `json:"silences,omitempty"`
+	Events   []Event   `json:"events"` // the last changes that touched it
 	// Evidence is what the agents saw when the checks of sites that are left out,
 	// or fail, failed last.
 	Evidence []Evidence `json:"evidence,omitempty"`
@@ -119,7 +121,7 @@ func Explain(s State, name string) (Explanation, error) {
 			e.LeftOut = append(e.LeftOut, v.leftOut(a, t)...)
 			e.HeldBack = append(e.HeldBack, v.heldBack(a.service, t)...)
 		}
-		e.KeptOut = v.keptOut(a.service)
+		e.KeptOut, e.Silences = v.keptOut(a.service), v.silencesAt(a.service)
 		e.Events = v.eventsOf(a.service)
 	}
 	e.Events = e.Events[max(0, len(e.Events)-explainEvents):]
@@ -309,6 +311,11 @@ func (v *view) keptOut(svc *fleet.Service) []ExplainedQuarantine {
 		}
 	}
 	return out
+}
+
+// silencesAt are those that are in force at sites of the service.
+func (v *view) silencesAt(svc *fleet.Service) []Silence {
+	return deleted(v.Silences, func(s Silence) bool { return !slices.Contains(svc.Sites, s.Site) })
 }
 
 // eventsOf picks the events that touched the service's sites.
