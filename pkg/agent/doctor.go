@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/pki"
 )
 
 // Urgencies, most urgent first.
@@ -54,9 +55,15 @@ func (a *Agent) Store(context.Context) (api.StoreStatus, error) {
 	if a.cfg.Identity != nil {
 		out.IdentityUntil = a.cfg.Identity.Self().Until
 	}
-	out.Audit, out.Late = a.auditTargets(), a.late()
+	out.Audit, out.Late, out.Left = a.auditTargets(), a.late(), hasLeft(a.machine.Registry(), string(a.cfg.Name))
 	out.Findings = findings(out, time.Now())
 	return out, nil
+}
+
+// hasLeft reports whether an agent was taken out of the fleet, as far as is known here.
+// One that is not registered yet was not.
+func hasLeft(r pki.Registry, name string) bool {
+	return agentNamed(r, name) == nil && slices.ContainsFunc(r.Revoked, func(x pki.Revoked) bool { return x.Agent == name })
 }
 
 // diskSpace returns zeros where it cannot be known.
@@ -83,7 +90,10 @@ func findings(s api.StoreStatus, now time.Time) []api.Finding {
 	if s.DiskError != "" {
 		add(urgentNow, "make room, or replace the disk; the agent goes on by itself", "the disk refuses writes: %s", s.DiskError)
 	}
-	if !s.Quorum {
+	switch {
+	case s.Left: // the fleet goes on without it, and it must not be recovered alone
+		add(urgentNow, "stop it; to take it in again: sipsteer agent invite "+s.Agent+", then sipsteer agent join", "%s has left the fleet: it answers what it knew then, and nobody hears it", s.Agent)
+	case !s.Quorum:
 		add(urgentNow, "start or reconnect agents until a majority of the voters is up; if they are lost for good: sipsteer agent recover --help", "no quorum: nothing can be changed, answers go on")
 	}
 	if s.Stale != "" && s.Stale != unheard {

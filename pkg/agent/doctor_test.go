@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/pki"
 )
 
 func TestFindings(t *testing.T) {
@@ -19,6 +20,7 @@ func TestFindings(t *testing.T) {
 		want   string // urgency and a word, of each in order
 	}{
 		"no quorum": {func(s *api.StoreStatus) { s.Quorum = false }, "now no quorum"},
+		"taken out": {func(s *api.StoreStatus) { s.Quorum, s.Left = false, true }, "now has left the fleet"},
 		"halted":    {func(s *api.StoreStatus) { s.Halted, s.HaltedNext = "it has stopped", "restart it" }, "now has stopped"},
 		"differs":   {func(s *api.StoreStatus) { s.Suspect = "it differs" }, "now it differs"},
 		"disk and mark": {func(s *api.StoreStatus) {
@@ -61,5 +63,23 @@ func TestFindings(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestLeft(t *testing.T) {
+	calgary, gone := pki.Agent{Name: "calgary"}, []pki.Revoked{{Agent: "calgary"}}
+	for name, tc := range map[string]struct {
+		registry pki.Registry
+		want     bool
+	}{
+		"nobody is registered yet": {pki.Registry{}, false},
+		"a member":                 {pki.Registry{Agents: []pki.Agent{calgary}}, false},
+		"taken out":                {pki.Registry{Revoked: gone}, true},
+		"taken in again":           {pki.Registry{Agents: []pki.Agent{calgary}, Revoked: gone}, false},
+		"another was taken out":    {pki.Registry{Revoked: []pki.Revoked{{Agent: "ottawa"}}}, false},
+	} {
+		if got := hasLeft(tc.registry, "calgary"); got != tc.want {
+			t.Errorf("%s: left %v", name, got)
+		}
 	}
 }

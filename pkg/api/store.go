@@ -34,6 +34,7 @@ type StoreStatus struct {
 	DiskFree      uint64    `json:"disk_free" doc:"Octets, for others than root."`
 	DiskSize      uint64    `json:"disk_size"`
 	DiskError     string    `json:"disk_error,omitempty"`
+	Left          bool      `json:"left,omitempty" doc:"This agent was taken out of the fleet."`
 	Halted        string    `json:"halted,omitempty" doc:"Why the store stopped by itself."`
 	HaltedNext    string    `json:"halted_next,omitempty" doc:"What to do about that."`
 	Suspect       string    `json:"suspect,omitempty" doc:"Why the State here is in doubt."`
