@@ -25,6 +25,7 @@ func (a *Agent) look(ctx context.Context, s steer.State) plan.Seen {
 	var wg sync.WaitGroup
 	wg.Go(func() { seen.Machines, seen.Sources = a.lookAtMachines(ctx) })
 	wg.Go(func() { seen.Certificates = a.lookAtCertificates(ctx) })
+	wg.Go(func() { seen.Blind = a.lookForBlind(ctx) })
 	wg.Go(func() { seen.Listeners = a.lookAtListeners(ctx, s.Fleet) })
 	wg.Go(func() { seen.NameServers = a.lookAtNameServers(ctx, s) })
 	wg.Go(func() { seen.Parent = a.askParent(ctx, s) })

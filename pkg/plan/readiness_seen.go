@@ -15,6 +15,7 @@ type Seen struct {
 	Machines     []Machine
 	Certificates []Certificate
 	Listeners    []Listener
+	Blind        []Blind
 	NameServers  []NameServer
 	Parent       []ParentServer // none where nobody is asked
 	Parity       []Parity
@@ -102,6 +103,9 @@ func (r *readiness) seen(s Seen) {
 	}
 	for _, l := range s.Listeners {
 		r.listener(l)
+	}
+	for _, b := range s.Blind {
+		r.blind(b)
 	}
 	r.nameServers(s.NameServers)
 	r.parent(s.Parent)

@@ -49,6 +49,8 @@ func TestReadinessOfWhatIsSeen(t *testing.T) {
 		"it ends soon":               {shown(health.TLS, 30*time.Hour), "ends in 30 hours", plan.Broken},
 		"it has ended":               {shown(health.TLS, -time.Hour), "", ""}, // its check says so
 		"a tenant's that ends":       {shown("certificates:all", 3*day), "ends in 3 days", plan.Broken},
+		"a check that nobody sees":   {plan.Seen{Blind: []plan.Blind{{Site: "ottawa", Check: "register", Transports: []string{"tcp", "udp"}, Agents: []string{"a", "b"}, Nobody: true, Why: "no password"}}}, "nobody sees whether register at ottawa works over tcp, udp, and its verdict stays what it was: no password", plan.Broken},
+		"one of no local data":       {plan.Seen{Blind: []plan.Blind{{Site: "ottawa", Check: "register", Transports: []string{"udp"}, Agents: []string{"a"}}}}, "a, at ottawa itself, has no data of register over udp", plan.Warning},
 		"a good name server":         {server(plan.NameServer{Kind: plan.Published, Serial: 20}), "", ""},
 		"one that is ahead":          {server(plan.NameServer{Kind: plan.Published, Serial: 21}), "", ""},
 		"one that is behind":         {server(plan.NameServer{Kind: plan.Published, Serial: 19}), "serves epoch 19, and 20", plan.Broken},
