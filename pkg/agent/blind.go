@@ -2,7 +2,6 @@ package agent
 
 import (
 	"cmp"
-	"context"
 	"slices"
 
 	"github.com/sipsteer/sipsteer/pkg/api"
@@ -15,16 +14,8 @@ import (
 // make its opinion unknown.
 const blindAfter = 3
 
-// lookForBlind says which checks that count are not seen.
-func (a *Agent) lookForBlind(ctx context.Context) []plan.Blind {
-	agents, err := a.Checks(ctx)
-	if err != nil {
-		return nil
-	}
-	return blindOf(agents)
-}
-
-// blindOf gathers, of each site and kind, who has no data.
+// blindOf says which checks that count are not seen: of each site and kind, who has no
+// data.
 func blindOf(agents []api.AgentChecks) []plan.Blind {
 	type siteKind struct {
 		site fleet.SiteID

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"slices"
 
@@ -12,17 +11,8 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/plan"
 )
 
-// lookAtListeners says when the certificates end that softswitches show, as any agent
-// that can be reached saw it.
-func (a *Agent) lookAtListeners(ctx context.Context, f *fleet.Fleet) []plan.Listener {
-	agents, err := a.Checks(ctx)
-	if err != nil {
-		return nil
-	}
-	return listenersOf(f, agents)
-}
-
-// listenersOf is, of each listener and check, the certificate that ends first.
+// listenersOf says when the certificates end that softswitches show, as any agent saw
+// it: of each listener and check the one that ends first.
 func listenersOf(f *fleet.Fleet, agents []api.AgentChecks) []plan.Listener {
 	addresses := map[health.Target]string{}
 	for _, s := range specsOf(f, nil) {

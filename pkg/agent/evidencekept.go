@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/health"
 	"github.com/sipsteer/sipsteer/pkg/steer"
 )
 
@@ -145,6 +146,9 @@ func (a *Agent) addEvidence(s *steer.State, now time.Time) bool {
 		if !in.Open() && now.Sub(in.ResolvedAt) > evidenceSlack {
 			continue
 		}
+		if !a.failsAnew(s, in) {
+			continue // an incident may be open for days
+		}
 		if own == nil {
 			checks := a.OwnChecks()
 			own = &checks
@@ -152,6 +156,35 @@ func (a *Agent) addEvidence(s *steer.State, now time.Time) bool {
 		changed = a.kept.add(in.ID, a.seenIn(own, during(in, now))) || changed
 	}
 	return changed
+}
+
+// failsAnew reports whether this agent sees a check that counts fail at a site of an
+// incident, of which nothing is kept yet.
+func (a *Agent) failsAnew(s *steer.State, in *steer.Incident) bool {
+	a.runnerMu.Lock()
+	runner := a.runner
+	a.runnerMu.Unlock()
+	if runner == nil {
+		return false
+	}
+	kept := a.kept.get(in.ID)
+	if len(kept) >= evidenceChecks {
+		return false
+	}
+	var counts []health.Check
+	for _, o := range runner.Opinions() {
+		if o.Status != health.Down || !slices.Contains(in.Sites, o.Check.Site) ||
+			slices.ContainsFunc(kept, func(e steer.Evidence) bool { return e.Check == o.Check }) {
+			continue
+		}
+		if counts == nil {
+			counts = checksOf(s.Fleet)
+		}
+		if slices.Contains(counts, o.Check) {
+			return true
+		}
+	}
+	return false
 }
 
 // seenIn is what this agent saw of what is wanted.

@@ -25,8 +25,11 @@ func (a *Agent) look(ctx context.Context, s steer.State) plan.Seen {
 	var wg sync.WaitGroup
 	wg.Go(func() { seen.Machines, seen.Sources = a.lookAtMachines(ctx) })
 	wg.Go(func() { seen.Certificates = a.lookAtCertificates(ctx) })
-	wg.Go(func() { seen.Blind = a.lookForBlind(ctx) })
-	wg.Go(func() { seen.Listeners = a.lookAtListeners(ctx, s.Fleet) })
+	wg.Go(func() {
+		if agents, err := a.Checks(ctx); err == nil {
+			seen.Listeners, seen.Blind = listenersOf(s.Fleet, agents), blindOf(agents)
+		}
+	})
 	wg.Go(func() { seen.NameServers = a.lookAtNameServers(ctx, s) })
 	wg.Go(func() { seen.Parent = a.askParent(ctx, s) })
 	wg.Go(func() { seen.Parity = a.lookAtParity(ctx, s) })
