@@ -39,6 +39,9 @@ func TestMaintenance(t *testing.T) {
 	if r := l.must(0, "status"); !strings.Contains(r.out, "down (maintenance)") {
 		t.Errorf("status:\n%s", r.out)
 	}
+	if r := l.must(0, "checks"); !strings.Contains(r.out, "down (maintenance)") {
+		t.Errorf("checks:\n%s", r.out)
+	}
 	if r := l.must(0, "why", "_sip._udp.west"); !strings.Contains(r.out, ", in maintenance") {
 		t.Errorf("why:\n%s", r.out)
 	}

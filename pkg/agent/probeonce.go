@@ -33,14 +33,14 @@ func (a *Agent) Checks(ctx context.Context) ([]api.AgentChecks, error) {
 func (a *Agent) OwnChecks() api.AgentChecks {
 	out := api.AgentChecks{Agent: string(a.cfg.Name), Site: string(a.cfg.Site), Checks: []api.CheckSeen{}}
 	now, _ := a.pub.served()
-	verdicts := map[health.Check]health.Status{}
+	verdicts := map[health.Check]health.Verdict{}
 	if now.state.Fleet != nil {
 		for _, c := range checksOf(now.state.Fleet) {
-			verdicts[c] = health.Unknown
+			verdicts[c] = health.Verdict{Check: c}
 		}
 	}
 	for _, v := range now.state.Verdicts {
-		verdicts[v.Check] = v.Status
+		verdicts[v.Check] = v
 	}
 	a.runnerMu.Lock()
 	runner := a.runner
@@ -57,7 +57,9 @@ func (a *Agent) OwnChecks() api.AgentChecks {
 	for _, o := range runner.Opinions() {
 		seen := api.CheckSeen{Check: o.Check, Status: o.Status.String(), Cause: string(o.Cause), Detail: o.Detail, Recent: []api.Sample{}, Times: times[o.Check]}
 		if v, counts := verdicts[o.Check]; counts {
-			seen.Verdict = v.String()
+			seen.Verdict, seen.Maintenance = v.Status.String(), v.Quiet()
+		} else {
+			seen.Maintenance = o.Status == health.Down && now.state.Maintained(o.Check)
 		}
 		if e := ends[o.Check]; !e.At.IsZero() {
 			seen.CertificateEnds, seen.CertificateOf = &e.At, e.Of

@@ -42,10 +42,13 @@ type CheckSeen struct {
 	Check  health.Check `json:"check"`
 	Status string       `json:"status" enum:"up,down,unknown"`
 	// Verdict is what the fleet believes; empty for what is only shown.
-	Verdict string   `json:"verdict,omitempty" doc:"What the agents together believe; empty for a check that is only shown."`
-	Cause   string   `json:"cause,omitempty"`
-	Detail  string   `json:"detail,omitempty"`
-	Recent  []Sample `json:"recent" doc:"The last results, oldest first."`
+	Verdict string `json:"verdict,omitempty" doc:"What the agents together believe; empty for a check that is only shown."`
+	// Maintenance: it fails, and nobody is told of it.
+	Maintenance bool `json:"maintenance,omitempty" doc:"It fails as it may in the maintenance that it is in."`
+
+	Cause  string   `json:"cause,omitempty"`
+	Detail string   `json:"detail,omitempty"`
+	Recent []Sample `json:"recent" doc:"The last results, oldest first."`
 	// Times are those of answers; empty before the first result.
 	Times *AnswerTimes `json:"times,omitempty" doc:"How long answers took, as a histogram."`
 	// CertificateEnds is when the first of the certificates ends that were shown last,

@@ -112,6 +112,9 @@ func (a *app) writeChecks(agents []api.AgentChecks, onlyBad bool) {
 				continue
 			}
 			row[4] = cmp.Or(p.word(s.Verdict), p.dim("shown"))
+			if s.Maintenance {
+				row[4] += p.dim(" (maintenance)")
+			}
 			row = append(row, p.word(s.Status))
 			allUp = allUp && s.Status == "up"
 			if s.Status == "down" {
