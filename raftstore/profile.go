@@ -15,7 +15,7 @@ type Profile struct {
 	// timings are made for. Above it, elections may happen for no reason.
 	RoundTrip time.Duration
 	// Heartbeat is how long a follower waits for a sign of the leader before
-	// it asks for an election, half as long again at most; heartbeats are sent
+	// it asks for an election, less than as long again; heartbeats are sent
 	// every tenth to fifth of it.
 	Heartbeat time.Duration
 	// Election is how long a candidate waits before it tries again. At least
@@ -33,7 +33,7 @@ type Profile struct {
 }
 
 // LAN is for members within 10 ms of each other. A leader that vanishes is
-// replaced in less than twice Heartbeat, and one whose host says that its port is
+// replaced in twice Heartbeat, and one whose host says that its port is
 // closed at once. So Heartbeat can be long enough for a machine that is busy.
 func LAN() Profile {
 	return Profile{

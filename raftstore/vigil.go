@@ -17,9 +17,9 @@ type vigil struct {
 }
 
 // patience is for how long the leader may be silent until raft is asked to look:
-// half as long again as what raft itself takes for too long, so that a machine
-// that is busy for a moment loses its leader no sooner than it did.
-func (p Profile) patience() time.Duration { return p.Heartbeat + p.Heartbeat/2 }
+// about as long as raft's own looks take on average to find a silence, so that a
+// machine that is busy for a moment loses its leader hardly sooner than it did.
+func (p Profile) patience() time.Duration { return p.Heartbeat + p.Heartbeat*3/4 }
 
 // run asks raft once for each silence until ctx ends.
 func (v *vigil) run(ctx context.Context) {
@@ -38,8 +38,9 @@ func (v *vigil) run(ctx context.Context) {
 		if !sleep(ctx, wait) {
 			return
 		}
-		// Who was kept from running hears first what came meanwhile.
-		if time.Since(due) > v.profile.Heartbeat/10 && !sleep(ctx, v.profile.Heartbeat/10) {
+		// Who was kept from running was deaf for as long, and hears first what came
+		// meanwhile; and the leader's machine may be the same.
+		if late := time.Since(due); late > v.profile.Heartbeat/10 && !sleep(ctx, min(late, v.profile.Heartbeat)) {
 			return
 		}
 	}
