@@ -8,12 +8,12 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/health"
 )
 
-// suspectTime is how long before a common cause a change of the fleet file is
-// named as what may have brought it.
+// suspectTime is how long before a common cause a change of the fleet file, or of the
+// tenants, is named as what may have brought it: both reach every site.
 const suspectTime = time.Hour
 
 // remedy is what to type at a common cause, beside moving all the same: back to
-// before the change of the fleet file that it followed, or to the certificate
+// before the change of the fleet file or of the tenants that it followed, or to the certificate
 // that fails everywhere, or without the source that floods everywhere. What runs at the softswitches is not ours to put back.
 func (v *view) remedy(b *Brake, slot Slot) string {
 	anyway := "to move all the same: sipsteer failover " + string(slot.Site)
@@ -28,8 +28,8 @@ func (v *view) remedy(b *Brake, slot Slot) string {
 		return v.keepOut(b) + "; " + anyway
 	}
 	if e := v.changeBefore(b.Since); e != nil {
-		return fmt.Sprintf("sipsteer rollback %d --reason …   # what %s changed %s before it is undone: %.120s; %s",
-			e.Epoch-1, e.By, b.Since.Sub(e.At).Round(time.Second), e.Text, anyway)
+		return fmt.Sprintf("%s --reason …   # what %s changed %s before it is undone: %.120s; %s",
+			undoing(e), e.By, b.Since.Sub(e.At).Round(time.Second), e.Text, anyway)
 	}
 	return "sipsteer history   # what changed at these sites; " + anyway
 }
@@ -72,11 +72,20 @@ func (v *view) listenerOf(c health.Check) string {
 	return "HOST:PORT"
 }
 
-// changeBefore is the last change of the fleet file, by a person, in the hour
-// before; nil when there was none, or nothing was before it.
+// undoing is the command that takes a change back.
+func undoing(e *Event) string {
+	if e.Kind == EventTenants {
+		return "sipsteer tenant rollback"
+	}
+	return fmt.Sprintf("sipsteer rollback %d", e.Epoch-1)
+}
+
+// changeBefore is the last change of the fleet file or of the tenants, by a person,
+// in the hour before; nil when there was none, or nothing was before it.
 func (v *view) changeBefore(at time.Time) *Event {
 	for _, e := range slices.Backward(v.Events) {
-		if e.Kind == EventFleet && e.By != AutomationOwner && e.Epoch > 1 && !e.At.After(at) && at.Sub(e.At) <= suspectTime {
+		change := e.Kind == EventFleet || e.Kind == EventTenants
+		if change && e.By != AutomationOwner && e.Epoch > 1 && !e.At.After(at) && at.Sub(e.At) <= suspectTime {
 			return e
 		}
 	}
