@@ -220,6 +220,9 @@ func (d *decision) failing(site fleet.SiteID) (allowed []Slot, held []Advice) {
 		c.slots = []Slot{slot}
 		r := v.automationGuards(c, slot, d.in.Now)
 		if r == nil {
+			r = v.sameChange(slot)
+		}
+		if r == nil {
 			r = fit.refusal(c, c.slots)
 		}
 		if r != nil {

@@ -176,6 +176,34 @@ var spreading = []health.Cause{
 	health.CauseCertName, health.CauseCertUntrust, health.CauseCertInvalid, health.CauseTLSRefused,
 }
 
+// failsSinceAChange: this and another site fail in the same way, and both did not
+// when somebody changed the fleet or the tenants, at most an hour before this one.
+func (d *dumb) failsSinceAChange(s steer.Slot) bool {
+	failed := func(v health.Verdict) bool {
+		return v.Status == health.Down && v.Maintenance == health.NoMaintenance && v.Check.Transport == s.Transport
+	}
+	for _, here := range d.s.Verdicts {
+		if !failed(here) || here.Check.Site != s.Site {
+			continue
+		}
+		var last *steer.Event
+		for _, e := range d.s.Events {
+			if (e.Kind == steer.EventFleet || e.Kind == steer.EventTenants) && e.By != steer.AutomationOwner && e.Epoch > 1 && !e.At.After(here.Since) {
+				last = e
+			}
+		}
+		if last == nil || here.Since.Sub(last.At) > time.Hour {
+			continue
+		}
+		for _, other := range d.s.Verdicts {
+			if failed(other) && other.Check.Kind == here.Check.Kind && other.Check.Site != s.Site && other.Since.After(last.At) && here.Since.After(last.At) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // mayGo is every reason for which automation keeps its hands off, in words.
 func (d *dumb) mayGo(s steer.Slot) bool {
 	svc := d.s.Fleet.Service(s.Service)
@@ -186,6 +214,9 @@ func (d *dumb) mayGo(s steer.Slot) bool {
 		if h.Service == "" || h.Service == s.Service {
 			return false
 		}
+	}
+	if d.failsSinceAChange(s) {
+		return false
 	}
 	for _, b := range d.s.Brakes {
 		if b.Transport == s.Transport && slices.Contains(b.Sites, s.Site) {

@@ -69,7 +69,7 @@ func RuleDocs() []RuleDoc {
 		{RuleAdvise, "Automation only proposes where a service is not set to act.", true},
 		{RuleBlock, "After automation moved a service it leaves it alone until the block ends or is acknowledged.", true},
 		{RuleMoveLimit, "Automation takes sites out at most max_moves_per_hour times an hour.", true},
-		{RuleCommonCause, "The same failure at two sites inside the window is not cured by moving traffic. One that comes from what sites share, a login, a certificate, data, is first looked for at all of them. One certificate, or one source that floods both, is the same failure whenever it is.", true},
+		{RuleCommonCause, "The same failure at two sites inside the window is not cured by moving traffic. One that comes from what sites share, a login, a certificate, data, is first looked for at all of them. One certificate, or one source that floods both, is the same failure whenever it is; so is what fails at both since a change of the fleet file or of the tenants, in the hour after it.", true},
 		{RuleReach, "An import that moves or removes more than a tenth of the tenants, or a fleet file that answers more than a tenth of the names in another way, is taken only from who says how many they are, with --touches; up to a hundred always may be. With policy.touches_above, so is what a person does to the answers of more names than that.", true},
 		{RuleKeyWait, "A key signs the zone only when no cache can hold the zone without it.", false},
 		{RuleKeyTrust, "No key is taken away that the zone above or a cache may still name.", false},

@@ -50,3 +50,44 @@ func TestCommonCauseAfterAnImport(t *testing.T) {
 		})
 	}
 }
+
+// TestSitesThatFailOneAfterTheOtherSinceAChange: after a change that reached both, the
+// second site is not moved however much later it fails; without one it is.
+func TestSitesThatFailOneAfterTheOtherSinceAChange(t *testing.T) {
+	for name, c := range map[string]struct {
+		change bool
+		after  time.Duration // from the change to the first failure
+		apart  time.Duration // from there to the second
+		held   bool
+	}{
+		"ten minutes apart after an import": {true, time.Minute, 10 * time.Minute, true},
+		"ten minutes apart":                 {false, time.Minute, 10 * time.Minute, false},
+		"the second an hour later":          {true, time.Minute, time.Hour, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGuarded(t, func(f *fleet.Fleet) { f.Policy.MaxSitesOut = 2; f.Policy.MinSites = 1 })
+			if c.change {
+				g.must(steer.Command{Kind: steer.KindTenantStage, Tenants: &steer.TenantChange{Upload: "u", Rows: "acme.voice.example.net " + string(g.f.Services[0].Name) + ","}})
+				g.must(steer.Command{Kind: steer.KindTenantCommit, Tenants: &steer.TenantChange{Upload: "u", Part: 1}})
+			}
+			g.now = g.now.Add(c.after)
+			g.verdict("calgary", fleet.UDP, health.Down, health.CauseTimeout)
+			g.now = g.now.Add(c.apart)
+			g.verdict("ottawa", fleet.UDP, health.Down, health.CauseTimeout)
+			held := false
+			for _, cmd := range steer.Decide(g.s, steer.Input{Now: g.now, Settled: true}) {
+				for _, a := range cmd.Advice {
+					if a.Site == "ottawa" && a.Rule == steer.RuleCommonCause {
+						held = true
+						if !strings.HasPrefix(a.Text, "common cause: options over udp fails at calgary, ottawa since alice changed: tenants imported: 1 new") && !strings.HasPrefix(a.Text, "common cause: options over udp fails at calgary and ottawa since alice changed: tenants imported: 1 new") || !strings.HasPrefix(a.Next, "sipsteer tenant rollback --reason …   # to move all the same: sipsteer failover ottawa") {
+							t.Errorf("%s\n%s", a.Text, a.Next)
+						}
+					}
+				}
+			}
+			if held != c.held {
+				t.Errorf("held by the common cause: %t, want %t", held, c.held)
+			}
+		})
+	}
+}
