@@ -3,6 +3,7 @@ package agent
 import (
 	"fmt"
 	"net"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -27,8 +28,10 @@ import (
 // last name server.
 func BenchmarkAnswered(b *testing.B) {
 	var seen witness
+	room := HeapRoom(3) // as in the program
+	defer runtime.KeepAlive(room)
 	w := newWorld(b, func(cfg *Config) {
-		cfg.Raft.Compare = 0 // as in the program
+		cfg.Raft.Compare = 0 // likewise
 		cfg.Reached = seen.member()
 	})
 	seen.dial(b, w)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/agent"
@@ -21,6 +22,8 @@ const (
 // keepAgent runs an agent until ctx ends. One whose store was refused answers
 // meanwhile, and is started anew when the store can be opened again.
 func keepAgent(ctx context.Context, cfg agent.Config) error {
+	room := agent.HeapRoom(1)
+	defer runtime.KeepAlive(room)
 	for {
 		ag, err := startAgent(ctx, cfg)
 		if err != nil {
