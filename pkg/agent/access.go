@@ -16,6 +16,7 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/api"
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/pki"
+	"github.com/sipsteer/sipsteer/pkg/steer"
 	"github.com/sipsteer/sipsteer/raftstore"
 )
 
@@ -176,18 +177,18 @@ func (a *Agent) SetOperator(ctx context.Context, name string, req api.OperatorRe
 		return api.OperatorToken{}, err
 	}
 	o.Hash = hash
-	if err := a.change(ctx, pki.Change{Kind: pki.SetOperator, Operator: &o}); err != nil {
+	if err := a.change(ctx, pki.Change{Kind: pki.SetOperator, Reason: req.Reason, Operator: &o}); err != nil {
 		return api.OperatorToken{}, err
 	}
 	return api.OperatorToken{Operator: api.Operator{Name: name, Role: req.Role, Until: o.Until}, Token: pki.OperatorToken(name, secret)}, nil
 }
 
 // DropOperator implements api.Access.
-func (a *Agent) DropOperator(ctx context.Context, name string) error {
+func (a *Agent) DropOperator(ctx context.Context, name, reason string) error {
 	if !slices.ContainsFunc(a.machine.Registry().Operators, func(o pki.Operator) bool { return o.Name == name }) {
 		return &api.Error{Category: api.Invalid, Field: "name", Message: fmt.Sprintf("no operator is called %q", name), Hint: "sipsteer operator list"}
 	}
-	return a.change(ctx, pki.Change{Kind: pki.DropOperator, Name: name})
+	return a.change(ctx, pki.Change{Kind: pki.DropOperator, Reason: reason, Name: name})
 }
 
 // change carries out a change of the registry, here or at the leader, and
@@ -240,6 +241,7 @@ func (a *Agent) ChangeRegistry(ctx context.Context, req api.RegistryChange) (api
 		return none, &api.Error{Category: api.Invalid, Field: "change", Message: err.Error()}
 	}
 	c.At = time.Now().UTC()
+	a.dropReason(ctx, &c)
 	// What the log would stop at must not get there.
 	if err := a.machine.Registry().Check(c); errors.Is(err, pki.ErrUnknownChange) {
 		return none, &api.Error{Category: api.Invalid, Field: "change", Message: err.Error()}
@@ -260,6 +262,19 @@ func (a *Agent) ChangeRegistry(ctx context.Context, req api.RegistryChange) (api
 		return none, &api.Error{Category: api.Unauthorized, Message: out.err.Error()}
 	}
 	return api.RegistryResult{Index: res.Index}, out.err
+}
+
+// dropReason leaves the reason of a change out while a voter does not know that
+// changes have one: its history would be another than the others'. Then it is in the
+// log of the leader alone.
+func (a *Agent) dropReason(ctx context.Context, c *pki.Change) {
+	if c.Reason == "" {
+		return
+	}
+	if who, _ := a.whoLacks(ctx, steer.VersionReasons); who != "" {
+		a.log.Warn().Str("change", string(c.Kind)).Str("by", c.By).Str("reason", c.Reason).Str("older", string(who)).Msg("the reason of a change is not in the history: this agent does not keep it yet")
+		c.Reason = ""
+	}
 }
 
 // outcomeOf keeps the errors by which change tries again.

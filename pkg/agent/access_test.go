@@ -28,14 +28,14 @@ func TestOperatorTokenGoesThroughTheAPI(t *testing.T) {
 			return err == nil && caller.Name == "eve" && caller.Role == api.RoleViewer && !caller.Trusted
 		})
 	}
-	if err := c.DropOperator(t.Context(), "eve"); err != nil {
+	if err := c.DropOperator(t.Context(), "eve", ""); err != nil {
 		t.Error(err)
 	}
 	if list, err := c.Operators(t.Context()); err != nil || len(list) != 0 {
 		t.Errorf("operators %+v, %v", list, err)
 	}
 	var e *api.Error
-	if err := c.DropOperator(t.Context(), "eve"); !errors.As(err, &e) || e.Category != api.Invalid {
+	if err := c.DropOperator(t.Context(), "eve", ""); !errors.As(err, &e) || e.Category != api.Invalid {
 		t.Errorf("dropped twice: %v", err)
 	}
 	// A registry survives a snapshot, and is part of the sum.

@@ -42,7 +42,7 @@ func (a *Agent) Invite(ctx context.Context, req api.InviteRequest) (api.InviteAn
 		return api.InviteAnswer{}, err
 	}
 	invite := &pki.Invite{ID: newID(), Hash: hash, Agent: req.Agent, Voter: !req.NonVoter, Until: time.Now().Add(life).UTC()}
-	if err := a.change(ctx, pki.Change{Kind: pki.AddInvite, Invite: invite}); err != nil {
+	if err := a.change(ctx, pki.Change{Kind: pki.AddInvite, Reason: req.Reason, Invite: invite}); err != nil {
 		return api.InviteAnswer{}, err
 	}
 	token := pki.JoinToken{ID: invite.ID, Secret: secret, Authority: a.cfg.Identity.Authority().Fingerprint()}

@@ -192,12 +192,12 @@ func (a *Agent) SetMember(ctx context.Context, name string, req api.MemberReques
 		return lastVoterError(name)
 	}
 	ag.Voter = req.Voter
-	return a.change(ctx, pki.Change{Kind: pki.SetAgent, Agent: &ag})
+	return a.change(ctx, pki.Change{Kind: pki.SetAgent, Reason: req.Reason, Agent: &ag})
 }
 
 // DropMember implements api.Membership: the agent leaves for good, and its
 // identity is taken back.
-func (a *Agent) DropMember(ctx context.Context, name string) error {
+func (a *Agent) DropMember(ctx context.Context, name, reason string) error {
 	r := a.machine.Registry()
 	if !slices.ContainsFunc(r.Agents, func(ag pki.Agent) bool { return ag.Name == name }) {
 		return noSuchAgent(name)
@@ -205,7 +205,7 @@ func (a *Agent) DropMember(ctx context.Context, name string) error {
 	if a.lastVoter(name) {
 		return lastVoterError(name)
 	}
-	return a.change(ctx, pki.Change{Kind: pki.DropAgent, Name: name})
+	return a.change(ctx, pki.Change{Kind: pki.DropAgent, Reason: reason, Name: name})
 }
 
 func noSuchAgent(name string) error {

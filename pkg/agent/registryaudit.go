@@ -21,7 +21,7 @@ func (m *machine) tell(e raftstore.Entry, c pki.Change, before, after pki.Regist
 	}
 	s := m.State()
 	s.Revision++
-	ev := steer.Event{Epoch: s.Epoch, Revision: s.Revision, At: c.At, Kind: steer.EventAccess, By: c.By, Text: text}
+	ev := steer.Event{Epoch: s.Epoch, Revision: s.Revision, At: c.At, Kind: steer.EventAccess, By: c.By, Reason: c.Reason, Text: text}
 	s.Events = append(slices.Clip(s.Events), &ev)
 	s.Events = s.Events[max(0, len(s.Events)-steer.MaxEvents):]
 	m.set(s)

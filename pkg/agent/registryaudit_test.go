@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sipsteer/sipsteer/pkg/api"
+	"github.com/sipsteer/sipsteer/pkg/fleet"
 	"github.com/sipsteer/sipsteer/pkg/pki"
 	"github.com/sipsteer/sipsteer/pkg/steer"
 )
@@ -52,6 +53,25 @@ func TestRegistryTexts(t *testing.T) {
 	}
 }
 
+// A voter that cannot say that it keeps reasons would have another history than the
+// others: then the change is made without.
+func TestTheReasonOfAChangeWaitsForEveryVoter(t *testing.T) {
+	w := newWorld(t, nil)
+	w.leader()
+	w.stop((w.leader() + 1) % len(w.agents))
+	a := w.agents[w.leader()]
+	a.versions.mu.Lock()
+	a.versions.known = map[fleet.AgentID]int{} // as a leader that has just begun
+	a.versions.mu.Unlock()
+	if _, err := a.SetOperator(t.Context(), "ana", api.OperatorRequest{Role: "operator", Reason: "new in the team"}); err != nil {
+		t.Fatal(err)
+	}
+	events, err := a.History(t.Context(), 1)
+	if err != nil || len(events) != 1 || events[0].Kind != steer.EventAccess || events[0].Reason != "" {
+		t.Errorf("%+v, %v", events, err)
+	}
+}
+
 // Who has access is in the history of every agent, in the same words, with who
 // gave it.
 func TestAccessIsInTheHistory(t *testing.T) {
@@ -59,7 +79,7 @@ func TestAccessIsInTheHistory(t *testing.T) {
 	if _, err := w.agents[w.leader()].SetOperator(t.Context(), "ana", api.OperatorRequest{Role: "operator"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.agents[w.leader()].DropOperator(t.Context(), "ana"); err != nil {
+	if err := w.agents[w.leader()].DropOperator(t.Context(), "ana", "has left the company"); err != nil {
 		t.Fatal(err)
 	}
 	w.eventually("both changes everywhere", func() bool {
@@ -68,10 +88,10 @@ func TestAccessIsInTheHistory(t *testing.T) {
 			var said []string
 			for _, e := range events {
 				if e.Kind == steer.EventAccess && !e.At.IsZero() {
-					said = append(said, e.Text)
+					said = append(said, e.Text+" "+e.Reason)
 				}
 			}
-			return err != nil || len(said) != 2 || !strings.Contains(said[0], "as operator") || !strings.Contains(said[1], "no access")
+			return err != nil || len(said) != 2 || !strings.Contains(said[0], "as operator") || !strings.Contains(said[1], "no access any more has left the company")
 		})
 	})
 }

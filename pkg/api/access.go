@@ -18,8 +18,9 @@ type Operator struct {
 
 // OperatorRequest says what an operator may do.
 type OperatorRequest struct {
-	Role string `json:"role" enum:"viewer,operator,admin"`
-	For  string `json:"for,omitempty" maxLength:"32" doc:"How long the token lasts: 720h. Absent: until it is dropped."`
+	Role   string `json:"role" enum:"viewer,operator,admin"`
+	For    string `json:"for,omitempty" maxLength:"32" doc:"How long the token lasts: 720h. Absent: until it is dropped."`
+	Reason string `json:"reason,omitempty" maxLength:"512" doc:"Why; it is in the history."`
 }
 
 // OperatorToken is shown once; the fleet keeps its hash.
@@ -56,7 +57,7 @@ type Access interface {
 	// SetOperator adds one, or gives one a new token and role.
 	SetOperator(ctx context.Context, name string, req OperatorRequest) (OperatorToken, error)
 	// DropOperator ends a token.
-	DropOperator(ctx context.Context, name string) error
+	DropOperator(ctx context.Context, name, reason string) error
 	// Renew signs the next certificate of the agent that calls.
 	Renew(ctx context.Context, req RenewRequest) (RenewAnswer, error)
 	// ChangeRegistry carries out a change at the leader.
@@ -87,10 +88,11 @@ func (s *server) access(a huma.API) {
 		})
 	huma.Register(a, op("drop-operator", http.MethodDelete, "/v1/operators/{name}", "End an operator's token"),
 		func(ctx context.Context, in *struct {
-			Name string `path:"name" maxLength:"63"`
+			Name   string `path:"name" maxLength:"63"`
+			Reason string `query:"reason" maxLength:"512" doc:"Why; it is in the history."`
 		},
 		) (*struct{}, error) {
-			return nothing(s.backend.DropOperator(ctx, in.Name))
+			return nothing(s.backend.DropOperator(ctx, in.Name, in.Reason))
 		})
 	huma.Register(a, op("renew", http.MethodPost, "/v1/peer/renew", "The next certificate of the agent that calls"),
 		func(ctx context.Context, in *struct{ Body RenewRequest }) (*body[RenewAnswer], error) {
@@ -113,8 +115,8 @@ func (c *Client) SetOperator(ctx context.Context, name string, req OperatorReque
 }
 
 // DropOperator ends an operator's token.
-func (c *Client) DropOperator(ctx context.Context, name string) error {
-	return c.call(ctx, http.MethodDelete, "/v1/operators/"+url.PathEscape(name), nil, nil, false)
+func (c *Client) DropOperator(ctx context.Context, name, reason string) error {
+	return c.call(ctx, http.MethodDelete, "/v1/operators/"+url.PathEscape(name)+reasonQuery(reason), nil, nil, false)
 }
 
 // Renew asks for this agent's next certificate.

@@ -22,7 +22,8 @@ type Member struct {
 
 // MemberRequest says what an agent shall be.
 type MemberRequest struct {
-	Voter bool `json:"voter"`
+	Voter  bool   `json:"voter"`
+	Reason string `json:"reason,omitempty" maxLength:"512" doc:"Why; it is in the history."`
 }
 
 // InviteRequest asks for a token with which one agent may join, once.
@@ -30,6 +31,7 @@ type InviteRequest struct {
 	Agent    string `json:"agent" maxLength:"63" pattern:"^[a-z0-9][a-z0-9-]*$"`
 	NonVoter bool   `json:"non_voter,omitempty" doc:"It gets everything and has no vote: for name servers anywhere."`
 	For      string `json:"for,omitempty" maxLength:"32" doc:"How long the token is good; default 1h, 168h at most."`
+	Reason   string `json:"reason,omitempty" maxLength:"512" doc:"Why; it is in the history."`
 }
 
 // InviteAnswer is shown once.
@@ -67,7 +69,7 @@ type Membership interface {
 	// SetMember promotes or demotes one.
 	SetMember(ctx context.Context, name string, req MemberRequest) error
 	// DropMember ends a membership and takes the identity back.
-	DropMember(ctx context.Context, name string) error
+	DropMember(ctx context.Context, name, reason string) error
 	// Invite makes a join token.
 	Invite(ctx context.Context, req InviteRequest) (InviteAnswer, error)
 	// Join takes an agent in that presents one.
@@ -93,10 +95,11 @@ func (s *server) membership(a huma.API) {
 		})
 	huma.Register(a, op("drop-agent", http.MethodDelete, "/v1/agents/{name}", "End an agent's membership and identity"),
 		func(ctx context.Context, in *struct {
-			Name string `path:"name" maxLength:"63"`
+			Name   string `path:"name" maxLength:"63"`
+			Reason string `query:"reason" maxLength:"512" doc:"Why; it is in the history."`
 		},
 		) (*struct{}, error) {
-			return nothing(s.backend.DropMember(ctx, in.Name))
+			return nothing(s.backend.DropMember(ctx, in.Name, in.Reason))
 		})
 	huma.Register(a, op("invite", http.MethodPost, "/v1/invites", "A token with which one agent may join, once"),
 		func(ctx context.Context, in *struct{ Body InviteRequest }) (*body[InviteAnswer], error) {
@@ -123,8 +126,16 @@ func (c *Client) SetMember(ctx context.Context, name string, req MemberRequest) 
 }
 
 // DropMember ends an agent's membership.
-func (c *Client) DropMember(ctx context.Context, name string) error {
-	return c.call(ctx, http.MethodDelete, "/v1/agents/"+url.PathEscape(name), nil, nil, false)
+func (c *Client) DropMember(ctx context.Context, name, reason string) error {
+	return c.call(ctx, http.MethodDelete, "/v1/agents/"+url.PathEscape(name)+reasonQuery(reason), nil, nil, false)
+}
+
+// reasonQuery is the part of an address that says why something is dropped.
+func reasonQuery(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return "?" + url.Values{"reason": {reason}}.Encode()
 }
 
 // Invite asks for a join token.

@@ -37,6 +37,7 @@ fleet: it holds the fingerprint of the fleet's authority.`,
 		Example: "  sipsteer agent invite edmonton\n  sipsteer agent invite ns-east --non-voter --for 24h",
 	}
 	c.Flags().BoolVar(&req.NonVoter, "non-voter", false, "it gets everything and has no vote: for name servers anywhere")
+	registryReason(c, &req.Reason)
 	c.Flags().StringVar(&req.For, "for", "", "how long the token is good: default 1h, at most 168h")
 	c.RunE = run(func(cmd *cobra.Command, args []string) error {
 		req.Agent = args[0]
@@ -155,19 +156,21 @@ func (a *app) agentListCmd() *cobra.Command {
 
 func (a *app) agentLeaveCmd() *cobra.Command {
 	var yes bool
+	var reason string
 	c := &cobra.Command{
 		Use: "leave NAME", Short: "End an agent's membership for good, and take its identity back", Args: exactArgs("NAME"),
 		Long: `Takes an agent out of the fleet: one that moves away, or whose machine was lost.
 Its certificate is refused from then on. It keeps answering what it knew until it is
 stopped. To replace it, invite an agent, of the same name if you like.`,
-		Example: "  sipsteer agent leave edmonton --yes",
+		Example: "  sipsteer agent leave edmonton --reason \"machine was lost\" --yes",
 	}
+	registryReason(c, &reason)
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	c.RunE = run(func(cmd *cobra.Command, args []string) error {
 		if !yes {
 			return &usageError{"not confirmed", "sipsteer agent leave " + args[0] + " --yes"}
 		}
-		return a.changeMember(cmd.Context(), func(ctx context.Context, c *api.Client) error { return c.DropMember(ctx, args[0]) },
+		return a.changeMember(cmd.Context(), func(ctx context.Context, c *api.Client) error { return c.DropMember(ctx, args[0], reason) },
 			func(list []api.Member) bool { return role(list, args[0]) == "" }, args[0]+" has left")
 	})
 	return c
@@ -178,14 +181,17 @@ func (a *app) agentVoteCmd(verb string, voter bool) *cobra.Command {
 	if !voter {
 		short, want = "Take an agent's vote; it stays a member", "non-voter"
 	}
-	return &cobra.Command{
+	req := api.MemberRequest{Voter: voter}
+	c := &cobra.Command{
 		Use: verb + " NAME", Short: short, Args: exactArgs("NAME"), Example: "  sipsteer agent " + verb + " edmonton",
 		RunE: run(func(cmd *cobra.Command, args []string) error {
 			return a.changeMember(cmd.Context(), func(ctx context.Context, c *api.Client) error {
-				return c.SetMember(ctx, args[0], api.MemberRequest{Voter: voter})
+				return c.SetMember(ctx, args[0], req)
 			}, func(list []api.Member) bool { return role(list, args[0]) == want }, args[0]+" is a "+want)
 		}),
 	}
+	registryReason(c, &req.Reason)
+	return c
 }
 
 func role(list []api.Member, name string) string {

@@ -69,6 +69,7 @@ viewer looks; operator also acts and takes backups; admin also says who may do w
 	}
 	c.Flags().StringVar(&req.Role, "role", "", "viewer, operator or admin (required)")
 	c.Flags().StringVar(&req.For, "for", "", "how long the token lasts: 720h; default until it is dropped")
+	registryReason(c, &req.Reason)
 	c.Flags().StringVar(&out, "out", "", "write the token here, mode 0600, and do not print it")
 	c.RunE = run(func(cmd *cobra.Command, args []string) error {
 		if req.Role == "" {
@@ -123,15 +124,16 @@ func saveToken(path string, set func() (api.OperatorToken, error)) (t api.Operat
 }
 
 func (a *app) operatorDropCmd() *cobra.Command {
-	return &cobra.Command{
-		Use: "drop NAME", Short: "End an operator's token", Args: exactArgs("NAME"), Example: "  sipsteer operator drop alice",
+	var reason string
+	c := &cobra.Command{
+		Use: "drop NAME", Short: "End an operator's token", Args: exactArgs("NAME"), Example: "  sipsteer operator drop alice --reason \"has left the company\"",
 		RunE: run(func(cmd *cobra.Command, args []string) error {
 			cs, err := a.clients()
 			if err != nil {
 				return err
 			}
 			_, err = each(cmd.Context(), cs, actTimeout, func(ctx context.Context, c *api.Client) (struct{}, error) {
-				return struct{}{}, c.DropOperator(ctx, args[0])
+				return struct{}{}, c.DropOperator(ctx, args[0], reason)
 			})
 			if err == nil && !a.json {
 				fmt.Fprintf(a.streams.Out, "%s may do nothing any more\n", args[0])
@@ -139,4 +141,12 @@ func (a *app) operatorDropCmd() *cobra.Command {
 			return err
 		}),
 	}
+	registryReason(c, &reason)
+	return c
+}
+
+// registryReason is the flag of commands that change who is in the fleet, and who
+// may do what.
+func registryReason(c *cobra.Command, reason *string) {
+	c.Flags().StringVar(reason, "reason", "", "why, for the history")
 }

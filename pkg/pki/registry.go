@@ -100,6 +100,7 @@ type Change struct {
 	Kind     ChangeKind `json:"kind"`
 	At       time.Time  `json:"at"` // stamped by the leader
 	By       string     `json:"by"`
+	Reason   string     `json:"reason,omitempty"` // why; only where every voter keeps it
 	Agent    *Agent     `json:"agent,omitempty"`
 	Operator *Operator  `json:"operator,omitempty"`
 	Invite   *Invite    `json:"invite,omitempty"`

@@ -6,6 +6,10 @@ import (
 	"github.com/sipsteer/sipsteer/pkg/fleet"
 )
 
+// VersionReasons is the first version of programs that keep the reason of a change
+// of who is in the fleet and who may do what in the history: see Needs.
+const VersionReasons = versionMaintenance
+
 // Needs is the version of the encoding that a command needs: the oldest one
 // whose programs apply it as it is meant. That is 5 for drains whose failures are
 // maintenance, and for silences; 4 for the sources that flood
