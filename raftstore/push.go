@@ -2,10 +2,7 @@ package raftstore
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -22,8 +19,7 @@ type pusher struct {
 	retryFor  time.Duration // how long to try a follower that lacks the entry
 	pause     time.Duration // how long to leave a peer alone after an error
 
-	wake  chan struct{}           // capacity 1
-	lanes atomic.Pointer[[]*lane] // of the present followers
+	wake chan struct{} // capacity 1
 
 	mu sync.Mutex
 	// guarded by mu:
@@ -42,6 +38,8 @@ type lane struct {
 	mu sync.Mutex
 	// guarded by mu:
 	address raft.ServerAddress
+	want    position // entry to push
+	term    uint64   // term in which this member leads
 }
 
 // committed takes note of a committed entry. It never blocks; a newer entry
@@ -50,11 +48,6 @@ func (p *pusher) committed(index, term uint64) {
 	p.mu.Lock()
 	p.newest = position{index, term}
 	p.mu.Unlock()
-	if lanes := p.lanes.Load(); lanes != nil {
-		for _, l := range *lanes {
-			notify(l.wake) // not by way of run: each goroutine in between costs time
-		}
-	}
 	notify(p.wake)
 }
 
@@ -65,7 +58,7 @@ func notify(c chan struct{}) {
 	}
 }
 
-// run keeps a lane to each follower until ctx ends, and waits for them.
+// run hands commits to the lanes until ctx ends, and waits for them.
 func (p *pusher) run(ctx context.Context) {
 	lanes := map[raft.ServerID]*lane{}
 	var wg sync.WaitGroup
@@ -76,11 +69,16 @@ func (p *pusher) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if _, leads := leaderTerm(p.raft); !leads {
+		term, leads := leaderTerm(p.raft)
+		if !leads {
 			continue
 		}
+		p.mu.Lock()
+		want := p.newest
+		p.mu.Unlock()
+		servers := p.raft.GetConfiguration().Configuration().Servers
 		present := map[raft.ServerID]bool{p.self: true}
-		for _, server := range p.raft.GetConfiguration().Configuration().Servers {
+		for _, server := range servers {
 			if server.ID == p.self {
 				continue
 			}
@@ -90,7 +88,7 @@ func (p *pusher) run(ctx context.Context) {
 				l = p.open(ctx, &wg, server.ID)
 				lanes[server.ID] = l
 			}
-			l.at(server.Address)
+			l.set(server.Address, want, term)
 		}
 		for id, l := range lanes {
 			if !present[id] {
@@ -98,8 +96,6 @@ func (p *pusher) run(ctx context.Context) {
 				delete(lanes, id)
 			}
 		}
-		list := slices.Collect(maps.Values(lanes))
-		p.lanes.Store(&list)
 	}
 }
 
@@ -111,20 +107,14 @@ func (p *pusher) open(ctx context.Context, wg *sync.WaitGroup, id raft.ServerID)
 	return l
 }
 
-// at tells the lane where its member is. What was committed before it knew is
-// pushed then.
-func (l *lane) at(address raft.ServerAddress) {
+func (l *lane) set(address raft.ServerAddress, want position, term uint64) {
 	l.mu.Lock()
-	moved := l.address != address
-	l.address = address
+	l.address, l.want, l.term = address, want, term
 	l.mu.Unlock()
-	if moved {
-		notify(l.wake)
-	}
+	notify(l.wake)
 }
 
-// drive pushes the newest commit to one follower, one message at a time, while
-// this member leads.
+// drive pushes the newest commit to one follower, one message at a time.
 func (p *pusher) drive(ctx context.Context, l *lane) {
 	for {
 		select {
@@ -154,18 +144,11 @@ func (p *pusher) drive(ctx context.Context, l *lane) {
 	}
 }
 
-// push sends one empty AppendEntries, if this member leads. again says that the
-// follower does not have the entry yet.
+// push sends one empty AppendEntries. again says that the follower does not
+// have the entry yet.
 func (p *pusher) push(l *lane) (again bool, err error) {
-	term, leads := leaderTerm(p.raft)
-	if !leads {
-		return false, nil
-	}
-	p.mu.Lock()
-	want := p.newest
-	p.mu.Unlock()
 	l.mu.Lock()
-	address := l.address
+	address, want, term := l.address, l.want, l.term
 	l.mu.Unlock()
 	head := header(p.transport, p.self, p.address)
 	req := raft.AppendEntriesRequest{

@@ -211,8 +211,13 @@ func (a *Agent) nothingDone(start time.Time) api.Result {
 	}
 }
 
+// effectTime is what the others usually take to hear of a commit and serve it.
+// Who asks them sooner takes processors from that.
+const effectTime = 2 * time.Millisecond
+
 // waitEffect asks every agent until it serves the epoch.
 func (a *Agent) waitEffect(ctx context.Context, epoch uint64) (reached []string, missed []api.MissedAgent) {
+	pause(ctx, effectTime)
 	peers := a.peers()
 	reasons := make([]string, len(peers))
 	var wg sync.WaitGroup

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -36,7 +37,8 @@ type past struct {
 	notify  chan struct{}
 	reached points // told how far a decision has come; may be nil
 
-	writing sync.Mutex // one writer at a time: see flush
+	waiting atomic.Int32 // how many wait for flush
+	writing sync.Mutex   // one writer at a time: see flush
 	// guarded by writing: the table noted last, with its sum and name
 	table *steer.TenantTable
 	sum   archive.Hash
@@ -84,14 +86,20 @@ func (p *past) note(e raftstore.Entry, s steer.State, events []steer.Event) {
 const maxWaiting = 1000
 
 // flush writes what was noted. It returns when that is on disk, or stays to be
-// written because the disk refuses.
-func (p *past) flush() { p.flushResting(func(time.Duration) {}) }
+// written because the disk refuses. A write with rests that is under way takes no
+// more of them: somebody waits.
+func (p *past) flush() {
+	p.waiting.Add(1)
+	defer p.waiting.Add(-1)
+	p.flushResting(func(time.Duration) {})
+}
 
-// A long series is written with rests: a processor that encodes without one does
-// not look for what came from the network, the next decision's messages among it.
+// A series is written with rests: a processor that encodes without one does not
+// look for what came from the network, the next decision's messages among it. To
+// encode a record takes a tenth to a fifth of its rest.
 const (
-	recordRest = time.Millisecond
-	restsTotal = 250 * time.Millisecond // of one flush at most
+	recordRest = 5 * time.Millisecond
+	restsTotal = time.Second // of one flush at most
 )
 
 // flushResting is flush with a rest after each record.
@@ -105,7 +113,11 @@ func (p *past) flushResting(rest func(time.Duration)) {
 	if len(queue) == 0 && !failed {
 		return
 	}
-	left, err := p.write(queue, func() { rest(min(recordRest, restsTotal/time.Duration(len(queue)))) })
+	left, err := p.write(queue, func() {
+		if p.waiting.Load() == 0 {
+			rest(min(recordRest, restsTotal/time.Duration(len(queue))))
+		}
+	})
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil && p.problem == nil {

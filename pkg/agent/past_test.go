@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"runtime"
 	"testing"
 	"time"
 
@@ -38,5 +39,37 @@ func TestNothingIsGivenUpWhileTheDiskTakesIt(t *testing.T) {
 	p.flush()
 	if n := len(kept.List(2 * decisions)); n != decisions+1 {
 		t.Errorf("%d of %d decisions are kept", n, decisions+1)
+	}
+}
+
+// TestWhoAsksForThePastDoesNotWaitForRests: a question while a series is written has
+// the rest of it written without pauses.
+func TestWhoAsksForThePastDoesNotWaitForRests(t *testing.T) {
+	kept, err := archive.Open(archive.Config{Dir: t.TempDir(), Logger: zerolog.Nop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kept.Close()
+	p := newPast(kept, zerolog.Nop())
+	for i := range uint64(10) {
+		p.note(raftstore.Entry{Index: i + 1}, steer.State{Epoch: i + 1}, nil)
+	}
+	asked := make(chan struct{})
+	rests := 0
+	p.flushResting(func(time.Duration) {
+		if rests++; rests > 1 {
+			return
+		}
+		go func() {
+			p.flush()
+			close(asked)
+		}()
+		for p.waiting.Load() == 0 {
+			runtime.Gosched()
+		}
+	})
+	<-asked
+	if rests != 1 {
+		t.Errorf("%d rests, and somebody waits since the first", rests)
 	}
 }
