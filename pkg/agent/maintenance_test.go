@@ -47,22 +47,27 @@ func testDrainIsMaintenance(t *testing.T, before bool) {
 	}
 }
 
+// doing returns what has a State follow commands of one person, all at one time.
+func doing(t *testing.T, s *steer.State, now time.Time) func(steer.Command) {
+	return func(c steer.Command) {
+		t.Helper()
+		c.At, c.By, c.Reason = now, "alice", "r"
+		c.Version = c.Needs()
+		next, _, err := steer.Apply(*s, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		*s = next
+	}
+}
+
 // TestNobodyIsToldOfMaintenance: neither of what the checks steer by nor of what is
 // only shown, until it is over. What was told before is not taken back.
 func TestNobodyIsToldOfMaintenance(t *testing.T) {
 	f := fleettest.ThreeSites()
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	s := steer.New()
-	do := func(c steer.Command) {
-		t.Helper()
-		c.At, c.By, c.Reason = now, "alice", "r"
-		c.Version = c.Needs()
-		next, _, err := steer.Apply(s, c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s = next
-	}
+	do := doing(t, &s, now)
 	check := func(site fleet.SiteID, kind health.Kind) health.Check {
 		return health.Check{Target: health.Target{Site: site, Switch: f.Site(site).Softswitches[0].Name, Transport: fleet.UDP}, Kind: kind}
 	}
@@ -110,16 +115,7 @@ func TestAdviceOnWhatIsSilencedIsShown(t *testing.T) {
 	f := fleettest.ThreeSites()
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	s := steer.New()
-	do := func(c steer.Command) {
-		t.Helper()
-		c.At, c.By, c.Reason = now, "alice", "r"
-		c.Version = c.Needs()
-		next, _, err := steer.Apply(s, c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s = next
-	}
+	do := doing(t, &s, now)
 	do(steer.Command{Kind: steer.KindSetFleet, Fleet: &f})
 	req := api.CommandRequest{Kind: "silence", Site: "calgary", Softswitch: string(f.Sites[0].Softswitches[0].Name), Check: "options", By: "alice", Reason: "r", For: "1h"}
 	c, err := command(req, s.Fleet)

@@ -48,3 +48,7 @@ func (v *Verdict) Loud() bool { return v.Status == Down && v.Maintenance != InMa
 // Quiet reports whether the check is down as it may be in the maintenance that its
 // target is in.
 func (v *Verdict) Quiet() bool { return v.Status == Down && v.Maintenance == InMaintenance }
+
+// Unexpected reports whether the check is down and that began while its target was at
+// work: what began in maintenance says nothing of what fails elsewhere.
+func (v *Verdict) Unexpected() bool { return v.Status == Down && v.Maintenance == NoMaintenance }

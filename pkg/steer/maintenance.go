@@ -87,7 +87,7 @@ func (t *transition) afterMaintenance(site fleet.SiteID) bool {
 	if t.cmd.Kind == KindWithdraw || t.cmd.Kind == KindFailbackAbort {
 		return false // heardAt: it has hit phones
 	}
-	return !slices.ContainsFunc(verdictsOf(t.Verdicts, site), func(v health.Verdict) bool { return v.Loud() && v.Maintenance == health.NoMaintenance })
+	return !slices.ContainsFunc(verdictsOf(t.Verdicts, site), func(v health.Verdict) bool { return v.Unexpected() })
 }
 
 // beganIn is how a verdict that follows another stands to maintenance. What began

@@ -16,7 +16,7 @@ import (
 // so agents of before, which do not know it, come to the same State.
 func (v *view) sameChange(slot Slot) *Refusal {
 	for verdict := range v.verdicts(slot) {
-		if verdict.Status != health.Down || verdict.Maintenance != health.NoMaintenance {
+		if !verdict.Unexpected() {
 			continue
 		}
 		e := v.changeBefore(verdict.Since)
@@ -44,7 +44,7 @@ func (v *view) failingSince(e *Event, c health.Check) []fleet.SiteID {
 	var sites []fleet.SiteID
 	for i := range v.Verdicts {
 		x := &v.Verdicts[i]
-		if x.Status == health.Down && x.Maintenance == health.NoMaintenance && x.Check.Kind == c.Kind && x.Check.Transport == c.Transport &&
+		if x.Unexpected() && x.Check.Kind == c.Kind && x.Check.Transport == c.Transport &&
 			x.Since.After(e.At) && !slices.Contains(sites, x.Check.Site) {
 			sites = append(sites, x.Check.Site)
 		}
